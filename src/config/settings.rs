@@ -1,0 +1,158 @@
+//! The validated settings: what the rest of the house works with.
+//!
+//! Promise: a value of these types needs no further check, and two equal ones behave alike
+//! (the engine restarts only what differs).
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::connectors::abnormal;
+use crate::destinations::syslog;
+use crate::event::Severity;
+use crate::values::{ByteSize, IpRange, Name, Secret};
+
+/// Everything the operator set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub agent: Agent,
+    pub queue: Queue,
+    pub egress: Egress,
+    pub local: Local,
+    pub integrations: BTreeMap<Name, Integration>,
+    pub destinations: BTreeMap<Name, Destination>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// How the box is called on /status and in the HOSTNAME of syslog messages.
+    pub name: String,
+    pub state_dir: PathBuf,
+    /// How often a heartbeat goes to every destination; zero: never.
+    pub heartbeat: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Of disk, measured; polling pauses past it.
+    pub max_size: ByteSize,
+    pub when_full: WhenFull,
+    /// How long events stay after all took them.
+    pub keep: Duration,
+    /// How much of them stays; 0: nothing.
+    pub keep_size: ByteSize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Polling pauses; the vendor keeps the history.
+    Pause,
+    /// The oldest events go, counted and shown.
+    DropOldest,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Egress {
+    /// What the vendor's IP Safelist holds.
+    pub allowlisted: Vec<IpRange>,
+    /// A URL whose answer holds our address as seen from outside.
+    pub probe: Option<String>,
+    /// A CA file for the probe, beside the system's roots.
+    pub probe_ca: Option<PathBuf>,
+    pub source_address: Option<IpAddr>,
+    pub interface: Option<String>,
+    /// `http://[user:password@]host:port`; may hold a password.
+    pub proxy: Option<Secret>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Local {
+    /// Loopback only.
+    pub listen: SocketAddr,
+}
+
+/// Where a secret is; never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// A file that holds it.
+    File(PathBuf),
+    /// A systemd credential of that name.
+    Credential(String),
+    /// An entry of our sealed store.
+    Sealed(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integration {
+    pub name: Name,
+    pub enabled: bool,
+    pub api_key: SecretRef,
+    /// `2027-01-31`, as the operator knows it.
+    pub api_key_expires: Option<jiff::civil::Date>,
+    /// Shared by the streams of this integration.
+    pub requests_per_minute: u32,
+    /// A CA file beside the system's roots.
+    pub ca: Option<PathBuf>,
+    pub connector: Connector,
+}
+
+/// One variant for each vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connector {
+    Abnormal(abnormal::Settings),
+}
+
+impl Connector {
+    /// The word in the settings.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Connector::Abnormal(_) => "abnormal-security",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    pub name: Name,
+    pub enabled: bool,
+    pub start: Start,
+    pub filter: Filter,
+    pub protocol: Protocol,
+}
+
+/// One variant for each protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Syslog {
+        settings: syslog::Settings,
+        /// The private key for mTLS.
+        key: Option<SecretRef>,
+    },
+}
+
+impl Protocol {
+    /// The word in the settings.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Protocol::Syslog { .. } => "syslog",
+        }
+    }
+}
+
+/// What a new destination begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Only what comes from now on.
+    Head,
+    /// All that the queue still holds.
+    Oldest,
+}
+
+/// Which events a destination gets; empty lists mean all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub integrations: Vec<String>,
+    pub streams: Vec<String>,
+    pub severity_at_least: Severity,
+}

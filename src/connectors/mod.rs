@@ -1,0 +1,70 @@
+//! Connectors ask a vendor's API. A second vendor is one new folder here and one line in [`build`].
+//!
+//! Promise: a connector stores nothing, never sleeps and never retries. It is given a checkpoint and the
+//! time, asks through a client whose every request the engine paces, and returns one bounded [`Page`].
+
+pub mod abnormal;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::event::{Checkpoint, Deferred, Event, Gap};
+use crate::fault::Fault;
+
+/// Events in one page, at the most.
+pub const PAGE_EVENTS: usize = 100;
+/// Bytes of events in one page, at the most (one larger event makes a page of its own).
+pub const PAGE_BYTES: usize = 1 << 20;
+
+/// One answer: what was found, where the stream stands after it, and what stopped it.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub events: Vec<Event>,
+    /// The checkpoint that follows these events; `None` leaves the old one in place.
+    pub next: Option<Checkpoint>,
+    /// There is more to ask for now: poll again without waiting for the interval.
+    pub more: bool,
+    /// Everything that this stream has to come back to, after this page.
+    pub deferred: Vec<Deferred>,
+    /// Ranges found to be out of reach for ever, by this page.
+    pub gaps: Vec<Gap>,
+    /// When the stream wants to be polled at the latest, before its interval is over.
+    pub wake: Option<Timestamp>,
+    /// The vendor's clock, as the last answer told it.
+    pub vendor_date: Option<Timestamp>,
+    /// Items (threats, cases) that this page fetched: what the log line counts.
+    pub items: usize,
+    /// What stopped this page early. Events and `next` are valid all the same.
+    pub fault: Option<Fault>,
+}
+
+/// What a connector may know of the world during one poll.
+pub struct PollContext<'a> {
+    /// Our clock.
+    pub now: Timestamp,
+    /// Has an event of this stream with this native id (or one that continues it with `:`) been kept
+    /// within the dedupe horizon?
+    pub known: &'a (dyn Fn(&str) -> bool + Send + Sync),
+}
+
+impl fmt::Debug for PollContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PollContext").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// The code that speaks one vendor's API, for one integration.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// The enabled streams.
+    fn streams(&self) -> Vec<String>;
+
+    /// One bounded step of a stream. Never sleeps; the client it asks through waits for permits.
+    async fn poll(&self, stream: &str, checkpoint: Option<&Checkpoint>, context: &PollContext<'_>) -> Page;
+
+    /// One authenticated request that proves host, token and permission, for `check` and `integration test`.
+    /// Returns a sentence on success.
+    async fn probe(&self) -> Result<String, Fault>;
+}

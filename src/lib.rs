@@ -1,0 +1,31 @@
+//! Conductor collects Abnormal Security events and hands them to a SOC, losing none.
+//!
+//! ```text
+//!   connectors ──► queue ──► destinations      moved by: engine
+//!   (ask)          (keep)    (hand over)       told to people by: status, web, cli
+//! ```
+//!
+//! Events flow left to right, once; nothing flows back but a destination's cursor. Only the
+//! [`engine`] knows all three rooms, and only it waits, retries, paces and gives up.
+//! `docs/architecture.md` tells the same as prose; `tests/rooms.rs` holds the arrows.
+
+pub mod event;
+pub mod fault;
+pub mod values;
+
+pub mod config;
+pub mod connectors;
+pub mod destinations;
+pub mod egress;
+pub mod engine;
+pub mod format;
+pub mod net;
+pub mod queue;
+pub mod secrets;
+pub mod status;
+pub mod web;
+
+pub mod cli;
+
+/// The version that the agent tells everywhere.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

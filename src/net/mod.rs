@@ -1,0 +1,1 @@
+//! Dialling, TLS and the HTTP client.
