@@ -1,1 +1,8 @@
-//! Dialling, TLS and the HTTP client.
+//! How we reach the world: dialling, TLS, and the HTTP client that connectors and the egress probe ask through.
+//!
+//! Promise: names are always verified, every wait has a limit, every answer has a size limit, and a token
+//! never follows a redirect.
+
+pub mod dial;
+pub mod http;
+pub mod tls;
