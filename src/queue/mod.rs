@@ -1,1 +1,358 @@
-//! The room `queue`.
+//! The durable queue: a journal on disk, with sled as its book-keeper.
+//!
+//! ```text
+//! STATE/queue/lock                  held by the one agent that owns this folder
+//! STATE/queue/journal/N.cdj         segments, named by their first seq; each begins with a snapshot
+//! STATE/queue/book/                 sled: cursors, ids already kept, quarantine; can be rebuilt
+//! STATE/queue/reserve               given up when the disk is full, so that cursors can still be written
+//! STATE/queue/damaged/              what did not check out, set aside
+//! ```
+//!
+//! **Writing.** A page and the checkpoint that follows it are one frame, and one fdatasync commits both:
+//! after a crash both are there, or neither. Pages of several integrations share a barrier. Only then are
+//! the events visible to readers, and only then does the stream's checkpoint move.
+//!
+//! **Reading.** Each destination has a cursor: the last seq it took. Reading goes by cursor, from memory when
+//! the frame is fresh, else from the journal. A segment goes when the last destination has passed it and
+//! nobody wants it kept; depth is arithmetic.
+//!
+//! **Opening** reads the tail alone. A torn last frame was never confirmed and is cut. Damage in the middle is
+//! set aside, counted, and the streams concerned go back to where that segment began, to fetch again.
+//!
+//! Promise: what [`Queue::append`] has confirmed stays, in order, with its checkpoint, until every destination
+//! has taken it or the operator's own rule drops it, counted.
+//!
+//! Everything here is synchronous; the engine calls it off its async threads.
+
+mod book;
+pub mod disk;
+mod error;
+mod facts;
+mod frame;
+mod fresh;
+mod journal;
+mod reading;
+mod recovery;
+mod retention;
+mod segment;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+pub use book::Quarantined;
+pub use error::QueueError;
+pub use facts::{DamageNote, Facts};
+pub use reading::Batch;
+pub use recovery::OpenReport;
+
+use crate::event::{Checkpoint, Deferred, Event, Seq};
+use book::{Book, Entry};
+use disk::Disk;
+use frame::{Codec, Draft, PageMeta, SnapshotMeta};
+use fresh::Fresh;
+use journal::{Journal, Keeper, Placed, Position};
+
+/// The checkpoint of a stream that was sent back to its beginning.
+const BEGINNING: &str = "";
+/// Segments are at most this long.
+const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// How the operator wants the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Bytes of disk; appending refuses past it.
+    pub max_bytes: u64,
+    /// When full: drop the oldest instead of refusing.
+    pub drop_oldest: bool,
+    /// How long events stay after all took them, milliseconds.
+    pub keep_ms: i64,
+    /// And how much of them.
+    pub keep_bytes: u64,
+}
+
+/// A page to keep.
+#[derive(Debug, Default)]
+pub struct NewPage {
+    pub integration: String,
+    pub stream: String,
+    pub events: Vec<Event>,
+    /// The checkpoint that follows; `None` leaves the old one.
+    pub next: Option<Checkpoint>,
+    pub deferred: Vec<Deferred>,
+    /// From [`Place`], to notice that the stream was rewound meanwhile; `None`: whatever.
+    pub generation: Option<u64>,
+    /// Drop events whose id was kept within the horizon, and remember these. Off for imports, whose lines
+    /// are confirmed one by one and never asked for twice.
+    pub keyed: bool,
+}
+
+/// What became of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The last seq given out.
+    pub last: Seq,
+    pub kept: usize,
+    /// Events known already.
+    pub duplicates: usize,
+}
+
+/// Where a stream stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    pub checkpoint: Option<Checkpoint>,
+    pub deferred: Vec<Deferred>,
+    /// Changes when the queue rewinds the stream.
+    pub generation: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    streams: HashMap<(String, String), Place>,
+    cursors: BTreeMap<String, Seq>,
+    fresh: Fresh,
+    hints: Vec<(Seq, Position)>,
+    lost: Vec<(Seq, Seq)>,
+    damage: Vec<DamageNote>,
+    dropped: BTreeMap<String, u64>,
+    duplicates: u64,
+    book_fault: Option<String>,
+    book_bytes: u64,
+}
+
+/// What travels with a frame until it is durable.
+struct Payload {
+    meta: PageMeta,
+    events: Vec<Event>,
+    keyed: bool,
+}
+
+/// The queue. Shared by reference; every method may be called from any thread.
+pub struct Queue {
+    dir: PathBuf,
+    disk: Arc<dyn Disk>,
+    clock: fn() -> i64,
+    options: Mutex<Options>,
+    journal: Journal<Payload>,
+    state: Mutex<State>,
+    book: Mutex<Book>,
+    codecs: Mutex<Vec<Codec>>,
+    head: watch::Sender<Seq>,
+    _lock: recovery::Lock,
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("dir", &self.dir).finish_non_exhaustive()
+    }
+}
+
+/// A lock whose data stays valid when its holder panics: each change to it is complete or not begun.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Queue {
+    /// Keeps a page and the checkpoint that follows it, in one durable step. An error has changed nothing.
+    pub fn append(&self, mut page: NewPage) -> Result<Appended, QueueError> {
+        let key = (std::mem::take(&mut page.integration), std::mem::take(&mut page.stream));
+        self.check_generation(&key, page.generation)?;
+        let given = page.events.len();
+        if page.keyed {
+            self.drop_known(&mut page.events);
+        }
+        let kept = page.events.len();
+        let old = self.place(&key.0, &key.1);
+        let meta = PageMeta {
+            integration: key.0,
+            stream: key.1,
+            checkpoint: page.next.or(old.checkpoint),
+            deferred: page.deferred,
+        };
+        let draft = self
+            .with_codec(|codec| Draft::page(&meta, &page.events, page.keyed, codec))
+            .map_err(|e| QueueError::disk("encode a page for", &self.dir, e))?;
+        self.make_room(draft.len())?;
+        let payload = Payload { meta, events: page.events, keyed: page.keyed };
+        let placed = self.journal.append(draft, payload, self.segment_limit(), self)?;
+        lock(&self.state).duplicates += (given - kept) as u64;
+        Ok(Appended { last: placed.last, kept, duplicates: given - kept })
+    }
+
+    fn check_generation(&self, key: &(String, String), asked: Option<u64>) -> Result<(), QueueError> {
+        let state = lock(&self.state);
+        let now = state.streams.get(key).map_or(0, |place| place.generation);
+        if asked.is_none_or(|asked| asked == now) { Ok(()) } else { Err(QueueError::Stale) }
+    }
+
+    /// Where a stream stands: what its next poll begins with.
+    pub fn place(&self, integration: &str, stream: &str) -> Place {
+        let key = (integration.to_owned(), stream.to_owned());
+        let mut place = lock(&self.state).streams.get(&key).cloned().unwrap_or_default();
+        place.checkpoint = place.checkpoint.filter(|checkpoint| checkpoint.0 != BEGINNING);
+        place
+    }
+
+    /// Has something with this native id (or one that continues it with `:`) been kept within the horizon?
+    /// When the book can't say, the answer is no: a repeat, never a loss.
+    pub fn knows(&self, integration: &str, stream: &str, native: &str) -> bool {
+        let found = lock(&self.book).seen_native(integration, stream, native).unwrap_or_default();
+        let state = lock(&self.state);
+        found.into_iter().any(|seq| !is_lost(&state.lost, seq))
+    }
+
+    fn drop_known(&self, events: &mut Vec<Event>) {
+        let book = lock(&self.book);
+        let state = lock(&self.state);
+        events.retain(|event| {
+            let seen = book.seen(&event.id).unwrap_or_default();
+            seen.is_none_or(|seq| is_lost(&state.lost, seq))
+        });
+    }
+
+    /// The newest durable seq, and a way to wait for the next.
+    pub fn head(&self) -> watch::Receiver<Seq> {
+        self.head.subscribe()
+    }
+
+    /// The newest durable seq.
+    pub fn head_now(&self) -> Seq {
+        *self.head.borrow()
+    }
+
+    /// Makes a destination known and tells where it stands. A new one begins at the head, or at the oldest.
+    pub fn register(&self, destination: &str, from_oldest: bool) -> Seq {
+        let start = if from_oldest { self.oldest().before() } else { self.head_now() };
+        let mut state = lock(&self.state);
+        if let Some(cursor) = state.cursors.get(destination) {
+            return *cursor;
+        }
+        state.cursors.insert(destination.to_owned(), start);
+        drop(state);
+        self.write_book(|book| book.put_cursor(destination, start).and_then(|()| book.barrier()));
+        start
+    }
+
+    /// Forgets a destination; what it had not taken is no longer kept for it.
+    pub fn forget(&self, destination: &str) {
+        lock(&self.state).cursors.remove(destination);
+        self.write_book(|book| book.remove_cursor(destination).and_then(|()| book.barrier()));
+    }
+
+    /// The destination has taken everything up to here. Safe from a kill of this process when it returns;
+    /// a power cut may take it back a few seconds: repeats, never loss.
+    pub fn ack(&self, destination: &str, seq: Seq) {
+        let mut state = lock(&self.state);
+        let Some(cursor) = state.cursors.get_mut(destination).filter(|cursor| **cursor < seq) else { return };
+        *cursor = seq;
+        drop(state);
+        self.write_book(|book| book.put_cursor(destination, seq).and_then(|()| book.hand_over()));
+    }
+
+    /// Remembers that a peer will never take this event.
+    pub fn quarantine(&self, entry: &Quarantined) {
+        self.write_book(|book| book.put_quarantined(entry).and_then(|()| book.barrier()));
+    }
+
+    /// What peers will never take.
+    pub fn quarantined(&self) -> Vec<Quarantined> {
+        lock(&self.book).quarantined().unwrap_or_default()
+    }
+
+    /// Makes cursors durable and mends the book after an error. For the janitor, every few seconds.
+    pub fn tidy_book(&self) {
+        if lock(&self.book).is_open() {
+            self.write_book(Book::barrier);
+        } else {
+            self.mend_book();
+        }
+        let bytes = lock(&self.book).disk_bytes();
+        lock(&self.state).book_bytes = bytes;
+    }
+
+    /// Forgets ids past the horizon. For the janitor, once a day.
+    pub fn forget_old_ids(&self) {
+        let day = day_of((self.clock)()).saturating_sub(book::HORIZON_DAYS);
+        self.write_book(|book| book.forget_before(day).map(|_| ()));
+    }
+
+    /// Book-keeping never fails an append or an ack: its loss costs repeats. The fault is told, and mended.
+    fn write_book(&self, write: impl FnOnce(&mut Book) -> Result<(), String>) {
+        let result = write(&mut lock(&self.book));
+        lock(&self.state).book_fault = result.err();
+    }
+
+    fn with_codec<T>(&self, work: impl FnOnce(&mut Codec) -> std::io::Result<T>) -> std::io::Result<T> {
+        let spare = lock(&self.codecs).pop();
+        let mut codec = match spare {
+            Some(codec) => codec,
+            None => Codec::new()?,
+        };
+        let result = work(&mut codec);
+        let mut spare = lock(&self.codecs);
+        if spare.len() < 2 {
+            spare.push(codec);
+        }
+        result
+    }
+
+    /// Ends in order: everything durable.
+    pub fn close(&self) {
+        self.write_book(Book::barrier);
+    }
+}
+
+impl Keeper<Payload> for Queue {
+    fn committed(&self, placed: Placed, payload: Payload) {
+        let Payload { meta, events, keyed } = payload;
+        if keyed || meta.checkpoint.is_some() {
+            let numbered = (placed.first.0..).map(Seq);
+            let seen = events.iter().zip(numbered).filter(|_| keyed).map(|(event, seq)| (&*event.id, seq)).collect();
+            let entry = Entry { meta: Some(&meta), seen, day: day_of(placed.written_ms), position: Some(placed.end) };
+            self.write_book(|book| book.apply(&entry));
+        }
+        let mut state = lock(&self.state);
+        if meta.checkpoint.is_some() {
+            let place = state.streams.entry((meta.integration, meta.stream)).or_default();
+            place.checkpoint = meta.checkpoint;
+            place.deferred = meta.deferred;
+        }
+        state.fresh.push(placed.first, events);
+        drop(state);
+        self.head.send_if_modified(|head| {
+            let moved = placed.last > *head;
+            *head = placed.last.max(*head);
+            moved
+        });
+    }
+
+    fn snapshot(&self) -> std::io::Result<Draft> {
+        let state = lock(&self.state);
+        let streams = state.streams.iter().map(|((integration, stream), place)| PageMeta {
+            integration: integration.clone(),
+            stream: stream.clone(),
+            checkpoint: place.checkpoint.clone(),
+            deferred: place.deferred.clone(),
+        });
+        let meta = SnapshotMeta {
+            streams: streams.collect(),
+            cursors: state.cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect(),
+        };
+        drop(state);
+        self.with_codec(|codec| Draft::snapshot(&meta, codec))
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.clock)()
+    }
+}
+
+fn is_lost(lost: &[(Seq, Seq)], seq: Seq) -> bool {
+    lost.iter().any(|(first, last)| (*first..=*last).contains(&seq))
+}
+
+fn day_of(ms: i64) -> u32 {
+    u32::try_from(ms / 86_400_000).unwrap_or(0)
+}

@@ -1,0 +1,286 @@
+//! sled as the journal's book-keeper: cursors, checkpoints, the ids already kept, the quarantine.
+//!
+//! Promise: nothing here is needed to find the events again. What is lost with this folder costs repeats,
+//! never loss, so its failure is survived: set aside and rebuilt from the journal.
+//!
+//! sled 0.34.7 as measured (docs/decisions/0001): `flush()` does not fsync, so the barrier adds an fdatasync
+//! of our own; a stale `snap.*` breaks the next open, so it goes before; opening may panic on damage.
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use super::frame::PageMeta;
+use super::journal::Position;
+use crate::event::Seq;
+
+const CACHE_BYTES: u64 = 4 << 20;
+/// Days after which the id of an event is forgotten.
+pub const HORIZON_DAYS: u32 = 90;
+
+const CURSOR: &str = "c/";
+const STREAM: &str = "s/";
+const SEEN: &str = "d/";
+const LOST: &str = "l/";
+const ASIDE: &str = "q/";
+const POSITION: &str = "p";
+
+/// An event that a peer will never take, and why.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Quarantined {
+    pub destination: String,
+    pub seq: Seq,
+    pub id: String,
+    pub reason: String,
+}
+
+/// What one frame adds to the books.
+#[derive(Default)]
+pub struct Entry<'e> {
+    pub meta: Option<&'e PageMeta>,
+    /// Event ids to remember, with their seqs.
+    pub seen: Vec<(&'e str, Seq)>,
+    pub day: u32,
+    pub position: Option<Position>,
+}
+
+#[derive(Debug)]
+pub struct Book {
+    dir: PathBuf,
+    db: Option<sled::Db>,
+    dirty: bool,
+}
+
+type Outcome<T> = Result<T, String>;
+
+fn sled_says<T>(result: Result<T, sled::Error>) -> Outcome<T> {
+    result.map_err(|e| e.to_string())
+}
+
+impl Book {
+    /// Opens the folder; sets it aside and begins anew when sled can't. Says whether it had to.
+    pub fn open(dir: &Path) -> io::Result<(Book, bool)> {
+        let mut book = Book { dir: dir.to_owned(), db: None, dirty: false };
+        let first = book.try_open();
+        let Err(_) = first else { return Ok((book, false)) };
+        // A snapshot is a cache: sled reads its log without one.
+        remove_where(dir, |name| name.starts_with("snap."))?;
+        if book.try_open().is_ok() {
+            return Ok((book, false));
+        }
+        if dir.exists() {
+            set_aside(dir)?;
+        }
+        book.try_open().map_err(io::Error::other)?;
+        Ok((book, true))
+    }
+
+    fn try_open(&mut self) -> Outcome<()> {
+        remove_generating(&self.dir).map_err(|e| e.to_string())?;
+        let config = sled::Config::new().path(&self.dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let db = sled_says(opened.map_err(|_| "sled panicked on opening".to_owned())?)?;
+        self.db = Some(db);
+        self.make_names_durable().map_err(|e| e.to_string())
+    }
+
+    /// `conf` is never fsynced by sled, and without it a database does not open again.
+    fn make_names_durable(&self) -> io::Result<()> {
+        for name in ["conf", "db"] {
+            fs::File::open(self.dir.join(name))?.sync_all()?;
+        }
+        fs::File::open(&self.dir)?.sync_all()?;
+        self.dir.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
+    }
+
+    /// Closes and opens again: after any write error every later one in the process would fail too.
+    pub fn reopen(&mut self) -> Outcome<()> {
+        self.db = None;
+        self.try_open()
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.db.is_some()
+    }
+
+    fn db(&self) -> Outcome<&sled::Db> {
+        self.db.as_ref().ok_or_else(|| "the book is closed after an error".to_owned())
+    }
+
+    /// Writes; after an error the book is closed, and stays so until [`Book::reopen`].
+    fn write(&mut self, batch: sled::Batch) -> Outcome<()> {
+        let result = sled_says(self.db()?.apply_batch(batch));
+        match result {
+            Ok(()) => self.dirty = true,
+            Err(_) => self.db = None,
+        }
+        result
+    }
+
+    pub fn apply(&mut self, entry: &Entry<'_>) -> Outcome<()> {
+        let mut batch = sled::Batch::default();
+        if let Some(meta) = entry.meta {
+            let json = serde_json::to_vec(meta).map_err(|e| e.to_string())?;
+            batch.insert(format!("{STREAM}{}/{}", meta.integration, meta.stream).as_bytes(), json);
+        }
+        for (id, seq) in &entry.seen {
+            let mut value = seq.0.to_le_bytes().to_vec();
+            value.extend_from_slice(&entry.day.to_le_bytes());
+            batch.insert(format!("{SEEN}{id}").as_bytes(), value);
+        }
+        if let Some(position) = entry.position {
+            batch.insert(POSITION, serde_json::to_vec(&position).map_err(|e| e.to_string())?);
+        }
+        self.write(batch)
+    }
+
+    pub fn put_cursor(&mut self, destination: &str, seq: Seq) -> Outcome<()> {
+        let mut batch = sled::Batch::default();
+        batch.insert(format!("{CURSOR}{destination}").as_bytes(), &seq.0.to_le_bytes());
+        self.write(batch)
+    }
+
+    pub fn remove_cursor(&mut self, destination: &str) -> Outcome<()> {
+        let mut batch = sled::Batch::default();
+        batch.remove(format!("{CURSOR}{destination}").as_bytes());
+        self.write(batch)
+    }
+
+    pub fn cursors(&self) -> Outcome<Vec<(String, Seq)>> {
+        self.each(CURSOR, |name, value| Some((name.to_owned(), Seq(le64(value)?))))
+    }
+
+    pub fn streams(&self) -> Outcome<Vec<PageMeta>> {
+        self.each(STREAM, |_, value| serde_json::from_slice(value).ok())
+    }
+
+    pub fn position(&self) -> Outcome<Option<Position>> {
+        let found = sled_says(self.db()?.get(POSITION))?;
+        Ok(found.and_then(|value| serde_json::from_slice(&value).ok()))
+    }
+
+    /// The seq under which an event id was kept, within the horizon.
+    pub fn seen(&self, id: &str) -> Outcome<Option<Seq>> {
+        let found = sled_says(self.db()?.get(format!("{SEEN}{id}")))?;
+        Ok(found.and_then(|value| le64(&value)).map(Seq))
+    }
+
+    /// Seqs of all versions of what has this native id, or one that continues it with `:`.
+    pub fn seen_native(&self, integration: &str, stream: &str, native: &str) -> Outcome<Vec<Seq>> {
+        let native = native.replace('/', "_");
+        let prefix = format!("{SEEN}{integration}/{stream}/{native}");
+        let mut found = Vec::new();
+        for end in ["/", ":"] {
+            for entry in self.db()?.scan_prefix(format!("{prefix}{end}")).take(64) {
+                let (_, value) = sled_says(entry)?;
+                found.extend(le64(&value).map(Seq));
+            }
+        }
+        Ok(found)
+    }
+
+    pub fn put_lost(&mut self, first: Seq, last: Seq) -> Outcome<()> {
+        let mut batch = sled::Batch::default();
+        batch.insert(format!("{LOST}{:020}", first.0).as_bytes(), &last.0.to_le_bytes());
+        self.write(batch)
+    }
+
+    pub fn lost(&self) -> Outcome<Vec<(Seq, Seq)>> {
+        self.each(LOST, |first, value| Some((Seq(first.parse().ok()?), Seq(le64(value)?))))
+    }
+
+    pub fn put_quarantined(&mut self, entry: &Quarantined) -> Outcome<()> {
+        let mut batch = sled::Batch::default();
+        let json = serde_json::to_vec(entry).map_err(|e| e.to_string())?;
+        batch.insert(format!("{ASIDE}{}/{:020}", entry.destination, entry.seq.0).as_bytes(), json);
+        self.write(batch)
+    }
+
+    pub fn quarantined(&self) -> Outcome<Vec<Quarantined>> {
+        self.each(ASIDE, |_, value| serde_json::from_slice(value).ok())
+    }
+
+    /// Forgets ids older than the horizon. Walks all of them: for the janitor, once a day.
+    pub fn forget_before(&mut self, day: u32) -> Outcome<usize> {
+        let old = self.each(SEEN, |id, value| {
+            let kept_on = u32::from_le_bytes(value.get(8..12)?.try_into().ok()?);
+            (kept_on < day).then(|| id.to_owned())
+        })?;
+        for some in old.chunks(1000) {
+            let mut batch = sled::Batch::default();
+            some.iter().for_each(|id| batch.remove(format!("{SEEN}{id}").as_bytes()));
+            self.write(batch)?;
+        }
+        Ok(old.len())
+    }
+
+    /// Hands what is written to the operating system: safe from a kill of this process.
+    pub fn hand_over(&mut self) -> Outcome<()> {
+        let flushed = sled_says(self.db()?.flush());
+        if flushed.is_err() {
+            self.db = None;
+        }
+        flushed.map(|_| ())
+    }
+
+    /// Makes what is written durable: sled's flush, then the fdatasync that it leaves out.
+    pub fn barrier(&mut self) -> Outcome<()> {
+        if !self.dirty {
+            return Ok(());
+        }
+        self.hand_over()?;
+        fs::File::open(self.dir.join("db")).and_then(|db| db.sync_data()).map_err(|e| e.to_string())?;
+        self.dirty = false;
+        Ok(())
+    }
+
+    /// Bytes of the folder.
+    pub fn disk_bytes(&self) -> u64 {
+        let Ok(entries) = fs::read_dir(&self.dir) else { return 0 };
+        entries.flatten().filter_map(|e| e.metadata().ok()).filter(fs::Metadata::is_file).map(|m| m.len()).sum()
+    }
+
+    fn each<T>(&self, prefix: &str, read: impl Fn(&str, &[u8]) -> Option<T>) -> Outcome<Vec<T>> {
+        let mut found = Vec::new();
+        for entry in self.db()?.scan_prefix(prefix) {
+            let (key, value) = sled_says(entry)?;
+            if let Some(name) = std::str::from_utf8(&key).ok().and_then(|k| k.strip_prefix(prefix)) {
+                found.extend(read(name, &value));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn le64(value: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(value.get(..8)?.try_into().ok()?))
+}
+
+/// A half-written snapshot makes sled report corruption (spacejam/sled#1533).
+fn remove_generating(dir: &Path) -> io::Result<()> {
+    remove_where(dir, |name| name.starts_with("snap.") && name.ends_with(".generating"))
+}
+
+fn remove_where(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_str().is_some_and(&goes) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Moves a folder that can't be opened out of the way; only the newest one is kept.
+fn set_aside(dir: &Path) -> io::Result<()> {
+    let aside = dir.with_extension("damaged");
+    if aside.exists() {
+        fs::remove_dir_all(&aside)?;
+    }
+    fs::rename(dir, aside)
+}

@@ -1,0 +1,84 @@
+//! What the queue says about itself, as plain data.
+//!
+//! Promise: cheap to ask; depth is arithmetic, never a walk.
+
+use std::collections::BTreeMap;
+
+use super::journal::Position;
+use super::{Queue, lock};
+use crate::event::Seq;
+
+/// A stretch of the journal that did not check out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DamageNote {
+    pub(super) at: Position,
+    pub bytes: u64,
+    /// Events lost with it; none when `first > last`.
+    pub first: Seq,
+    pub last: Seq,
+    /// The streams concerned have gone back to fetch again.
+    pub(super) rewound: bool,
+}
+
+impl DamageNote {
+    /// Events lost with it.
+    pub fn events(&self) -> u64 {
+        (self.last.0 + 1).saturating_sub(self.first.0)
+    }
+}
+
+/// The queue at this moment.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    pub head: Seq,
+    /// Events that some destination has not taken; without any destination, all that are kept.
+    pub waiting: u64,
+    /// Bytes of the segments that hold them.
+    pub bytes: u64,
+    /// Bytes of everything the queue has on disk.
+    pub disk_bytes: u64,
+    pub max_bytes: u64,
+    /// Seconds since the oldest waiting event was kept.
+    pub oldest_seconds: Option<u64>,
+    pub cursors: BTreeMap<String, Seq>,
+    pub damage: Vec<DamageNote>,
+    /// Events dropped by the operator's rule, by destination.
+    pub dropped: BTreeMap<String, u64>,
+    pub duplicates: u64,
+    /// What is wrong with the book-keeping, if anything.
+    pub book_fault: Option<String>,
+}
+
+impl Queue {
+    pub fn facts(&self) -> Facts {
+        let head = self.head_now();
+        let oldest = self.oldest();
+        let max_bytes = lock(&self.options).max_bytes;
+        let disk_bytes = self.disk_bytes();
+        let state = lock(&self.state);
+        let slowest = state.cursors.values().min().copied().unwrap_or(oldest.before()).max(oldest.before());
+        let facts = Facts {
+            head,
+            waiting: head.0.saturating_sub(slowest.0),
+            bytes: 0,
+            disk_bytes,
+            max_bytes,
+            oldest_seconds: None,
+            cursors: state.cursors.clone(),
+            damage: state.damage.clone(),
+            dropped: state.dropped.clone(),
+            duplicates: state.duplicates,
+            book_fault: state.book_fault.clone(),
+        };
+        drop(state);
+        let bytes =
+            self.journal.with_segments(|all| all.values().filter(|s| s.last > slowest).map(|s| s.len).sum::<u64>());
+        let age_ms = self.kept_ms(slowest).map(|kept| ((self.clock)() - kept).max(0));
+        Facts { bytes, oldest_seconds: age_ms.map(|ms| ms as u64 / 1000), ..facts }
+    }
+
+    /// The oldest seq still on disk; when there is none, the one to come.
+    pub fn oldest(&self) -> Seq {
+        self.journal.with_segments(|all| all.keys().next().copied().map(Seq)).unwrap_or_else(|| self.journal.next())
+    }
+}

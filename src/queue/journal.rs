@@ -1,0 +1,309 @@
+//! The journal: append-only segments, one durable frame for each page.
+//!
+//! Promise: [`Journal::append`] returns only after an fdatasync that covers the frame, and whoever appends
+//! meanwhile shares that one barrier (group commit). Frames take effect in the order of their seqs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::disk::{Disk, DiskFile};
+use super::error::QueueError;
+use super::frame::Draft;
+use super::segment::{self, Segment};
+use crate::event::Seq;
+
+/// A place in the journal: a segment (by its first seq) and a byte in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Position {
+    pub segment: u64,
+    pub offset: u64,
+}
+
+/// Where a frame came to stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed {
+    pub first: Seq,
+    /// Of an empty frame, the seq before `first`.
+    pub last: Seq,
+    /// The byte after it.
+    pub end: Position,
+    /// Milliseconds since 1970.
+    pub written_ms: i64,
+}
+
+/// What the journal asks of the queue while it writes. Called with the journal's write lock held, so that
+/// effects are in the order of the frames.
+pub trait Keeper<P> {
+    /// The frame is durable.
+    fn committed(&self, placed: Placed, payload: P);
+    /// Where everything stands now: the next segment's first frame.
+    fn snapshot(&self) -> std::io::Result<Draft>;
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> i64;
+}
+
+struct Pending<P> {
+    upto: u64,
+    placed: Placed,
+    payload: P,
+}
+
+struct Writer<P> {
+    /// The segment that grows; `None` before the first append and after a failed barrier.
+    active: Option<(Seq, Arc<dyn DiskFile>)>,
+    offset: u64,
+    /// How much of the active segment a barrier has confirmed.
+    durable: u64,
+    next: Seq,
+    /// Bytes ever written in this process: what barriers are counted by.
+    written: u64,
+    pending: VecDeque<Pending<P>>,
+}
+
+#[derive(Default)]
+struct Barrier {
+    synced: u64,
+    syncing: bool,
+    /// Ranges of `written` that a failed barrier has thrown away.
+    failed: Vec<(u64, u64)>,
+}
+
+impl Barrier {
+    /// What lies below `from` was durable already: in an earlier segment, or by an earlier barrier.
+    fn fail(&mut self, from: u64, to: u64) {
+        self.synced = self.synced.max(from);
+        if self.failed.len() >= 64 {
+            self.failed.remove(0);
+        }
+        self.failed.push((from, to));
+    }
+}
+
+pub struct Journal<P> {
+    disk: Arc<dyn Disk>,
+    dir: PathBuf,
+    writer: Mutex<Writer<P>>,
+    barrier: Mutex<Barrier>,
+    passed: Condvar,
+    segments: RwLock<BTreeMap<u64, Segment>>,
+}
+
+/// A lock whose data stays valid when its holder panics: each change to it is complete or not begun.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<P> Journal<P> {
+    /// Goes on with what recovery found; `next` is above everything ever given out.
+    pub fn resume(disk: Arc<dyn Disk>, dir: PathBuf, segments: BTreeMap<u64, Segment>, next: Seq) -> Journal<P> {
+        let active = segments.last_key_value().map(|(first, s)| (Seq(*first), Arc::clone(&s.file), s.len));
+        let offset = active.as_ref().map_or(0, |a| a.2);
+        Journal {
+            disk,
+            dir,
+            writer: Mutex::new(Writer {
+                active: active.map(|(first, file, _)| (first, file)),
+                offset,
+                durable: offset,
+                next,
+                written: 0,
+                pending: VecDeque::new(),
+            }),
+            barrier: Mutex::new(Barrier::default()),
+            passed: Condvar::new(),
+            segments: RwLock::new(segments),
+        }
+    }
+
+    /// Writes a frame and makes it durable. Rolls to a new segment first when the active one would pass `limit`.
+    pub fn append(
+        &self,
+        mut draft: Draft,
+        payload: P,
+        limit: u64,
+        keeper: &dyn Keeper<P>,
+    ) -> Result<Placed, QueueError> {
+        let (mine, placed) = {
+            let mut writer = lock(&self.writer);
+            if writer.active.is_none() || (writer.offset > 0 && writer.offset + draft.len() > limit) {
+                self.roll_locked(&mut writer, keeper)?;
+            }
+            let Some((segment, file)) = writer.active.clone() else {
+                return Err(QueueError::Book("no segment is open".into()));
+            };
+            let (first, written_ms) = (writer.next, keeper.now_ms());
+            let count = u64::from(draft.count());
+            let offset = writer.offset;
+            if let Err(e) = file.write_all_at(draft.seal(first, written_ms), offset) {
+                // Half a frame behind the durable end is cut at once; if that fails too, recovery cuts it.
+                let _ = file.truncate(offset);
+                return Err(QueueError::disk("write to", &segment::path(&self.dir, segment), e));
+            }
+            writer.offset += draft.len();
+            writer.written += draft.len();
+            writer.next = Seq(first.0 + count);
+            let end = Position { segment: segment.0, offset: writer.offset };
+            let placed = Placed { first, last: writer.next.before(), end, written_ms };
+            let upto = writer.written;
+            writer.pending.push_back(Pending { upto, placed, payload });
+            (upto, placed)
+        };
+        drop(draft);
+        self.wait_durable(mine, keeper).map(|()| placed)
+    }
+
+    /// Leader or follower: one fdatasync serves everyone who wrote before it began.
+    fn wait_durable(&self, mine: u64, keeper: &dyn Keeper<P>) -> Result<(), QueueError> {
+        let mut barrier = lock(&self.barrier);
+        loop {
+            if barrier.failed.iter().any(|(from, to)| *from < mine && mine <= *to) {
+                return Err(QueueError::Book("a barrier failed: the page is asked for again".into()));
+            }
+            if barrier.synced >= mine {
+                return Ok(());
+            }
+            if barrier.syncing {
+                barrier = self.passed.wait(barrier).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            barrier.syncing = true;
+            drop(barrier);
+            let result = self.sync_once(keeper);
+            barrier = lock(&self.barrier);
+            barrier.syncing = false;
+            self.passed.notify_all();
+            match result {
+                Ok(upto) => barrier.synced = barrier.synced.max(upto),
+                Err((from, to, error)) => {
+                    barrier.fail(from, to);
+                    if barrier.synced < mine {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn sync_once(&self, keeper: &dyn Keeper<P>) -> Result<u64, (u64, u64, QueueError)> {
+        let (segment, file, offset, target) = {
+            let writer = lock(&self.writer);
+            match &writer.active {
+                Some((segment, file)) => (*segment, Arc::clone(file), writer.offset, writer.written),
+                None => return Ok(writer.written),
+            }
+        };
+        let result = file.sync();
+        let mut writer = lock(&self.writer);
+        match result {
+            Ok(()) => {
+                if writer.active.as_ref().is_some_and(|(now, _)| *now == segment) {
+                    writer.durable = writer.durable.max(offset);
+                }
+                self.settle(&mut writer, target, keeper);
+                Ok(target)
+            }
+            Err(e) => {
+                let error = QueueError::disk("make durable", &segment::path(&self.dir, segment), e);
+                let (from, to) = self.abandon(&mut writer, keeper);
+                Err((from, to, error))
+            }
+        }
+    }
+
+    /// Gives effect to every frame up to this count of written bytes.
+    fn settle(&self, writer: &mut Writer<P>, upto: u64, keeper: &dyn Keeper<P>) {
+        while writer.pending.front().is_some_and(|p| p.upto <= upto) {
+            if let Some(done) = writer.pending.pop_front() {
+                let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+                if let Some(segment) = segments.get_mut(&done.placed.end.segment) {
+                    segment.len = done.placed.end.offset;
+                    segment.last = done.placed.last;
+                }
+                drop(segments);
+                keeper.committed(done.placed, done.payload);
+            }
+        }
+    }
+
+    /// After a failed barrier nobody knows what the disk holds: what was not confirmed is cut off and thrown
+    /// away, and the next frame begins a new segment (fsync errors are not repeated by the kernel).
+    fn abandon(&self, writer: &mut Writer<P>, keeper: &dyn Keeper<P>) -> (u64, u64) {
+        let Some((segment, file)) = writer.active.take() else { return (writer.written, writer.written) };
+        let durable_upto = writer.pending.iter().take_while(|p| p.placed.end.segment != segment.0).last();
+        let in_this = writer.written - (writer.offset - writer.durable);
+        let from = durable_upto.map_or(in_this, |p| p.upto.max(in_this));
+        self.settle(writer, from, keeper);
+        writer.pending.clear();
+        let _ = file.truncate(writer.durable);
+        (from, writer.written)
+    }
+
+    /// Seals the active segment and begins a new one with a snapshot.
+    pub fn roll(&self, keeper: &dyn Keeper<P>) -> Result<(), QueueError> {
+        let mut writer = lock(&self.writer);
+        self.roll_locked(&mut writer, keeper)
+    }
+
+    fn roll_locked(&self, writer: &mut Writer<P>, keeper: &dyn Keeper<P>) -> Result<(), QueueError> {
+        if let Some((segment, file)) = writer.active.clone() {
+            if writer.durable < writer.offset {
+                if let Err(e) = file.sync() {
+                    let (from, to) = self.abandon(writer, keeper);
+                    // Taken behind the writer's lock only here; nobody takes them the other way round.
+                    lock(&self.barrier).fail(from, to);
+                    self.passed.notify_all();
+                    return Err(QueueError::disk("make durable", &segment::path(&self.dir, segment), e));
+                }
+                writer.durable = writer.offset;
+            }
+            let written = writer.written;
+            self.settle(writer, written, keeper);
+            if segment == writer.next {
+                return Ok(()); // nothing but a snapshot in it: it serves as it is
+            }
+        }
+        let first = writer.next;
+        let path = segment::path(&self.dir, first);
+        let fail = |action| move |e| QueueError::disk(action, &segment::path(&self.dir, first), e);
+        let mut draft = keeper.snapshot().map_err(fail("begin"))?;
+        let file: Arc<dyn DiskFile> = Arc::from(self.disk.open(&path, true).map_err(fail("create"))?);
+        let opened_ms = keeper.now_ms();
+        let begun = file
+            .truncate(0)
+            .and_then(|()| file.write_all_at(draft.seal(first, opened_ms), 0))
+            .and_then(|()| file.sync())
+            .and_then(|()| self.disk.sync_dir(&self.dir));
+        if let Err(e) = begun {
+            let _ = self.disk.remove(&path);
+            return Err(fail("begin")(e));
+        }
+        writer.offset = draft.len();
+        writer.durable = draft.len();
+        writer.active = Some((first, Arc::clone(&file)));
+        let segment = Segment { path, file, len: draft.len(), last: first.before(), opened_ms };
+        self.segments.write().unwrap_or_else(PoisonError::into_inner).insert(first.0, segment);
+        Ok(())
+    }
+
+    /// The seq that the next event will get.
+    pub fn next(&self) -> Seq {
+        lock(&self.writer).next
+    }
+
+    /// Looks at the segments, oldest first.
+    pub fn with_segments<T>(&self, look: impl FnOnce(&BTreeMap<u64, Segment>) -> T) -> T {
+        look(&self.segments.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Deletes the oldest segment. Never the one that grows.
+    pub fn remove_oldest(&self) -> Result<(), QueueError> {
+        let oldest = self.with_segments(|all| (all.len() > 1).then(|| all.keys().next().copied()).flatten());
+        if let Some(first) = oldest {
+            let path = segment::path(&self.dir, Seq(first));
+            self.disk.remove(&path).map_err(|e| QueueError::disk("remove", &path, e))?;
+            self.segments.write().unwrap_or_else(PoisonError::into_inner).remove(&first);
+        }
+        Ok(())
+    }
+}

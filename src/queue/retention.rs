@@ -1,0 +1,161 @@
+//! Room: quota, headroom on the disk, what goes when everyone has taken it, and the reserve.
+//!
+//! Promise: polling is paused before the disk is full, an ack still works when it is, and nothing untaken goes
+//! but by the operator's rule, counted.
+
+use std::fs;
+
+use super::disk::Space;
+use super::{Options, Queue, QueueError, SEGMENT_BYTES, lock};
+use crate::event::Seq;
+use crate::values::ByteSize;
+
+/// A drained segment longer than this is sealed, so that it can go.
+const WORTH_SEALING: u64 = 1 << 20;
+
+impl Queue {
+    /// Takes new limits at a reload.
+    pub fn set_options(&self, options: Options) {
+        *lock(&self.options) = options;
+    }
+
+    /// Segments are an eighth of what there is room for, 64 MiB at the most: a drained one gives it back.
+    pub(super) fn segment_limit(&self) -> u64 {
+        let max = lock(&self.options).max_bytes;
+        let total = self.disk.space(&self.dir).map_or(u64::MAX, |s| s.total);
+        SEGMENT_BYTES.min(max / 8).min(total / 8).max(1 << 20)
+    }
+
+    /// Free space that the queue leaves alone, for the book and for the rest of the box.
+    fn headroom(space: Space) -> u64 {
+        (space.total / 16).min(64 << 20)
+    }
+
+    pub(super) fn disk_bytes(&self) -> u64 {
+        let journal: u64 = self.journal.with_segments(|all| all.values().map(|s| s.len).sum());
+        journal + lock(&self.state).book_bytes
+    }
+
+    /// Refuses, or drops the oldest by the operator's rule, when a frame of this length has no room.
+    pub(super) fn make_room(&self, len: u64) -> Result<(), QueueError> {
+        let Err(full) = self.check_room(len) else { return Ok(()) };
+        // What is kept for search and replay is the first to yield.
+        self.trim_to(0, 0)?;
+        if self.check_room(len).is_ok() {
+            return Ok(());
+        }
+        if !lock(&self.options).drop_oldest {
+            return Err(full);
+        }
+        while self.check_room(len).is_err() {
+            if !self.drop_oldest_segment()? {
+                return Err(full);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_room(&self, len: u64) -> Result<(), QueueError> {
+        let max = lock(&self.options).max_bytes;
+        let used = self.disk_bytes();
+        if used + len > max {
+            return Err(QueueError::Quota { used: ByteSize(used), max: ByteSize(max) });
+        }
+        let space = self.disk.space(&self.dir).map_err(|e| QueueError::disk("look at", &self.dir, e))?;
+        if space.free < Queue::headroom(space) + len {
+            return Err(QueueError::NoSpace { path: self.dir.clone(), free: ByteSize(space.free) });
+        }
+        Ok(())
+    }
+
+    /// Has the queue room for another page of ordinary size?
+    pub fn has_room(&self) -> Result<(), QueueError> {
+        self.check_room(1 << 20)
+    }
+
+    /// Lets go what everyone has taken and nobody wants kept; seals a drained segment so that it can go too.
+    /// For the janitor, every few seconds.
+    pub fn trim(&self) -> Result<(), QueueError> {
+        let options = *lock(&self.options);
+        self.trim_to(options.keep_bytes, options.keep_ms)?;
+        self.fill_reserve();
+        Ok(())
+    }
+
+    fn trim_to(&self, keep_bytes: u64, keep_ms: i64) -> Result<(), QueueError> {
+        let Some(taken) = lock(&self.state).cursors.values().min().copied() else { return Ok(()) };
+        lock(&self.state).fresh.release(taken);
+        if keep_bytes == 0 || keep_ms == 0 {
+            self.seal_drained(taken)?;
+        }
+        loop {
+            let oldest = self.journal.with_segments(|all| {
+                let mut segments = all.values();
+                let oldest = segments.next()?;
+                let following = segments.next()?; // the newest one never goes
+                let kept: u64 = all.values().filter(|s| s.last <= taken).map(|s| s.len).sum();
+                Some((oldest.last, following.opened_ms, kept))
+            });
+            let Some((last, closed_ms, kept)) = oldest else { return Ok(()) };
+            let too_old = (self.clock)() - closed_ms > keep_ms;
+            if last > taken || !(kept > keep_bytes || too_old) {
+                return Ok(());
+            }
+            self.barrier_before_removal();
+            self.journal.remove_oldest()?;
+        }
+    }
+
+    /// The cursors that allow a removal are durable before it: else a power cut could bring a cursor back
+    /// to events that are gone. (It would be no loss, they were taken; but it would look like one.)
+    fn barrier_before_removal(&self) {
+        self.write_book(|book| book.barrier());
+    }
+
+    fn seal_drained(&self, taken: Seq) -> Result<(), QueueError> {
+        let drained = self
+            .journal
+            .with_segments(|all| all.values().next_back().is_some_and(|s| s.last <= taken && s.len > WORTH_SEALING));
+        if drained && taken >= self.head_now() { self.journal.roll(self) } else { Ok(()) }
+    }
+
+    /// Drops the oldest segment; each destination that had not taken all of it is told how much it lost.
+    fn drop_oldest_segment(&self) -> Result<bool, QueueError> {
+        if self.journal.with_segments(|all| all.len()) < 2 {
+            self.journal.roll(self)?;
+        }
+        let oldest = self
+            .journal
+            .with_segments(|all| all.iter().next().filter(|_| all.len() > 1).map(|(first, s)| (Seq(*first), s.last)));
+        let Some((first, last)) = oldest.filter(|(first, last)| first <= last) else { return Ok(false) };
+        let mut state = lock(&self.state);
+        let mut moved = Vec::new();
+        for (name, cursor) in &mut state.cursors {
+            if *cursor < last {
+                let lost = last.0 - cursor.0.max(first.before().0);
+                *cursor = last;
+                moved.push((name.clone(), lost));
+            }
+        }
+        for (name, lost) in &moved {
+            *state.dropped.entry(name.clone()).or_default() += lost;
+        }
+        drop(state);
+        self.write_book(|book| moved.iter().try_for_each(|(name, _)| book.put_cursor(name, last)));
+        self.barrier_before_removal();
+        self.journal.remove_oldest()?;
+        Ok(true)
+    }
+
+    /// Keeps a file that can be given up: sled needs room for a cursor when the disk is full.
+    pub(super) fn fill_reserve(&self) {
+        let path = self.dir.join("reserve");
+        let Ok(space) = self.disk.space(&self.dir) else { return };
+        let size = (space.total / 64).min(8 << 20);
+        if lock(&self.state).book_fault.is_some() || space.free < Queue::headroom(space) / 2 {
+            let _ = fs::remove_file(&path);
+        } else if !path.exists() && space.free > Queue::headroom(space) + 4 * size {
+            let _ = fs::write(&path, vec![0; size as usize]);
+        }
+    }
+}

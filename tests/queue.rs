@@ -1,0 +1,8 @@
+//! The durable queue: its model test, and the accidents that it must survive.
+
+mod queue {
+    mod accidents;
+    mod broken_disk;
+    mod model;
+    mod support;
+}
