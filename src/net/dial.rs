@@ -1,14 +1,243 @@
-//! A TCP connection by name: happy eyeballs, source address or interface, CONNECT through a proxy.
+//! A TCP connection by name: happy eyeballs (RFC 8305), source address or interface, CONNECT through a proxy.
+//!
+//! Promise: dialling ends within its limit, and leaves by the way that the operator chose or not at all.
 
-use std::net::IpAddr;
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::proxy::{Proxy, ask_for_tunnel};
+use crate::fault::{Fault, FaultKind};
 use crate::values::Secret;
+
+/// RFC 8305 section 5: the next address is tried this long after the one before.
+const STAGGER: Duration = Duration::from_millis(250);
+/// Addresses tried for one name, at the most.
+const MOST_ADDRESSES: usize = 16;
+/// A silent connection is asked for a sign of life after this long, then each [`KEEPALIVE_INTERVAL`]:
+/// more often than a NAT forgets.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The way out that the operator chose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path {
     pub source_address: Option<IpAddr>,
     pub interface: Option<String>,
-    /// `http://[user:password@]host:port`; `None`: the environment's, then none.
+    /// `http://[user:password@]host:port`; `None`: for HTTP the environment's, then none; for [`dial`] none.
     pub proxy: Option<Secret>,
+}
+
+/// Connects to `host:port` by `path`, through `path.proxy` where one is set. The environment's proxy is for
+/// HTTP alone ([`Path::proxy_for`]) and plays no part here.
+///
+/// # Errors
+/// `Unavailable` says what failed: DNS, refused, no answer, the proxy's status, a source address or interface
+/// that the box lacks. `Misconfigured`: a proxy URL or host that can't be one.
+pub async fn dial(host: &str, port: u16, path: &Path, limit: Duration) -> Result<TcpStream, Fault> {
+    let proxy = path.explicit_proxy()?;
+    dial_by(proxy.as_ref(), host, port, path, Instant::now() + limit).await
+}
+
+/// As [`dial`], with the proxy already chosen.
+pub(super) async fn dial_by(
+    proxy: Option<&Proxy>,
+    host: &str,
+    port: u16,
+    path: &Path,
+    deadline: Instant,
+) -> Result<TcpStream, Fault> {
+    // What is written into a CONNECT request must not be able to end its line.
+    if host.is_empty() || !host.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let text =
+            format!("{host:?} is not a host: write a DNS name (in ASCII, xn--... where needed) or an IP address");
+        return Err(Fault::new(FaultKind::Misconfigured, text));
+    }
+    let Some(proxy) = proxy else {
+        return direct(host, port, path, deadline, &place(host, port)).await;
+    };
+    let mut stream = direct(&proxy.host, proxy.port, path, deadline, &format!("the proxy {proxy}")).await?;
+    ask_for_tunnel(&mut stream, proxy, host, port, deadline).await?;
+    Ok(stream)
+}
+
+/// `host:port`, with the brackets that an IPv6 address needs.
+pub(super) fn place(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// `what` names the peer in errors.
+async fn direct(host: &str, port: u16, path: &Path, deadline: Instant, what: &str) -> Result<TcpStream, Fault> {
+    let found = match timeout_at(deadline, lookup_host((host, port))).await {
+        Ok(Ok(found)) => found.collect::<Vec<_>>(),
+        Ok(Err(error)) => {
+            let text = format!(
+                "{what} can't be reached: DNS does not resolve the name {host}; check it, and this box's DNS servers"
+            );
+            return Err(Fault::new(FaultKind::Unavailable, text).caused_by(error));
+        }
+        Err(_) => {
+            let text =
+                format!("{what} can't be reached: DNS gave no answer for {host} in time; check this box's DNS servers");
+            return Err(Fault::new(FaultKind::Unavailable, text));
+        }
+    };
+    let order = interleave(found, path.source_address);
+    if order.is_empty() {
+        let why = match path.source_address {
+            Some(IpAddr::V4(own)) => format!("{host} has no IPv4 address, and `source-address` {own} is one"),
+            Some(IpAddr::V6(own)) => format!("{host} has no IPv6 address, and `source-address` {own} is one"),
+            None => format!("DNS knows the name {host}, but no address of it"),
+        };
+        return Err(Fault::new(FaultKind::Unavailable, format!("{what} can't be reached: {why}")));
+    }
+    race(order, path, deadline, what).await
+}
+
+/// RFC 8305 section 4: families take turns, beginning with the one that the resolver put first. A source
+/// address leaves only its own family.
+fn interleave(found: Vec<SocketAddr>, source: Option<IpAddr>) -> VecDeque<SocketAddr> {
+    let first_is_v6 = found.first().is_some_and(SocketAddr::is_ipv6);
+    let fits = |address: &SocketAddr| source.is_none_or(|own| own.is_ipv6() == address.is_ipv6());
+    let (mut one, mut other): (VecDeque<_>, VecDeque<_>) =
+        found.into_iter().filter(fits).partition(|address| address.is_ipv6() == first_is_v6);
+    let mut order = VecDeque::new();
+    while order.len() < MOST_ADDRESSES && !(one.is_empty() && other.is_empty()) {
+        order.extend(one.pop_front());
+        order.extend(other.pop_front());
+    }
+    order
+}
+
+/// The first connection that comes up wins; the others are dropped with the set.
+async fn race(mut order: VecDeque<SocketAddr>, path: &Path, deadline: Instant, what: &str) -> Result<TcpStream, Fault> {
+    let mut attempts = JoinSet::new();
+    let mut missed = Vec::new();
+    loop {
+        if let Some(address) = order.pop_front() {
+            let path = path.clone();
+            attempts.spawn(async move { connect(address, &path).await });
+        }
+        let patience = if order.is_empty() { deadline } else { deadline.min(Instant::now() + STAGGER) };
+        match timeout_at(patience, attempts.join_next()).await {
+            Ok(Some(Ok(Ok(stream)))) => return Ok(stream),
+            Ok(Some(Ok(Err(miss)))) => missed.push(miss),
+            Ok(Some(Err(ended))) => tracing::error!(error = %ended, "an attempt to connect ended unexpectedly"),
+            Ok(None) if order.is_empty() => return Err(all_missed(missed, path, what)),
+            Ok(None) => {}
+            Err(_) if Instant::now() >= deadline => {
+                let text =
+                    format!("{what} can't be reached: no answer in time; a firewall on the way may drop what we send");
+                return Err(Fault::new(FaultKind::Unavailable, text));
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// An attempt that failed.
+struct Miss {
+    address: SocketAddr,
+    step: Step,
+    error: io::Error,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Interface,
+    SourceAddress,
+    Connect,
+}
+
+async fn connect(address: SocketAddr, path: &Path) -> Result<TcpStream, Miss> {
+    let miss = |step| move |error| Miss { address, step, error };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let socket = socket.map_err(miss(Step::Connect))?;
+    socket.set_nodelay(true).map_err(miss(Step::Connect))?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
+    SockRef::from(&socket).set_tcp_keepalive(&keepalive).map_err(miss(Step::Connect))?;
+    if let Some(interface) = &path.interface {
+        socket.bind_device(Some(interface.as_bytes())).map_err(miss(Step::Interface))?;
+    }
+    if let Some(own) = path.source_address {
+        socket.bind(SocketAddr::new(own, 0)).map_err(miss(Step::SourceAddress))?;
+    }
+    socket.connect(address).await.map_err(miss(Step::Connect))
+}
+
+fn all_missed(missed: Vec<Miss>, path: &Path, what: &str) -> Fault {
+    let mut reasons: Vec<String> = Vec::new();
+    for miss in &missed {
+        let reason = reason(miss, path);
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    let fault = Fault::new(FaultKind::Unavailable, format!("{what} can't be reached: {}", reasons.join("; ")));
+    match missed.into_iter().next_back() {
+        Some(last) => fault.caused_by(last.error),
+        None => fault,
+    }
+}
+
+fn reason(miss: &Miss, path: &Path) -> String {
+    let address = miss.address;
+    match miss.step {
+        Step::Interface => {
+            let interface = path.interface.as_deref().unwrap_or_default();
+            format!("this box can't leave by the interface {interface:?}: check that it exists and is up")
+        }
+        Step::SourceAddress => match path.source_address {
+            Some(own) => format!("this box does not have the source address {own}: check `source-address`"),
+            None => "no local address could be bound".to_owned(),
+        },
+        Step::Connect => match miss.error.kind() {
+            io::ErrorKind::ConnectionRefused => {
+                format!("{address} refused: nothing listens there, or a firewall forbids it")
+            }
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+                format!("there is no route to {address}")
+            }
+            io::ErrorKind::TimedOut => format!("{address} gave no answer"),
+            _ => format!("{address} failed"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().expect("an address")).collect()
+    }
+
+    #[test]
+    fn families_take_turns_and_the_resolvers_first_stays_first() {
+        let found = addresses(&["[2001:db8::1]:1", "[2001:db8::2]:1", "192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1"]);
+        let expected = addresses(&["[2001:db8::1]:1", "192.0.2.1:1", "[2001:db8::2]:1", "192.0.2.2:1", "192.0.2.3:1"]);
+        assert_eq!(interleave(found.clone(), None), expected);
+        let v4 = addresses(&["192.0.2.1:1", "192.0.2.2:1", "192.0.2.3:1"]);
+        assert_eq!(interleave(found, Some("192.0.2.77".parse().expect("v4"))), v4);
+        assert_eq!(interleave(v4, Some("2001:db8::7".parse().expect("v6"))), addresses(&[]));
+    }
+
+    #[test]
+    fn a_resolver_that_answers_with_a_thousand_addresses_does_not_make_a_thousand_attempts() {
+        let flood: Vec<_> = (0..1000).map(|n| SocketAddr::from(([192, 0, 2, 1], n))).collect();
+        assert_eq!(interleave(flood, None).len(), MOST_ADDRESSES);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_could_end_the_line_of_a_connect_request_is_not_dialled() {
+        let path = Path { proxy: Some(Secret::new("http://127.0.0.1:9")), ..Path::default() };
+        let fault = dial("a\r\nX: y", 1, &path, Duration::from_secs(5)).await.expect_err("an injection");
+        assert_eq!(fault.kind, FaultKind::Misconfigured);
+    }
 }

@@ -5,4 +5,10 @@
 
 pub mod dial;
 pub mod http;
+mod pool;
+pub mod proxy;
+mod question;
 pub mod tls;
+
+#[cfg(test)]
+mod tests;
