@@ -55,6 +55,9 @@ impl Proxy {
             None | Some("http") => {}
             Some(_) => return Err(wrong("only proxies that are spoken to by plain http:// are supported")),
         }
+        if uri.authority().is_some_and(|authority| authority.as_str().matches('@').count() > 1) {
+            return Err(wrong("an @ in user or password must be written %40"));
+        }
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it names no host"))?;
         let matched = Matcher::builder().all(url.reveal().trim()).build().intercept(&Uri::from_static("https://any"));
         let authorization = matched.ok_or_else(|| wrong("it is not a proxy's URL"))?.basic_auth().cloned();
