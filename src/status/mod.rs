@@ -1,1 +1,26 @@
-//! The room `status`.
+//! What we say about ourselves, as plain data: records that the engine writes, one snapshot that
+//! everybody else reads, and its four tellings (JSON, health, metrics, words for people).
+//!
+//! Promise: there is one place that makes the snapshot ([`Board::snapshot`]); the CLI, the page, `/health`,
+//! `/metrics` and the heartbeat read that and nothing else, so they can never disagree.
+
+pub mod board;
+pub mod conditions;
+pub mod health;
+pub mod metrics;
+pub mod records;
+pub mod sentences;
+pub mod snapshot;
+pub mod state;
+pub mod text;
+
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use board::Board;
+pub use conditions::{Code, Condition};
+pub use records::{
+    AgentRecord, ClockRecord, DestinationRecord, EgressRecord, FaultNote, IntegrationRecord, QueueRecord, StreamRecord,
+};
+pub use snapshot::{QueueState, Snapshot, Standing};
+pub use state::State;

@@ -1,0 +1,320 @@
+//! The board: where the engine writes how things stand, and where the snapshot is made.
+//!
+//! Promise: writing is short and never waits for I/O; a snapshot is one consistent moment. A panic in one
+//! writer leaves the board usable for all others.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use super::conditions::{Code, Condition};
+use super::records::{
+    AgentRecord, ClockRecord, DestinationRecord, EgressRecord, FaultCounts, IntegrationRecord, QueueRecord,
+    StreamRecord,
+};
+use super::sentences::{self, seconds_between};
+use super::snapshot::{Agent, Clock, Destination, Egress, Integration, Queue, QueueState, Snapshot, Standing, Stream};
+use super::state::{Facts, state};
+use crate::values::Name;
+
+/// Shared by clone; every clone is the same board.
+#[derive(Clone, Debug)]
+pub struct Board(Arc<Mutex<Records>>);
+
+#[derive(Debug)]
+struct Records {
+    name: String,
+    started: Timestamp,
+    agent: AgentRecord,
+    clock: ClockRecord,
+    queue: QueueRecord,
+    egress: EgressRecord,
+    integrations: BTreeMap<Name, IntegrationRecord>,
+    destinations: BTreeMap<Name, DestinationRecord>,
+    conditions: BTreeMap<(Code, String), Condition>,
+}
+
+impl Board {
+    /// An empty board: the queue counts as not open yet, so the agent is not ready.
+    pub fn new(name: impl Into<String>, started: Timestamp) -> Board {
+        Board(Arc::new(Mutex::new(Records {
+            name: name.into(),
+            started,
+            agent: AgentRecord::default(),
+            clock: ClockRecord::default(),
+            queue: QueueRecord::default(),
+            egress: EgressRecord::default(),
+            integrations: BTreeMap::new(),
+            destinations: BTreeMap::new(),
+            conditions: BTreeMap::new(),
+        })))
+    }
+
+    /// Writes about the agent itself.
+    pub fn agent<R>(&self, write: impl FnOnce(&mut AgentRecord) -> R) -> R {
+        write(&mut self.lock().agent)
+    }
+
+    /// Writes about our clock against the vendor's.
+    pub fn clock<R>(&self, write: impl FnOnce(&mut ClockRecord) -> R) -> R {
+        write(&mut self.lock().clock)
+    }
+
+    /// Writes about the queue.
+    pub fn queue<R>(&self, write: impl FnOnce(&mut QueueRecord) -> R) -> R {
+        write(&mut self.lock().queue)
+    }
+
+    /// Writes about the address that the vendor sees.
+    pub fn egress<R>(&self, write: impl FnOnce(&mut EgressRecord) -> R) -> R {
+        write(&mut self.lock().egress)
+    }
+
+    /// Writes about an integration, which comes into being by this.
+    pub fn integration<R>(&self, name: &Name, write: impl FnOnce(&mut IntegrationRecord) -> R) -> R {
+        write(self.lock().integrations.entry(name.clone()).or_default())
+    }
+
+    /// Writes about a stream; it and its integration come into being by this.
+    pub fn stream<R>(&self, name: &Name, stream: &str, write: impl FnOnce(&mut StreamRecord) -> R) -> R {
+        let mut records = self.lock();
+        write(records.integrations.entry(name.clone()).or_default().streams.entry(stream.to_owned()).or_default())
+    }
+
+    /// Writes about a destination, which comes into being by this.
+    pub fn destination<R>(&self, name: &Name, write: impl FnOnce(&mut DestinationRecord) -> R) -> R {
+        write(self.lock().destinations.entry(name.clone()).or_default())
+    }
+
+    /// Forgets an integration and the conditions about it and its streams. Its task must have ended before:
+    /// a later write brings it back.
+    pub fn remove_integration(&self, name: &Name) {
+        let mut records = self.lock();
+        records.integrations.remove(name);
+        records.forget(name);
+    }
+
+    /// Forgets a destination and the conditions about it. Its task must have ended before.
+    pub fn remove_destination(&self, name: &Name) {
+        let mut records = self.lock();
+        records.destinations.remove(name);
+        records.forget(name);
+    }
+
+    /// Raises a condition. One that stands already keeps its `since` and takes the new text.
+    /// `subject`: an integration, `integration/stream`, a destination; empty: the agent.
+    /// Returns whether it is new (and so worth a line in the log).
+    pub fn raise(&self, code: Code, subject: &str, text: impl Into<String>, now: Timestamp) -> bool {
+        let text = text.into();
+        let mut records = self.lock();
+        match records.conditions.get_mut(&(code, subject.to_owned())) {
+            Some(standing) => {
+                standing.text = text;
+                false
+            }
+            None => {
+                let severity = code.severity();
+                let raised = Condition { code, subject: subject.to_owned(), severity, text, since: now };
+                records.conditions.insert((code, subject.to_owned()), raised);
+                true
+            }
+        }
+    }
+
+    /// Clears a condition. Returns whether it stood (and so is worth a line in the log).
+    pub fn clear(&self, code: Code, subject: &str) -> bool {
+        self.lock().conditions.remove(&(code, subject.to_owned())).is_some()
+    }
+
+    /// Does this condition stand?
+    pub fn stands(&self, code: Code, subject: &str) -> bool {
+        self.lock().conditions.contains_key(&(code, subject.to_owned()))
+    }
+
+    /// How everything stands now.
+    pub fn snapshot(&self, now: Timestamp) -> Snapshot {
+        self.lock().snapshot(now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Records> {
+        // Records are plain data, whole after every statement: what a panicking writer left can be read.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Records {
+    fn forget(&mut self, name: &Name) {
+        let whose = |subject: &str| subject.split('/').next() == Some(name.as_str());
+        self.conditions.retain(|(_, subject), _| !whose(subject));
+    }
+
+    fn snapshot(&self, now: Timestamp) -> Snapshot {
+        let mut conditions: Vec<Condition> = self.conditions.values().cloned().collect();
+        conditions.sort_by_key(|condition| (std::cmp::Reverse(condition.severity), condition.since));
+        let enabled = self.integrations.values().filter(|integration| integration.enabled);
+        let running = self.destinations.values().filter(|destination| destination.standing != Standing::Disabled);
+        let facts = Facts {
+            now,
+            persists: self.queue.state == QueueState::Open,
+            integrations: enabled.map(failing_since).collect(),
+            destinations: running.map(|destination| destination.failing_since).collect(),
+            gravest: conditions.first().map(|condition| condition.severity),
+        };
+        Snapshot {
+            time: now,
+            agent: Agent {
+                name: self.name.clone(),
+                version: crate::VERSION.to_owned(),
+                started: self.started,
+                uptime_seconds: seconds_between(self.started, now),
+                arch: std::env::consts::ARCH.to_owned(),
+                task_restarts_total: self.agent.task_restarts,
+                reloads_total: self.agent.reloads,
+            },
+            state: state(&facts),
+            conditions,
+            egress: egress(&self.egress),
+            clock: Clock { offset_seconds: self.clock.offset_seconds, checked: self.clock.checked },
+            queue: queue(&self.queue, now),
+            integrations: self.integrations.iter().map(|(name, record)| integration(name, record, now)).collect(),
+            destinations: self.destinations.iter().map(|(name, record)| destination(name, record, now)).collect(),
+        }
+    }
+}
+
+/// Since when an enabled integration has failed as a whole: since its last stream began to, or since it was
+/// parked. Streams that the vendor has not licensed, or that are switched off, have no say.
+fn failing_since(record: &IntegrationRecord) -> Option<Timestamp> {
+    if record.parked_since.is_some() {
+        return record.parked_since;
+    }
+    let idle = |stream: &StreamRecord| match stream.standing {
+        Standing::Disabled => true,
+        Standing::Parked => stream.failing_since.is_none(),
+        Standing::Ok | Standing::Waiting | Standing::Failing => false,
+    };
+    let mut latest = None;
+    for stream in record.streams.values().filter(|stream| !idle(stream)) {
+        latest = latest.max(Some(stream.failing_since?));
+    }
+    latest
+}
+
+fn standing(record: &IntegrationRecord) -> Standing {
+    let any = |standing| record.streams.values().any(|stream| stream.standing == standing);
+    if !record.enabled {
+        Standing::Disabled
+    } else if record.parked.is_some() {
+        Standing::Parked
+    } else if any(Standing::Failing) {
+        Standing::Failing
+    } else if any(Standing::Ok) {
+        Standing::Ok
+    } else if any(Standing::Parked) && !any(Standing::Waiting) {
+        Standing::Parked
+    } else {
+        Standing::Waiting
+    }
+}
+
+fn egress(record: &EgressRecord) -> Egress {
+    let holds = |address: IpAddr| record.allowlisted.iter().any(|range| range.contains(address));
+    let matches = record.observed.filter(|_| !record.allowlisted.is_empty()).map(holds);
+    Egress {
+        allowlisted: record.allowlisted.iter().map(ToString::to_string).collect(),
+        observed: record.observed.map(|address| address.to_canonical().to_string()),
+        observed_by: record.observed_by.clone(),
+        source_address: record.source_address.map(|address| address.to_string()),
+        matches,
+        checked: record.checked,
+        text: sentences::egress(record, matches),
+    }
+}
+
+fn queue(record: &QueueRecord, now: Timestamp) -> Queue {
+    Queue {
+        state: record.state,
+        events: record.events,
+        bytes: record.bytes,
+        disk_bytes: record.disk_bytes,
+        max_bytes: record.max_bytes,
+        oldest_seconds: record.oldest.map_or(0, |oldest| seconds_between(oldest, now)),
+        paused: record.paused,
+        damaged: record.damaged,
+        duplicates: record.duplicates,
+        appended_total: record.appended,
+        dropped_total: record.dropped,
+        text: sentences::queue(record),
+    }
+}
+
+fn integration(name: &Name, record: &IntegrationRecord, now: Timestamp) -> Integration {
+    let mut integration = Integration {
+        name: name.to_string(),
+        connector: record.connector.clone(),
+        host: record.host.clone(),
+        enabled: record.enabled,
+        state: standing(record),
+        streams: record.streams.iter().map(|(name, record)| stream(name, record, now)).collect(),
+        api_key_expires: record.api_key_expires,
+        requests_per_minute: record.requests_per_minute,
+        requests_total: record.requests,
+        throttled_total: record.throttled,
+        fault: record.parked.clone(),
+        text: String::new(),
+    };
+    integration.text = sentences::integration(&integration, now);
+    integration
+}
+
+fn stream(name: &str, record: &StreamRecord, now: Timestamp) -> Stream {
+    Stream {
+        name: name.to_owned(),
+        state: record.standing,
+        last_poll: record.last_poll,
+        last_success: record.last_success,
+        next_poll: record.next_poll,
+        events_total: record.events,
+        lag_seconds: record.caught_up.map(|then| seconds_between(then, now)),
+        checkpoint: record.checkpoint.clone(),
+        fault: record.fault.clone(),
+        deferred: record.deferred,
+        gaps: record.gaps,
+        polls_total: record.polls,
+        faults_total: words(&record.faults),
+    }
+}
+
+fn destination(name: &Name, record: &DestinationRecord, now: Timestamp) -> Destination {
+    let mut destination = Destination {
+        name: name.to_string(),
+        protocol: record.protocol.clone(),
+        address: record.address.clone(),
+        state: record.standing,
+        cursor: record.cursor,
+        depth: record.depth,
+        taken_total: record.taken,
+        last_taken: record.last_taken,
+        last_fault: record.last_fault.clone(),
+        connected: record.connected,
+        receipt: sentences::receipt_word(record.receipt).to_owned(),
+        receipt_text: sentences::receipt(record.receipt).to_owned(),
+        forwarded_total: record.forwarded,
+        resent_total: record.resent,
+        quarantined_total: record.quarantined,
+        reconnects_total: record.reconnects,
+        faults_total: words(&record.faults),
+        text: String::new(),
+    };
+    destination.text = sentences::destination(&destination, now);
+    destination
+}
+
+fn words(faults: &FaultCounts) -> BTreeMap<String, u64> {
+    faults.iter().map(|(kind, count)| (kind.as_str().to_owned(), *count)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,331 @@
+//! What an operator should know: a closed list of conditions, each with a word that never changes, a
+//! severity, what it means and what to do. The operators' guide lists the same table.
+//!
+//! Promise: nothing is raised that is not in [`Code::ALL`], and every code tells what to do about it.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How grave a condition is. `Warning` and `Error` make the agent degraded; `Info` does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    Info,
+    Warning,
+    Error,
+}
+
+impl Severity {
+    /// The word in JSON, metrics and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Something that stands until it is cleared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    pub code: Code,
+    /// Whom it concerns: an integration, `integration/stream`, a destination; empty: the agent itself.
+    pub subject: String,
+    pub severity: Severity,
+    /// One sentence about this very case. May hold anything that a peer can send; never a secret.
+    pub text: String,
+    /// When it was first raised; it keeps this while it stands.
+    pub since: Timestamp,
+}
+
+/// The closed list. The words are part of the outside: alerts are written against them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    QueueFull,
+    QueuePaused,
+    QueueCorrupt,
+    QueueDamaged,
+    DiskError,
+    IntegrationRefused,
+    IntegrationKeyless,
+    IntegrationFailing,
+    StreamUnlicensed,
+    ItemsDeferred,
+    CollectionGap,
+    ApiKeyExpiring,
+    EgressMismatch,
+    EgressUnknown,
+    ClockSkew,
+    DestinationDown,
+    DestinationRefused,
+    DestinationKeyless,
+    DestinationStalled,
+    DestinationWeakReceipt,
+    EventsQuarantined,
+    EventsDropped,
+    TaskRestarted,
+    SettingsRefused,
+    NoDestination,
+    TimeJump,
+}
+
+/// One row of the table: word, severity, what it means, what to do.
+struct Row(&'static str, Severity, &'static str, &'static str);
+
+impl Code {
+    /// All codes, in the order of the guide.
+    pub const ALL: [Code; 26] = [
+        Code::QueueFull,
+        Code::QueuePaused,
+        Code::QueueCorrupt,
+        Code::QueueDamaged,
+        Code::DiskError,
+        Code::IntegrationRefused,
+        Code::IntegrationKeyless,
+        Code::IntegrationFailing,
+        Code::StreamUnlicensed,
+        Code::ItemsDeferred,
+        Code::CollectionGap,
+        Code::ApiKeyExpiring,
+        Code::EgressMismatch,
+        Code::EgressUnknown,
+        Code::ClockSkew,
+        Code::DestinationDown,
+        Code::DestinationRefused,
+        Code::DestinationKeyless,
+        Code::DestinationStalled,
+        Code::DestinationWeakReceipt,
+        Code::EventsQuarantined,
+        Code::EventsDropped,
+        Code::TaskRestarted,
+        Code::SettingsRefused,
+        Code::NoDestination,
+        Code::TimeJump,
+    ];
+
+    /// The word in JSON, metrics, logs and the guide.
+    pub fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The severity that this code is raised with.
+    pub fn severity(self) -> Severity {
+        self.row().1
+    }
+
+    /// What it means, in a sentence.
+    pub fn meaning(self) -> &'static str {
+        self.row().2
+    }
+
+    /// What to do, in a sentence.
+    pub fn advice(self) -> &'static str {
+        self.row().3
+    }
+
+    fn row(self) -> Row {
+        use Severity::{Error, Info, Warning};
+        match self {
+            Code::QueueFull => Row(
+                "queue-full",
+                Warning,
+                "The queue has reached its max-size, or its disk has no space left.",
+                "Bring the slowest destination back, or raise [queue] max-size, or free space on the disk.",
+            ),
+            Code::QueuePaused => Row(
+                "queue-paused",
+                Warning,
+                "Polling is paused because the queue has no room; the vendor keeps the history, so nothing is lost yet.",
+                "Bring the slowest destination back; polling resumes by itself from where it stopped.",
+            ),
+            Code::QueueCorrupt => Row(
+                "queue-corrupt",
+                Error,
+                "The queue can't be opened: its files don't hold together.",
+                "Run `conductor queue verify`, then `conductor queue repair`; keep a copy of the state folder first.",
+            ),
+            Code::QueueDamaged => Row(
+                "queue-damaged",
+                Warning,
+                "A record failed its checksum; it was set aside and its stream is fetched again from before it.",
+                "Check the disk (smartctl, dmesg); `conductor queue verify` lists what was set aside.",
+            ),
+            Code::DiskError => Row(
+                "disk-error",
+                Error,
+                "The disk refused a write or a flush, so nothing new can be kept.",
+                "Check the disk and the file system (dmesg), and the owner and mode of the state folder.",
+            ),
+            Code::IntegrationRefused => Row(
+                "integration-refused",
+                Error,
+                "The vendor refuses this integration (401 or 403), or its certificate was refused.",
+                "Check the API key, and that the egress IP shown here is on the vendor's IP Safelist.",
+            ),
+            Code::IntegrationKeyless => Row(
+                "integration-keyless",
+                Error,
+                "The API key of this integration can't be read; it is parked, the others go on.",
+                "Set it with `conductor integration set-key`, or check the file or credential that api-key names.",
+            ),
+            Code::IntegrationFailing => Row(
+                "integration-failing",
+                Warning,
+                "The vendor's API has not answered properly for more than a minute; it is tried again by itself.",
+                "Run `conductor check`: it tests DNS, proxy, TLS and one request, and says which of them fails.",
+            ),
+            Code::StreamUnlicensed => Row(
+                "stream-unlicensed",
+                Info,
+                "The vendor's contract does not hold what this stream asks for; it is asked again once a day.",
+                "Take the stream out of `streams`, or have the vendor enable the product.",
+            ),
+            Code::ItemsDeferred => Row(
+                "items-deferred",
+                Warning,
+                "Single items could not be fetched; they are tried again after 1, 5 and 30 minutes, then daily.",
+                "Nothing at once. If one stays for days, give its id to the vendor's support.",
+            ),
+            Code::CollectionGap => Row(
+                "collection-gap",
+                Warning,
+                "A range of time is older than the vendor keeps, and was not collected.",
+                "Ask the vendor for an export of the range named here; then look for what kept the agent away.",
+            ),
+            Code::ApiKeyExpiring => Row(
+                "api-key-expiring",
+                Warning,
+                "The API key of this integration ends soon.",
+                "Make a new key in the vendor's portal and set it with `conductor integration set-key`.",
+            ),
+            Code::EgressMismatch => Row(
+                "egress-mismatch",
+                Warning,
+                "The address that we are seen from is not among the allowlisted ones.",
+                "Add the observed address to the vendor's IP Safelist and to [egress] allowlisted, or mend the route.",
+            ),
+            Code::EgressUnknown => Row(
+                "egress-unknown",
+                Info,
+                "The address that the vendor sees could not be observed.",
+                "Set [egress] probe to a URL that answers with the caller's address, and see that it can be reached.",
+            ),
+            Code::ClockSkew => Row(
+                "clock-skew",
+                Warning,
+                "Our clock and the vendor's differ; windows end at the earlier of the two.",
+                "Check time synchronisation (`timedatectl`, `chronyc tracking`).",
+            ),
+            Code::DestinationDown => Row(
+                "destination-down",
+                Error,
+                "The destination can't be reached; its events wait in the queue.",
+                "Check that the receiver listens and that the network lets us through; it is tried again by itself.",
+            ),
+            Code::DestinationRefused => Row(
+                "destination-refused",
+                Error,
+                "The destination refuses us, or its certificate was refused.",
+                "Check the CA, the name in its certificate, and the certificate or token that we show it.",
+            ),
+            Code::DestinationKeyless => Row(
+                "destination-keyless",
+                Error,
+                "The key or token of this destination can't be read; it is parked, the others go on.",
+                "Check the file or credential that its settings name, and who may read it.",
+            ),
+            Code::DestinationStalled => Row(
+                "destination-stalled",
+                Warning,
+                "The destination is connected but has confirmed nothing for a while, though events wait.",
+                "Look at the receiver: its disk, its own queue, its load.",
+            ),
+            Code::DestinationWeakReceipt => Row(
+                "destination-weak-receipt",
+                Info,
+                "This peer confirms by TCP alone: nobody can tell whether the receiving process has read the events.",
+                "Use TLS 1.3 with a receiver that answers key updates, or RELP, HTTP or JetStream.",
+            ),
+            Code::EventsQuarantined => Row(
+                "events-quarantined",
+                Warning,
+                "The destination will never take certain events; they were set aside and the others go on.",
+                "Look at them with `conductor queue quarantine` and mend the cause, then hand them over again.",
+            ),
+            Code::EventsDropped => Row(
+                "events-dropped",
+                Error,
+                "Events left the queue before every destination took them, by the rule when-full = \"drop-oldest\".",
+                "Raise [queue] max-size, or set when-full to \"pause\"; `conductor queue replay` can't bring them back.",
+            ),
+            Code::TaskRestarted => Row(
+                "task-restarted",
+                Warning,
+                "A task of the agent ended unexpectedly and was started again.",
+                "Send us `conductor support-bundle`: this is a bug of ours.",
+            ),
+            Code::SettingsRefused => Row(
+                "settings-refused",
+                Warning,
+                "The changed settings hold mistakes; the agent goes on with the old ones.",
+                "Run `conductor check`: it lists every mistake with file and line.",
+            ),
+            Code::NoDestination => Row(
+                "no-destination",
+                Warning,
+                "No destination is set or enabled; everything is kept in the queue until there is one.",
+                "Add one with `conductor destination add`.",
+            ),
+            Code::TimeJump => Row(
+                "time-jump",
+                Info,
+                "The clock of this machine jumped.",
+                "Check time synchronisation; after a suspended virtual machine woke up, nothing is to do.",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_word_in_json_in_the_table_and_back() {
+        let words: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len(), "no word is used twice");
+        for code in Code::ALL {
+            let json = serde_json::to_string(&code).expect("a code serialises");
+            assert_eq!(json, format!("\"{code}\""));
+            assert_eq!(serde_json::from_str::<Code>(&json).expect("and reads back"), code);
+        }
+    }
+
+    #[test]
+    fn every_code_says_what_it_means_and_what_to_do_in_sentences() {
+        for code in Code::ALL {
+            for sentence in [code.meaning(), code.advice()] {
+                assert!(sentence.ends_with('.') && sentence.len() > 20, "{code}: {sentence}");
+                assert!(sentence.starts_with(|c: char| c.is_ascii_uppercase()), "{code}: {sentence}");
+            }
+        }
+    }
+}

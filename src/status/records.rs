@@ -1,0 +1,249 @@
+//! What the engine writes down about each part: plain data, one record a part.
+//!
+//! Promise: a record holds facts only (times, counts, the last fault); every judgement is made later, in the
+//! snapshot, with the time as an argument.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::snapshot::{QueueState, Standing};
+use crate::destinations::Receipt;
+use crate::fault::{Fault, FaultKind};
+use crate::values::IpRange;
+
+/// A fault as the status tells it: the kind for machines, the sentence with its causes, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultNote {
+    #[serde(deserialize_with = "fault_kind")]
+    pub kind: FaultKind,
+    pub text: String,
+    pub at: Timestamp,
+}
+
+impl FaultNote {
+    pub fn new(fault: &Fault, at: Timestamp) -> FaultNote {
+        FaultNote { kind: fault.kind, text: fault.chain(), at }
+    }
+}
+
+fn fault_kind<'de, D: Deserializer<'de>>(from: D) -> Result<FaultKind, D::Error> {
+    let word = String::deserialize(from)?;
+    let known = FaultKind::ALL.into_iter().find(|kind| kind.as_str() == word);
+    known.ok_or_else(|| serde::de::Error::custom(format!("{word:?} is no kind of fault that this version knows")))
+}
+
+/// How often each kind of fault came, since the start.
+pub type FaultCounts = BTreeMap<FaultKind, u64>;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AgentRecord {
+    /// Tasks that ended unexpectedly and were started again.
+    pub task_restarts: u64,
+    /// Settings taken over without a restart of the process.
+    pub reloads: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClockRecord {
+    /// The vendor's clock less ours, in seconds.
+    pub offset_seconds: Option<f64>,
+    pub checked: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueRecord {
+    /// Must be set to `Open` once it persists: until then `/readyz` is false and the state is down.
+    pub state: QueueState,
+    /// Why it failed, in a sentence.
+    pub reason: Option<String>,
+    /// Events that some destination has still to take.
+    pub events: u64,
+    pub bytes: u64,
+    pub disk_bytes: u64,
+    pub max_bytes: u64,
+    /// When the oldest waiting event was observed.
+    pub oldest: Option<Timestamp>,
+    pub paused: bool,
+    pub damaged: u64,
+    pub duplicates: u64,
+    pub appended: u64,
+    pub dropped: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EgressRecord {
+    pub allowlisted: Vec<IpRange>,
+    /// The probe's URL, where one is set.
+    pub probe: Option<String>,
+    pub observed: Option<IpAddr>,
+    pub observed_by: Option<String>,
+    pub source_address: Option<IpAddr>,
+    /// When the probe last answered.
+    pub checked: Option<Timestamp>,
+    /// What the last probe failed with; `None` once it works.
+    pub fault: Option<FaultNote>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IntegrationRecord {
+    pub connector: String,
+    pub host: String,
+    pub enabled: bool,
+    /// The whole integration is stopped (no key, refused), and why: see [`IntegrationRecord::park`].
+    pub parked: Option<FaultNote>,
+    pub parked_since: Option<Timestamp>,
+    pub api_key_expires: Option<Date>,
+    pub requests_per_minute: u32,
+    pub requests: u64,
+    /// Answers 429.
+    pub throttled: u64,
+    pub streams: BTreeMap<String, StreamRecord>,
+}
+
+impl IntegrationRecord {
+    /// The whole integration stops. Parked again after a try, it keeps the time of the first.
+    pub fn park(&mut self, fault: &Fault, now: Timestamp) {
+        self.parked = Some(FaultNote::new(fault, now));
+        self.parked_since = self.parked_since.or(Some(now));
+    }
+
+    /// It runs again: to be called when something worked, not when a try begins.
+    pub fn unpark(&mut self) {
+        self.parked = None;
+        self.parked_since = None;
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamRecord {
+    pub standing: Standing,
+    pub last_poll: Option<Timestamp>,
+    pub last_success: Option<Timestamp>,
+    pub next_poll: Option<Timestamp>,
+    /// When a poll last found nothing more to ask for.
+    pub caught_up: Option<Timestamp>,
+    /// Since when every try has failed.
+    pub failing_since: Option<Timestamp>,
+    pub events: u64,
+    pub checkpoint: Option<String>,
+    pub fault: Option<FaultNote>,
+    pub deferred: u64,
+    pub gaps: u64,
+    pub polls: u64,
+    pub faults: FaultCounts,
+}
+
+impl StreamRecord {
+    /// A poll worked and its page is kept; `more`: there is still more to ask for.
+    pub fn succeeded(&mut self, events: u64, more: bool, now: Timestamp) {
+        self.polls += 1;
+        self.events += events;
+        self.standing = Standing::Ok;
+        self.last_poll = Some(now);
+        self.last_success = Some(now);
+        if !more {
+            self.caught_up = Some(now);
+        }
+        self.failing_since = None;
+        self.fault = None;
+    }
+
+    /// A poll failed. `standing` is `Failing` when it is tried again soon, `Parked` when it is stopped for long.
+    /// A stream that the vendor has not licensed is parked, but does not count as failing.
+    pub fn failed(&mut self, standing: Standing, fault: &Fault, now: Timestamp) {
+        self.polls += 1;
+        *self.faults.entry(fault.kind).or_default() += 1;
+        self.standing = standing;
+        self.last_poll = Some(now);
+        self.fault = Some(FaultNote::new(fault, now));
+        self.failing_since = match fault.kind {
+            FaultKind::Unlicensed => None,
+            FaultKind::Misconfigured
+            | FaultKind::Keyless
+            | FaultKind::Refused
+            | FaultKind::Throttled
+            | FaultKind::Unavailable
+            | FaultKind::OutOfRetention
+            | FaultKind::Unreadable
+            | FaultKind::Rejected
+            | FaultKind::Full
+            | FaultKind::Corrupt => self.failing_since.or(Some(now)),
+        };
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationRecord {
+    /// The protocol's word, such as `syslog`.
+    pub protocol: String,
+    /// Host and port, or a URL without its secrets.
+    pub address: String,
+    pub standing: Standing,
+    /// The last seq that it took.
+    pub cursor: u64,
+    /// Events that wait for it.
+    pub depth: u64,
+    pub taken: u64,
+    pub last_taken: Option<Timestamp>,
+    pub last_fault: Option<FaultNote>,
+    /// Since when every try has failed.
+    pub failing_since: Option<Timestamp>,
+    pub connected: bool,
+    pub receipt: Receipt,
+    pub forwarded: u64,
+    pub resent: u64,
+    pub quarantined: u64,
+    pub reconnects: u64,
+    pub faults: FaultCounts,
+}
+
+impl Default for DestinationRecord {
+    fn default() -> DestinationRecord {
+        DestinationRecord {
+            protocol: String::new(),
+            address: String::new(),
+            standing: Standing::Waiting,
+            cursor: 0,
+            depth: 0,
+            taken: 0,
+            last_taken: None,
+            last_fault: None,
+            failing_since: None,
+            connected: false,
+            receipt: Receipt::Unknown,
+            forwarded: 0,
+            resent: 0,
+            quarantined: 0,
+            reconnects: 0,
+            faults: FaultCounts::new(),
+        }
+    }
+}
+
+impl DestinationRecord {
+    /// The peer confirmed `events` more, up to the place `cursor`.
+    pub fn took(&mut self, events: u64, cursor: u64, now: Timestamp) {
+        self.taken += events;
+        self.cursor = cursor;
+        self.last_taken = Some(now);
+        self.works();
+    }
+
+    /// It stands well: connected, or a try worked with nothing to hand over. The last fault stays to be read.
+    pub fn works(&mut self) {
+        self.standing = Standing::Ok;
+        self.failing_since = None;
+    }
+
+    /// A try failed; `Failing` when it is tried again soon, `Parked` when it is stopped for long.
+    pub fn failed(&mut self, standing: Standing, fault: &Fault, now: Timestamp) {
+        *self.faults.entry(fault.kind).or_default() += 1;
+        self.standing = standing;
+        self.last_fault = Some(FaultNote::new(fault, now));
+        self.failing_since = self.failing_since.or(Some(now));
+    }
+}

@@ -1,0 +1,243 @@
+//! The shape of `GET /status`: what the agent says about itself at one moment.
+//!
+//! Promise: field names are stable; fields may be added, none is renamed or removed. Unknown ones are
+//! passed over when reading, so a newer `conductor status` understands an older agent and the reverse.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::conditions::Condition;
+use super::records::FaultNote;
+use super::state::State;
+
+/// Everything, at `time`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When this was made.
+    pub time: Timestamp,
+    pub agent: Agent,
+    pub state: State,
+    /// The gravest first, then the oldest.
+    pub conditions: Vec<Condition>,
+    pub egress: Egress,
+    pub clock: Clock,
+    pub queue: Queue,
+    /// By name.
+    pub integrations: Vec<Integration>,
+    /// By name.
+    pub destinations: Vec<Destination>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Agent {
+    pub name: String,
+    pub version: String,
+    pub started: Timestamp,
+    pub uptime_seconds: u64,
+    pub arch: String,
+    pub task_restarts_total: u64,
+    pub reloads_total: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Egress {
+    /// Addresses and ranges of the vendor's IP Safelist, as the settings name them.
+    pub allowlisted: Vec<String>,
+    /// The address that the probe saw us come from.
+    pub observed: Option<String>,
+    /// Who saw it: the probe's URL.
+    pub observed_by: Option<String>,
+    /// The local address that we leave by, where the settings choose one.
+    pub source_address: Option<String>,
+    /// `null`: not observed, or nothing is allowlisted.
+    pub matches: Option<bool>,
+    /// When the probe last answered.
+    pub checked: Option<Timestamp>,
+    /// The same in a sentence.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    /// The vendor's clock less ours, in seconds; `null`: never compared.
+    pub offset_seconds: Option<f64>,
+    pub checked: Option<Timestamp>,
+}
+
+/// Can the queue keep what comes in?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueueState {
+    /// It is not open yet.
+    #[default]
+    Opening,
+    /// It is open and persists what comes (a full queue pauses polling and is open all the same).
+    Open,
+    /// It can't be opened, or the disk refuses writes.
+    Failed,
+}
+
+impl QueueState {
+    /// The word in JSON and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            QueueState::Opening => "opening",
+            QueueState::Open => "open",
+            QueueState::Failed => "failed",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Queue {
+    pub state: QueueState,
+    /// Events that some destination has still to take.
+    pub events: u64,
+    /// Bytes of those events, before compression.
+    pub bytes: u64,
+    /// Bytes that the queue's folder takes on the disk.
+    pub disk_bytes: u64,
+    /// The quota.
+    pub max_bytes: u64,
+    /// The age of the oldest waiting event; 0: nothing waits.
+    pub oldest_seconds: u64,
+    /// Polling is paused because there is no room.
+    pub paused: bool,
+    /// Records set aside because their checksum was wrong, since the start.
+    pub damaged: u64,
+    /// Events that came again under a known id and were left out, since the start.
+    pub duplicates: u64,
+    pub appended_total: u64,
+    /// Events that left before all took them, by the operator's rule.
+    pub dropped_total: u64,
+    /// Why it is not open, or where its place goes.
+    pub text: String,
+}
+
+/// How an integration, a stream or a destination stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Its last try worked.
+    Ok,
+    /// It has not tried yet, or waits for its turn.
+    #[default]
+    Waiting,
+    /// Its last try failed; it tries again by itself, soon.
+    Failing,
+    /// It is stopped for long, or until a key or a setting changes.
+    Parked,
+    /// The operator switched it off.
+    Disabled,
+}
+
+impl Standing {
+    /// All of them, for tables.
+    pub const ALL: [Standing; 5] =
+        [Standing::Ok, Standing::Waiting, Standing::Failing, Standing::Parked, Standing::Disabled];
+
+    /// The word in JSON and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::Ok => "ok",
+            Standing::Waiting => "waiting",
+            Standing::Failing => "failing",
+            Standing::Parked => "parked",
+            Standing::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Integration {
+    pub name: String,
+    /// The connector's word, such as `abnormal-security`.
+    pub connector: String,
+    pub host: String,
+    pub enabled: bool,
+    pub state: Standing,
+    pub streams: Vec<Stream>,
+    pub api_key_expires: Option<Date>,
+    pub requests_per_minute: u32,
+    pub requests_total: u64,
+    /// Answers 429.
+    pub throttled_total: u64,
+    /// Why the whole integration is parked, where it is.
+    pub fault: Option<FaultNote>,
+    /// The same in a sentence.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stream {
+    pub name: String,
+    pub state: Standing,
+    pub last_poll: Option<Timestamp>,
+    pub last_success: Option<Timestamp>,
+    pub next_poll: Option<Timestamp>,
+    /// Events kept, since the start.
+    pub events_total: u64,
+    /// Seconds since a poll last found nothing more to ask for; `null`: not since the start.
+    pub lag_seconds: Option<u64>,
+    /// Where it stands, in its connector's own words.
+    pub checkpoint: Option<String>,
+    /// What its last poll ended with, where that was a fault.
+    pub fault: Option<FaultNote>,
+    /// Items to come back to.
+    pub deferred: u64,
+    /// Ranges that will never be collected, since the start.
+    pub gaps: u64,
+    pub polls_total: u64,
+    /// Faults by kind, since the start.
+    pub faults_total: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Destination {
+    pub name: String,
+    /// The protocol's word, such as `syslog`.
+    #[serde(rename = "type")]
+    pub protocol: String,
+    /// Host and port, or a URL without its secrets.
+    pub address: String,
+    pub state: Standing,
+    /// The last seq that it took.
+    pub cursor: u64,
+    /// Events that wait for it.
+    pub depth: u64,
+    /// Events that the peer has confirmed, since the start.
+    pub taken_total: u64,
+    pub last_taken: Option<Timestamp>,
+    pub last_fault: Option<FaultNote>,
+    pub connected: bool,
+    /// How this peer confirms: `unknown`, `read-key-update`, `read-close`, `held-by-tcp`.
+    pub receipt: String,
+    /// The same in a sentence.
+    pub receipt_text: String,
+    /// Events handed to the connection, confirmed or not, resent ones included.
+    pub forwarded_total: u64,
+    pub resent_total: u64,
+    pub quarantined_total: u64,
+    pub reconnects_total: u64,
+    /// Faults by kind, since the start.
+    pub faults_total: BTreeMap<String, u64>,
+    /// How it stands, in a sentence.
+    pub text: String,
+}
+
+impl Snapshot {
+    /// True while the queue is open and persists what comes in: what `/readyz` answers.
+    pub fn ready(&self) -> bool {
+        self.queue.state == QueueState::Open
+    }
+}
