@@ -1,0 +1,17 @@
+//! The syslog receivers that customers run, as real processes: rsyslog and syslog-ng of Debian over TLS.
+//!
+//! Each writes one line of JSON for each message, holding every byte it was sent, so that a test can tell what the
+//! receiver *understood*. `cargo xtask setup` provides both. Use it by `mod receivers;`.
+//!
+//! Promise: a receiver is up when `start` returns, and dead when its value is dropped.
+
+// Each test file uses the part that it needs.
+#![allow(dead_code, unused_imports)]
+
+mod process;
+mod rsyslog;
+mod syslog_ng;
+
+pub use process::{Certs, Received, Receiver, free_port};
+pub use rsyslog::{Driver, Rsyslog};
+pub use syslog_ng::SyslogNg;
