@@ -1,1 +1,87 @@
-fn main() {}
+//! Developer verbs, called as `cargo xtask VERB`: one file for each.
+//!
+//! Promise: a verb says what it runs, ends every process that it started, and fails with a sentence.
+
+mod bench;
+mod census;
+mod commands;
+mod demo;
+mod packages;
+mod setup;
+mod test;
+mod torture;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer verbs of Conductor.
+#[derive(Parser)]
+#[command(name = "cargo xtask", disable_help_subcommand = true)]
+struct Line {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Install what the tests need from the distribution: rsyslog, syslog-ng, openssl
+    Setup,
+    /// Set up, then check formatting and lints and run every test: what CI runs
+    Test {
+        /// The tests alone: no setup, no formatting, no lints
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Show the whole job: a simulated API, the agent, a SOC receiver and the status page
+    Demo {
+        /// Stop by itself after so many seconds (default: at Ctrl-C)
+        #[arg(long)]
+        seconds: Option<u64>,
+        /// Threats that the API holds at the start
+        #[arg(long, default_value_t = 20)]
+        threats: u32,
+        /// New threats in a minute
+        #[arg(long, default_value_t = 60)]
+        rate: u32,
+    },
+    /// Measure the release build beside its peers, interleaved, and print a table of medians
+    Bench {
+        /// The folder of the peers harness (default: $PEERS_DIR, else ../shared/peers)
+        #[arg(long)]
+        peers: Option<PathBuf>,
+        /// How often each contestant runs each test
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// Events in a run
+        #[arg(long, default_value_t = 200_000)]
+        events: u32,
+        /// Tests of the harness
+        #[arg(default_values_t = ["steady".to_owned(), "outage".to_owned()])]
+        tests: Vec<String>,
+    },
+    /// Kill, cut and restart the release build, many rounds long
+    Torture {
+        /// Rounds of each campaign
+        #[arg(long, default_value_t = 200)]
+        rounds: u32,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Line::parse().verb {
+        Verb::Setup => setup::run(),
+        Verb::Test { fast } => test::run(fast),
+        Verb::Demo { seconds, threats, rate } => demo::run(&demo::Options { seconds, threats, rate }),
+        Verb::Bench { peers, rounds, events, tests } => bench::run(&bench::Options { peers, rounds, events, tests }),
+        Verb::Torture { rounds } => torture::run(rounds),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! `cargo xtask setup`: what the tests need beside Rust, from the distribution's own packages.
+//!
+//! rsyslog and syslog-ng exclude each other as packages and each would start a daemon, so both are downloaded and
+//! *unpacked* under `target/tools`; only their shared libraries (and openssl) are installed. A machine that logs with
+//! one of them keeps it. `target/tools/bin` holds a starter for each, which the tests look for before PATH.
+//!
+//! Promise: quick and silent towards the network when all is there; nothing that is installed gets removed.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::commands::{self, on_path, output, root};
+use crate::packages::{library_packages, missing_libraries};
+
+/// A syslog receiver that is unpacked, not installed.
+struct Receiver {
+    /// The name of its folder under `target/tools`.
+    name: &'static str,
+    /// The packages that it consists of.
+    packages: &'static [&'static str],
+    /// Its program.
+    program: &'static str,
+    /// What must find its libraries, below its folder; `*` is any one folder.
+    objects: &'static [&'static str],
+    /// Below its folder: libraries of its own.
+    libraries: &'static str,
+    /// The shell's last line, `$here` being its folder. `exec`: the pid is then the receiver's.
+    starter: &'static str,
+}
+
+const RECEIVERS: [Receiver; 2] = [
+    Receiver {
+        name: "rsyslog",
+        packages: &["rsyslog", "rsyslog-openssl", "rsyslog-gnutls"],
+        program: "rsyslogd",
+        objects: &[
+            "usr/sbin/rsyslogd",
+            "usr/lib/*/rsyslog/imtcp.so",
+            "usr/lib/*/rsyslog/lmnsd_ossl.so",
+            "usr/lib/*/rsyslog/lmnsd_gtls.so",
+        ],
+        libraries: "usr/lib",
+        starter: r#"exec "$here"/usr/sbin/rsyslogd -M "$(echo "$here"/usr/lib/*/rsyslog)" "$@""#,
+    },
+    Receiver {
+        name: "syslog-ng",
+        packages: &["syslog-ng-core"],
+        program: "syslog-ng",
+        objects: &[
+            "usr/sbin/syslog-ng",
+            "usr/lib/syslog-ng/*/libafsocket.so",
+            "usr/lib/syslog-ng/*/libaffile.so",
+            "usr/lib/syslog-ng/*/libjson-plugin.so",
+        ],
+        libraries: "usr/lib/syslog-ng",
+        starter: r#"export LD_LIBRARY_PATH="$here"/usr/lib/syslog-ng
+exec "$here"/usr/sbin/syslog-ng --module-path "$(echo "$here"/usr/lib/syslog-ng/[0-9]*)" "$@""#,
+    },
+];
+
+/// Makes sure that everything is there, and says what it installs.
+pub fn run() -> Result<()> {
+    let tools = root().join("target/tools");
+    let openssl = on_path("openssl");
+    let lacking: Vec<&Receiver> = RECEIVERS.iter().filter(|receiver| !receiver.is_there(&tools)).collect();
+    if openssl && lacking.is_empty() {
+        eprintln!("setup: everything is there");
+        return Ok(());
+    }
+    let names = lacking.iter().map(|receiver| receiver.name).chain((!openssl).then_some("openssl"));
+    let names = names.collect::<Vec<_>>().join(", ");
+    if !on_path("apt-get") {
+        bail!(
+            "the tests need {names}, and this machine has no apt-get: install them by its own package manager (rsyslog \
+             with its openssl and gnutls drivers) so that they are on PATH"
+        );
+    }
+    eprintln!("setup: getting {names} from the distribution");
+    // Old lists may still do; what can't be had says so itself below.
+    if let Err(error) = as_root(&["apt-get", "update", "-qq"]) {
+        eprintln!("setup: going on with the package lists as they are: {error:#}");
+    }
+    if !openssl {
+        install(&["openssl".to_owned()])?;
+    }
+    lacking.iter().try_for_each(|receiver| receiver.provide(&tools))
+}
+
+/// Installs packages; fails rather than remove one. Waits for another apt that is at work.
+pub fn install(packages: &[String]) -> Result<()> {
+    let mut words = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends", "--no-remove"];
+    words.extend(["-o", "DPkg::Lock::Timeout=600"]);
+    words.extend(packages.iter().map(String::as_str));
+    as_root(&words)
+}
+
+/// Runs it as root: as we are, or by sudo.
+fn as_root(words: &[&str]) -> Result<()> {
+    let mut command = if nix::unistd::geteuid().is_root() {
+        Command::new("env")
+    } else if on_path("sudo") {
+        let mut sudo = Command::new("sudo");
+        sudo.arg("env");
+        sudo
+    } else {
+        bail!("this needs root and there is no sudo; run it yourself: {}", words.join(" "));
+    };
+    commands::run(command.arg("DEBIAN_FRONTEND=noninteractive").args(words))
+}
+
+impl Receiver {
+    /// Unpacked with all its libraries; where there is no apt: on PATH.
+    fn is_there(&self, tools: &Path) -> bool {
+        if !on_path("apt-get") {
+            return on_path(self.program);
+        }
+        tools.join("bin").join(self.program).is_file()
+            && self.missing(&tools.join(self.name)).is_ok_and(|missing| missing.is_empty())
+    }
+
+    /// Downloads, unpacks, installs the libraries it leans on, writes its starter.
+    fn provide(&self, tools: &Path) -> Result<()> {
+        let home = tools.join(self.name);
+        let part = tools.join(format!("{}.part", self.name));
+        for old in [&home, &part] {
+            if old.exists() {
+                fs::remove_dir_all(old).with_context(|| format!("can't remove {}", old.display()))?;
+            }
+        }
+        let archives = part.join("archives");
+        fs::create_dir_all(&archives).with_context(|| format!("can't make {}", archives.display()))?;
+        let mut download = Command::new("apt-get");
+        // As root apt would step down to a user of its own, who can't write here.
+        download.args(["download", "-qq", "-o", "APT::Sandbox::User=root"]).args(self.packages);
+        commands::run(download.current_dir(&archives))?;
+        let mut leans_on = Vec::new();
+        for entry in fs::read_dir(&archives)? {
+            let archive = entry?.path();
+            output(Command::new("dpkg-deb").arg("-x").arg(&archive).arg(&part))?;
+            let depends = output(Command::new("dpkg-deb").arg("-f").arg(&archive).arg("Depends"))?;
+            leans_on.extend(library_packages(&depends));
+        }
+        if !self.missing(&part)?.is_empty() {
+            install(&leans_on)?;
+        }
+        let missing = self.missing(&part)?;
+        if !missing.is_empty() {
+            bail!("{} lacks {}: install the packages that hold them", self.name, missing.join(", "));
+        }
+        // Whole or not at all: a setup that was cut short begins anew.
+        fs::rename(&part, &home).with_context(|| format!("can't put {} in place", home.display()))?;
+        self.write_starter(tools)
+    }
+
+    fn write_starter(&self, tools: &Path) -> Result<()> {
+        let starter = tools.join("bin").join(self.program);
+        fs::create_dir_all(tools.join("bin"))?;
+        let text = format!("#!/bin/sh\nhere=$(dirname \"$0\")/../{}\n{}\n", self.name, self.starter);
+        fs::write(&starter, text).with_context(|| format!("can't write {}", starter.display()))?;
+        fs::set_permissions(&starter, fs::Permissions::from_mode(0o755))?;
+        Ok(())
+    }
+
+    /// The libraries that its objects would not find.
+    fn missing(&self, home: &Path) -> Result<Vec<String>> {
+        let mut ldd = Command::new("ldd");
+        ldd.env("LD_LIBRARY_PATH", home.join(self.libraries));
+        for object in self.objects {
+            let path = place(home, object)
+                .with_context(|| format!("{} holds no {object}: the package is laid out differently", self.name))?;
+            ldd.arg(path);
+        }
+        Ok(missing_libraries(&output(&mut ldd)?))
+    }
+}
+
+/// The file at `path` below `home`; `*` in it is any one folder.
+fn place(home: &Path, path: &str) -> Option<PathBuf> {
+    let Some((before, after)) = path.split_once("/*/") else {
+        return Some(home.join(path)).filter(|whole| whole.exists());
+    };
+    fs::read_dir(home.join(before)).ok()?.flatten().find_map(|entry| place(&entry.path(), after))
+}
