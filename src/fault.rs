@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_fault_tells_its_causes_once() {
         let fault = Fault::new(FaultKind::Unavailable, "the API can't be reached")
-            .caused_by(std::io::Error::new(std::io::ErrorKind::Other, "connection refused"));
+            .caused_by(std::io::Error::other("connection refused"));
         assert_eq!(fault.chain(), "the API can't be reached: connection refused");
     }
 }
