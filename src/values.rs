@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -180,6 +181,17 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
     }
+}
+
+/// Where a secret is; never the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretRef {
+    /// A file that holds it.
+    File(PathBuf),
+    /// A systemd credential of that name.
+    Credential(String),
+    /// An entry of our sealed store.
+    Sealed(String),
 }
 
 #[cfg(test)]

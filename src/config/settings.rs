@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::connectors::abnormal;
 use crate::destinations::syslog;
 use crate::event::Severity;
+pub use crate::values::SecretRef;
 use crate::values::{ByteSize, IpRange, Name, Secret};
 
 /// Everything the operator set.
@@ -70,17 +71,6 @@ pub struct Egress {
 pub struct Local {
     /// Loopback only.
     pub listen: SocketAddr,
-}
-
-/// Where a secret is; never the secret itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretRef {
-    /// A file that holds it.
-    File(PathBuf),
-    /// A systemd credential of that name.
-    Credential(String),
-    /// An entry of our sealed store.
-    Sealed(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
