@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod ca;
+pub mod soc;
 
 mod door;
 mod tally;
