@@ -1,7 +1,35 @@
-//! `abnormal-security`.
+//! `abnormal-security`: collects from Abnormal Security's REST API.
+//!
+//! [`window`] decides what to list (pure), [`checkpoint`] holds what is still to be done, [`feed`] makes one
+//! bounded step of it, [`api`] asks and judges answers, [`mapping`] makes events. A stream's own things are in
+//! a file of its name: [`threats`]. Promise: a threat that was visible for one overlap reaches the queue, in
+//! every version that it had when it was fetched, or a gap says which does not.
+
+mod api;
+mod checkpoint;
+mod feed;
+mod mapping;
+mod threats;
+mod window;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use self::api::{Api, Asked};
+use self::threats::Threats;
+use self::window::{Seconds, Timing};
+use super::{Connector, Page, PollContext};
+use crate::event::Checkpoint;
+use crate::fault::{Fault, FaultKind};
+use crate::net::http::Get;
+use crate::values::{Name, Secret};
 
 /// What the operator set for one integration of this connector. Validated by `config`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,3 +52,68 @@ pub struct Settings {
 
 /// The streams that this build speaks.
 pub const STREAMS: &[&str] = &["threats"];
+
+/// One integration of Abnormal Security.
+pub struct Abnormal {
+    integration: Name,
+    streams: Vec<String>,
+    timing: Timing,
+    api: Api,
+}
+
+impl Abnormal {
+    /// `http` is asked for every request; the engine's awaits a permit of the integration's pace for each.
+    pub fn new(integration: Name, settings: Settings, http: Arc<dyn Get>, token: Secret) -> Abnormal {
+        let timing = Timing {
+            start: whole_seconds(settings.start),
+            lag: whole_seconds(settings.lag),
+            overlap: whole_seconds(settings.overlap),
+        };
+        let api = Api::new(&settings.host, http, token);
+        Abnormal { integration, streams: settings.streams, timing, api }
+    }
+}
+
+#[async_trait]
+impl Connector for Abnormal {
+    fn streams(&self) -> Vec<String> {
+        self.streams.clone()
+    }
+
+    async fn poll(&self, stream: &str, checkpoint: Option<&Checkpoint>, context: &PollContext<'_>) -> Page {
+        match stream {
+            "threats" => {
+                let name = self.integration.as_str();
+                feed::step(&Threats, &self.api, name, &self.timing, checkpoint, context).await
+            }
+            other => {
+                let text = format!("abnormal-security has no stream {other:?}; it has {}", STREAMS.join(", "));
+                Page { fault: Some(Fault::new(FaultKind::Misconfigured, text)), ..Page::default() }
+            }
+        }
+    }
+
+    /// Asks for one case: the list that answers without a filter.
+    async fn probe(&self) -> Result<String, Fault> {
+        let answer = match self.api.ask("/cases?pageSize=1", Asked::Probe).await {
+            // Cases are an add-on of their own: who refuses the licence has accepted host, address and token.
+            Err(fault) if fault.kind == FaultKind::Unlicensed => {
+                return Ok("answered; this customer has no licence for cases (402)".to_owned());
+            }
+            other => other?,
+        };
+        self.api.read::<BTreeMap<String, serde::de::IgnoredAny>>(&answer.body)?;
+        Ok(match answer.date {
+            Some(date) => {
+                let skew = Timestamp::now().as_second() - date.as_second();
+                format!("answered, clock skew {skew} s")
+            }
+            None => "answered, without a Date header: the clock skew is not known".to_owned(),
+        })
+    }
+}
+
+/// Whole seconds, of a century at the most, so that no arithmetic with them overflows.
+fn whole_seconds(duration: Duration) -> Seconds {
+    Seconds::try_from(duration.as_secs()).unwrap_or(Seconds::MAX).min(36_500 * 86_400)
+}

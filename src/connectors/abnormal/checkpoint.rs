@@ -1,0 +1,210 @@
+//! Where a stream of this connector stands, as it rides in the checkpoint.
+//!
+//! Promise: everything still to be done is in here (windows to list, items to fetch, items to come back to),
+//! so that whoever reads it after a crash goes on at exactly that point.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::window::{Field, Purpose, Timing, Windows};
+use crate::event::{Checkpoint, Deferred, Gap};
+use crate::fault::{Fault, FaultKind};
+
+/// The format that this build writes, and the only one it reads.
+const FORMAT: u32 = 1;
+/// Items to come back to, at the most; past it the one that failed first is given up as a gap.
+const DEFERRED: usize = 10_000;
+/// Deferred items that one round takes up again, so that they do not delay what is new.
+const DUE_PER_ROUND: usize = 100;
+/// Ids of a round that are remembered. Slices of both fields run side by side, so the latest are enough.
+const REMEMBERED: usize = 2_000;
+/// A deferred item is given up after this long.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// An item to fetch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetch {
+    pub id: String,
+    /// The page of its detail to ask for next, from 1.
+    pub page: u32,
+    /// How often it was deferred.
+    #[serde(default)]
+    pub tries: u32,
+    /// How often it was among those that stopped a step.
+    #[serde(default)]
+    pub stops: u32,
+    /// When it was first deferred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Event ids of this page that are handed over already: its answer was larger than what one step may carry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<String>,
+}
+
+impl Fetch {
+    pub fn new(id: String) -> Fetch {
+        Fetch { id, page: 1, tries: 0, stops: 0, since: None, sent: Vec::new() }
+    }
+}
+
+/// Where a stream stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    format: u32,
+    pub windows: Windows,
+    /// To be fetched next, in order.
+    pub fetch: VecDeque<Fetch>,
+    /// Ids taken up in this round: listed once more in it, they are not fetched once more.
+    taken_up: VecDeque<String>,
+    /// To come back to.
+    pub deferred: Vec<Deferred>,
+    /// Events that the largest of the latest answers held: how many requests fit a step side by side.
+    pub heaviest: usize,
+}
+
+impl Place {
+    /// A stream that begins now.
+    pub fn first(fields: &[Field], now: Timestamp, timing: &Timing) -> Place {
+        Place {
+            format: FORMAT,
+            windows: Windows::first(fields, now.as_second(), timing),
+            fetch: VecDeque::new(),
+            taken_up: VecDeque::new(),
+            deferred: Vec::new(),
+            heaviest: 0,
+        }
+    }
+
+    /// Reads a checkpoint. One of another format or with a broken text is a [`FaultKind::Corrupt`]: the engine
+    /// rewinds the stream.
+    pub fn read(checkpoint: &Checkpoint) -> Result<Place, Fault> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let broken = |error: serde_json::Error| {
+            Fault::new(FaultKind::Corrupt, "the stream's checkpoint can't be read: it has to begin anew")
+                .caused_by(error)
+        };
+        let head: Head = serde_json::from_str(&checkpoint.0).map_err(broken)?;
+        if head.format != FORMAT {
+            let text = format!(
+                "the stream's checkpoint is of format {} and this version reads format {FORMAT}: \
+                 run the version that wrote it, or let the stream begin anew",
+                head.format
+            );
+            return Err(Fault::new(FaultKind::Corrupt, text));
+        }
+        serde_json::from_str(&checkpoint.0).map_err(broken)
+    }
+
+    /// Writes the checkpoint.
+    pub fn write(&self) -> Result<Checkpoint, Fault> {
+        serde_json::to_string(self).map(Checkpoint).map_err(|error| {
+            Fault::new(FaultKind::Corrupt, "the stream's checkpoint can't be written").caused_by(error)
+        })
+    }
+
+    /// Is there work that waits for nothing?
+    pub fn work_left(&self) -> bool {
+        !self.fetch.is_empty() || !self.windows.todo.is_empty()
+    }
+
+    /// Begins a round: plans its windows and takes up what is due again.
+    pub fn begin_round(&mut self, now: Timestamp, timing: &Timing) {
+        self.taken_up.clear();
+        self.windows.plan(now.as_second(), timing);
+        for item in &mut self.deferred {
+            // Nothing is due later than in a day, unless the clock went back.
+            item.since = item.since.min(now);
+            item.due = item.due.min(now.saturating_add(pause(u32::MAX)).unwrap_or(now));
+        }
+        self.deferred.sort_by_key(|item| item.due);
+        let due = self.deferred.iter().take_while(|item| item.due <= now).take(DUE_PER_ROUND).count();
+        for item in self.deferred.drain(..due).collect::<Vec<_>>() {
+            self.take_up_again(item);
+        }
+    }
+
+    /// Takes up what a listing found: all of it, or only what was never seen, and nothing twice in a round.
+    pub fn take_up(&mut self, ids: Vec<String>, purpose: Purpose, known: &dyn Fn(&str) -> bool) {
+        for id in ids {
+            if self.taken_up.contains(&id) {
+                continue;
+            }
+            let deferred = self.deferred.iter().position(|item| item.id == id);
+            match purpose {
+                Purpose::New => {
+                    if let Some(at) = deferred {
+                        // It changed, so it is worth a try before it is due.
+                        let item = self.deferred.swap_remove(at);
+                        self.take_up_again(item);
+                        continue;
+                    }
+                }
+                // A deferred item comes in its own time.
+                Purpose::Leaving if deferred.is_some() => continue,
+                Purpose::Leaving => {}
+                Purpose::Staying | Purpose::Sweep if deferred.is_some() || known(&id) => continue,
+                Purpose::Staying | Purpose::Sweep => {}
+            }
+            self.remember(id.clone());
+            self.fetch.push_back(Fetch::new(id));
+        }
+    }
+
+    /// Sets an item aside: due again after 1, 5 and 30 minutes, then daily. After 30 days it is given up,
+    /// and so is the one that failed first when there are too many; the gap says which.
+    pub fn put_off(&mut self, fetch: Fetch, reason: String, now: Timestamp) -> Option<Gap> {
+        let tries = fetch.tries.saturating_add(1);
+        let since = fetch.since.unwrap_or(now);
+        let item =
+            Deferred { id: fetch.id, reason, since, tries, due: now.saturating_add(pause(tries)).unwrap_or(now) };
+        if now.duration_since(since) >= GIVE_UP {
+            return Some(given_up(&item, now, "failed for 30 days"));
+        }
+        self.deferred.push(item);
+        if self.deferred.len() <= DEFERRED {
+            return None;
+        }
+        let (at, _) = self.deferred.iter().enumerate().min_by_key(|(_, item)| item.since)?;
+        let oldest = self.deferred.swap_remove(at);
+        Some(given_up(&oldest, now, "too many items fail"))
+    }
+
+    /// When the first deferred item is due.
+    pub fn wake(&self) -> Option<Timestamp> {
+        self.deferred.iter().map(|item| item.due).min()
+    }
+
+    fn take_up_again(&mut self, item: Deferred) {
+        self.remember(item.id.clone());
+        self.fetch.push_back(Fetch { tries: item.tries, since: Some(item.since), ..Fetch::new(item.id) });
+    }
+
+    fn remember(&mut self, id: String) {
+        if self.taken_up.len() >= REMEMBERED {
+            self.taken_up.pop_front();
+        }
+        self.taken_up.push_back(id);
+    }
+}
+
+fn pause(tries: u32) -> SignedDuration {
+    match tries {
+        0 | 1 => SignedDuration::from_mins(1),
+        2 => SignedDuration::from_mins(5),
+        3 => SignedDuration::from_mins(30),
+        4.. => SignedDuration::from_hours(24),
+    }
+}
+
+fn given_up(item: &Deferred, now: Timestamp, why: &str) -> Gap {
+    Gap {
+        from: item.since,
+        to: now,
+        reason: format!("item {} is given up after {} tries ({why}): {}", item.id, item.tries, item.reason),
+    }
+}

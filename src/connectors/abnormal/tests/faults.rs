@@ -1,0 +1,155 @@
+//! What the vendor, a proxy or a stranger answers instead, and what we say of it.
+
+use std::collections::HashMap;
+
+use super::*;
+use crate::fault::FaultKind;
+
+const AT: &str = "2026-11-20T11:30:00Z";
+
+#[tokio::test]
+async fn every_status_of_a_list_has_its_kind_and_a_sentence() {
+    let table = [
+        (301, FaultKind::Unreadable, "check `host`"),
+        (400, FaultKind::Unreadable, "400"),
+        (401, FaultKind::Refused, "make a new one"),
+        (402, FaultKind::Unlicensed, "not licensed"),
+        (403, FaultKind::Refused, "IP Safelist"),
+        (404, FaultKind::Unreadable, "filter refused"),
+        (407, FaultKind::Refused, "proxy"),
+        (418, FaultKind::Unreadable, "418"),
+        (429, FaultKind::Throttled, "fewer requests"),
+        (500, FaultKind::Unavailable, "500"),
+        (502, FaultKind::Unavailable, "502"),
+        (204, FaultKind::Unreadable, "204"),
+    ];
+    for (code, kind, words) in table {
+        let mut bench = Bench::new(move |_| status(code, ""));
+        let page = bench.poll().await;
+        let fault = page.fault.expect("a fault");
+        assert_eq!((fault.kind, fault.status), (kind, Some(code)));
+        assert!(fault.context.contains(words), "{code}: {}", fault.context);
+        assert_eq!(bench.asked().len(), 1, "{code} stops the step");
+        bench.script(holds(&[("a", AT, "")]));
+        bench.round().await;
+        assert_eq!(bench.natives(), ["a:a-m"], "a list is never skipped");
+    }
+}
+
+#[tokio::test]
+async fn a_429_stops_the_step_with_the_wait_that_was_asked_for_and_keeps_what_was_fetched() {
+    let mut bench = Bench::new(|ask| match ask {
+        Ask::List { .. } if is_list(ask, "receivedTime") => list(&["a", "b", "c"], None),
+        Ask::Item { id, .. } if id == "b" => {
+            status(429, "").map(|answer| Answer { retry_after: Some(Duration::from_secs(60)), ..answer })
+        }
+        Ask::Item { id, .. } => detail(&[&mail(id, AT, "")], None),
+        Ask::List { .. } | Ask::Other(_) => list(&[], None),
+    });
+    let page = bench.poll().await;
+    let fault = page.fault.expect("a fault");
+    assert_eq!((fault.kind, fault.retry_after), (FaultKind::Throttled, Some(Duration::from_secs(60))));
+    assert!(page.deferred.is_empty(), "nobody's item failed");
+    assert_eq!(bench.natives(), ["a:a", "c:c"]);
+    bench.asked();
+    bench.script(|ask| match ask {
+        Ask::Item { id, .. } => detail(&[&mail(id, AT, "")], None),
+        Ask::List { .. } | Ask::Other(_) => list(&[], None),
+    });
+    bench.round().await;
+    assert_eq!(bench.items_asked(), ["b"], "the rest was in the checkpoint");
+}
+
+#[tokio::test]
+async fn a_list_that_is_ill_does_not_keep_listed_items_waiting() {
+    let mut bench = Bench::new(|ask| match ask {
+        Ask::List { .. } if is_list(ask, "receivedTime") => list(&["a"], None),
+        Ask::Item { id, .. } => detail(&[&mail(id, AT, "")], None),
+        Ask::List { .. } | Ask::Other(_) => status(500, ""),
+    });
+    let page = bench.poll().await;
+    assert_eq!(page.fault.map(|fault| fault.kind), Some(FaultKind::Unavailable));
+    assert_eq!(bench.natives(), ["a:a"]);
+}
+
+#[tokio::test]
+async fn an_api_that_is_away_keeps_the_window() {
+    let mut bench = Bench::new(|_| Err(Fault::new(FaultKind::Unavailable, "connection refused")));
+    for _ in 0..5 {
+        let page = bench.poll().await;
+        assert!(!page.more && page.fault.is_some(), "the engine waits, not we");
+        bench.later(600);
+    }
+    bench.script(holds(&[("a", AT, ""), ("b", "2026-11-20T12:30:00Z", "")]));
+    bench.round().await;
+    bench.later(60);
+    bench.round().await;
+    assert_eq!(bench.natives(), ["a:a-m", "b:b-m"]);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_the_api_is_told_by_its_first_bytes() {
+    let bodies: HashMap<&str, &[u8]> = HashMap::from([
+        ("html", b"<html><body>Sign in to the Wi-Fi" as &[u8]),
+        ("empty", b""),
+        ("truncated", b"{\"threats\":[{\"threatId\":\"a\"},{\"thr"),
+        ("another object", b"{\"cases\":[]}"),
+        ("an array", b"[]"),
+        ("a list of numbers", b"{\"threats\":[1,2]}"),
+        ("not UTF-8", b"{\"threats\":[\xff]}"),
+        ("a page number of words", b"{\"threats\":[],\"nextPageNumber\":\"soon\"}"),
+    ]);
+    for (name, body) in bodies {
+        let mut bench =
+            Bench::new(move |_| status(200, "").map(|answer| Answer { body: Bytes::from_static(body), ..answer }));
+        let page = bench.poll().await;
+        let fault = page.fault.expect(name);
+        assert_eq!(fault.kind, FaultKind::Unreadable, "{name}");
+        assert!(page.events.is_empty() && !page.more);
+        if name == "html" {
+            assert!(fault.context.contains("not Abnormal's API (begins with \"<html><body>"), "{}", fault.context);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_sends_the_token_back_does_not_make_us_print_it() {
+    for at in 0..100 {
+        let body = format!("{}{TOKEN} and more", "x".repeat(at));
+        for code in [200, 400, 404, 500] {
+            let body = body.clone();
+            let mut bench = Bench::new(move |_| status(code, &body));
+            let page = bench.poll().await;
+            let told = format!("{page:?} {}", page.fault.as_ref().map(Fault::chain).unwrap_or_default());
+            let beginning = &TOKEN[..7];
+            assert!(!told.contains(beginning), "{code}, {at}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_another_version_or_broken_is_corrupt_and_not_guessed_at() {
+    for text in ["", "{}", "{\"format\":99}", "{\"format\":1}", "nonsense"] {
+        let mut bench = Bench::new(holds(&[]));
+        bench.checkpoint = Some(Checkpoint(text.to_owned()));
+        let page = bench.poll().await;
+        assert_eq!(page.fault.map(|fault| fault.kind), Some(FaultKind::Corrupt), "{text:?}");
+        assert!(bench.asked().is_empty() && page.next.is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_probe_tells_the_clock_skew_or_the_fault() {
+    let bench = Bench::new(|ask| {
+        assert!(matches!(ask, Ask::Other(url) if url.ends_with("/v1/cases?pageSize=1")));
+        status(200, "{\"cases\":[]}").map(|answer| Answer { date: Some(Timestamp::UNIX_EPOCH), ..answer })
+    });
+    let said = bench.connector.probe().await.expect("an answer");
+    assert!(said.starts_with("answered, clock skew ") && said.ends_with(" s"), "{said}");
+    bench.script(|_| status(402, ""));
+    assert!(bench.connector.probe().await.expect("the token was accepted").contains("licence"));
+    for (code, kind) in [(401, FaultKind::Refused), (404, FaultKind::Unreadable), (503, FaultKind::Unavailable)] {
+        bench.script(move |_| status(code, "<html>"));
+        assert_eq!(bench.connector.probe().await.expect_err("a fault").kind, kind);
+    }
+}
