@@ -1,1 +1,143 @@
-//! The room `secrets`.
+//! Secrets by reference: a file, a systemd credential, or (later) an entry of our sealed store.
+//!
+//! Promise: a secret leaves this room as a [`Secret`] or not at all; a fault names the file and what to do, never what
+//! the file holds.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::fault::{Fault, FaultKind};
+use crate::values::{Secret, SecretRef};
+
+/// Keys and tokens are a few KiB; what is larger is something else.
+pub const LARGEST: usize = 64 << 10;
+
+/// Where references lead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SecretSources {
+    /// `$CREDENTIALS_DIRECTORY`, which systemd sets where a unit has credentials (systemd.exec(5)).
+    pub credentials_dir: Option<PathBuf>,
+    /// The state folder, which will hold the sealed store.
+    pub state_dir: PathBuf,
+}
+
+/// An API key: one word of printable ASCII. One line end after it is not part of it.
+///
+/// # Errors
+/// [`FaultKind::Keyless`] where it can't be read, or is no such word.
+pub fn resolve_token(secret: &SecretRef, sources: &SecretSources) -> Result<Secret, Fault> {
+    let path = path_of(secret, sources)?;
+    let held = read(&path)?;
+    let token = held.strip_suffix('\n').map_or(held.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    if token.is_empty() {
+        return Err(keyless(&path, "is empty: write the key into it"));
+    }
+    if token.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let rest =
+            "holds a blank, a second line or a control character: it must hold the key alone, without \"Bearer\"";
+        return Err(keyless(&path, rest));
+    }
+    if !token.is_ascii() {
+        return Err(keyless(&path, "holds a character that no key has: copy the key again, and save it as plain text"));
+    }
+    Ok(Secret::new(token))
+}
+
+/// A text of several lines, such as a private key in PEM. It comes as it is.
+///
+/// # Errors
+/// [`FaultKind::Keyless`] where it can't be read, is blank, or holds control characters other than line ends and tabs.
+pub fn resolve_text(secret: &SecretRef, sources: &SecretSources) -> Result<Secret, Fault> {
+    let path = path_of(secret, sources)?;
+    let held = read(&path)?;
+    if held.trim().is_empty() {
+        return Err(keyless(&path, "is empty: write the key into it, in PEM"));
+    }
+    if held.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(keyless(&path, "holds control characters: the key must be text, in PEM"));
+    }
+    Ok(Secret::new(held.as_str()))
+}
+
+fn path_of(secret: &SecretRef, sources: &SecretSources) -> Result<PathBuf, Fault> {
+    match secret {
+        SecretRef::File(path) => Ok(path.clone()),
+        SecretRef::Credential(name) => {
+            if name.is_empty() || matches!(name.as_str(), "." | "..") || name.contains(['/', '\0']) {
+                let text = "a credential's name must be a file name without /: correct it in the settings";
+                return Err(Fault::new(FaultKind::Keyless, text));
+            }
+            let folder = sources.credentials_dir.as_ref().ok_or_else(|| {
+                let text = format!(
+                    "the credential {name} can't be read because $CREDENTIALS_DIRECTORY is not set: \
+                     run the agent by systemd, with LoadCredential={name}:/path in its unit"
+                );
+                Fault::new(FaultKind::Keyless, text)
+            })?;
+            Ok(folder.join(name))
+        }
+        SecretRef::Sealed(name) => {
+            let text = format!(
+                "the sealed secret {name} can't be read: this build has no sealed store yet (it comes with the admin \
+                 pages); use {{ file = \"...\" }} or {{ credential = \"...\" }}"
+            );
+            Err(Fault::new(FaultKind::Keyless, text))
+        }
+    }
+}
+
+/// The whole file, as text. All memory that held it is wiped.
+fn read(path: &Path) -> Result<Zeroizing<String>, Fault> {
+    // Opening a pipe would wait for its writer: look before.
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
+    if !metadata.is_file() {
+        return Err(keyless(path, "is not a regular file: name the file that holds the secret"));
+    }
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(vec![0; LARGEST + 1]);
+    let length = fill(path, &mut bytes).map_err(|error| unreadable(path, error))?;
+    if length > LARGEST {
+        return Err(keyless(path, "is larger than 64 KiB: is it the file that holds the secret?"));
+    }
+    let held = bytes.get(..length).unwrap_or_default();
+    // The error of from_utf8 holds no content.
+    let text = std::str::from_utf8(held)
+        .map_err(|error| keyless(path, "is not text: save the secret as plain text, in UTF-8").caused_by(error))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Reads until the buffer is full or the file ends.
+fn fill(path: &Path, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut file = File::open(path)?;
+    let mut length = 0;
+    while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+fn keyless(path: &Path, rest: &str) -> Fault {
+    Fault::new(FaultKind::Keyless, format!("the secret file {} {rest}", path.display()))
+}
+
+fn unreadable(path: &Path, error: io::Error) -> Fault {
+    let rest = match error.kind() {
+        io::ErrorKind::NotFound => "does not exist: write the secret into it, or correct the path in the settings",
+        io::ErrorKind::PermissionDenied => {
+            "may not be read by the agent: let its user read it (chown, chmod 400) and enter the folders above it"
+        }
+        _ => "can't be read",
+    };
+    keyless(path, rest).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests;
