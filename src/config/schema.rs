@@ -1,0 +1,116 @@
+//! The JSON Schema (2020-12) of the settings, so that editors complete and check them.
+//!
+//! Promise: made from the table of keys that the reader uses; what it refuses, the reader refuses too.
+
+use serde_json::{Map, Value, json};
+
+use super::keys::{Fallback, Key, Kind, Section};
+use super::sections::{AGENT, DESTINATION, EGRESS, INTEGRATION, LOCAL, QUEUE};
+use crate::connectors::abnormal::STREAMS;
+
+const NAME: &str = "^[a-z0-9][a-z0-9_-]{0,62}$";
+const DURATION: &str = "^\\s*[0-9]+\\s*(ms|s|m|min|h|d)\\s*$";
+
+/// The whole schema.
+pub fn schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Conductor settings",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "agent": section(&AGENT),
+            "queue": section(&QUEUE),
+            "egress": section(&EGRESS),
+            "local": section(&LOCAL),
+            "integrations": named(&INTEGRATION),
+            "destinations": named(&DESTINATION),
+        },
+    })
+}
+
+fn named(of: &Section) -> Value {
+    json!({ "type": "object", "propertyNames": { "pattern": NAME }, "additionalProperties": section(of) })
+}
+
+fn section(section: &Section) -> Value {
+    let properties: Map<String, Value> = section.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    let required: Vec<&str> =
+        section.keys.iter().filter(|key| matches!(key.default, Fallback::Required)).map(|key| key.name).collect();
+    json!({
+        "type": "object",
+        "description": section.doc,
+        "additionalProperties": false,
+        "properties": properties,
+        "required": required,
+    })
+}
+
+fn property(key: &Key) -> Value {
+    let mut property = form(&key.kind);
+    if let Some(map) = property.as_object_mut() {
+        map.insert("description".into(), json!(key.doc));
+        match key.default {
+            Fallback::Value(literal) => {
+                if let Some(value) = from_toml(literal) {
+                    map.insert("default".into(), value);
+                }
+            }
+            Fallback::Required | Fallback::Nothing | Fallback::Told(_) => {}
+        }
+    }
+    property
+}
+
+fn form(kind: &Kind) -> Value {
+    match kind {
+        Kind::Word { max } => json!({ "type": "string", "pattern": "^[!-~]+$", "maxLength": max }),
+        Kind::Line { max } => json!({ "type": "string", "maxLength": max }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Count { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Kind::Size { .. } => json!({ "type": ["string", "integer"] }),
+        Kind::Duration { .. } => json!({ "type": "string", "pattern": DURATION }),
+        Kind::Date => json!({ "type": "string", "format": "date" }),
+        Kind::Choice { now, .. } => json!({ "type": "string", "enum": now }),
+        Kind::Streams => {
+            let words: Vec<&str> = STREAMS.iter().copied().chain(["all"]).collect();
+            json!({ "oneOf": [{ "const": "all" }, { "type": "array", "minItems": 1, "items": { "enum": words } }] })
+        }
+        Kind::Intervals => json!({
+            "type": "object",
+            "propertyNames": { "enum": STREAMS },
+            "additionalProperties": { "type": "string", "pattern": DURATION },
+        }),
+        Kind::Names => json!({ "type": "array", "items": { "type": "string", "pattern": NAME } }),
+        Kind::Ranges => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Url => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^@/]+([/?].*)?$" }),
+        Kind::Proxy => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp]://" }),
+        Kind::Secret => json!({
+            "type": "object",
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {
+                "file": { "type": "string", "minLength": 1 },
+                "credential": { "type": "string", "pattern": "^[^/]+$" },
+                "sealed": { "type": "string", "pattern": NAME },
+            },
+        }),
+        Kind::Table(inner) => section(inner),
+        Kind::Facility
+        | Kind::Host
+        | Kind::HostPort
+        | Kind::ServerName
+        | Kind::Listen
+        | Kind::Address
+        | Kind::Interface
+        | Kind::File
+        | Kind::Folder => json!({ "type": "string", "minLength": 1 }),
+    }
+}
+
+/// A TOML literal as JSON.
+fn from_toml(literal: &str) -> Option<Value> {
+    let mut table: Map<String, Value> = toml::from_str(&format!("value = {literal}")).ok()?;
+    table.remove("value")
+}

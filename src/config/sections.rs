@@ -1,0 +1,340 @@
+//! Every key that the settings know, with its default: the one table.
+//!
+//! Promise: a key that is not here is refused, and a default that is not here does not exist.
+
+use std::time::Duration;
+
+use super::keys::Fallback::{Nothing, Required, Told, Value};
+use super::keys::{Key, Kind, Section};
+use crate::connectors::abnormal::STREAMS;
+use crate::values::ByteSize;
+
+/// Streams of the vendor that another build will collect.
+pub const LATER_STREAMS: &[&str] = &["cases", "abuse-campaigns", "vendor-cases", "audit-logs", "not-analyzed"];
+
+/// What is said where one of [`LATER_STREAMS`] is asked for.
+pub const STREAMS_SAY: &str = "this build collects threats";
+
+/// Integrations that exist without being configured: our own events, and imported lines.
+pub const OWN_INTEGRATIONS: &[&str] = &["conductor", "import"];
+
+const SECOND: Duration = Duration::from_secs(1);
+const MOST: ByteSize = ByteSize(1 << 50);
+
+pub static SECTIONS: &[&Section] = &[&AGENT, &QUEUE, &EGRESS, &LOCAL, &INTEGRATION, &DESTINATION];
+
+pub static AGENT: Section = Section {
+    path: "agent",
+    doc: "The agent itself.",
+    keys: &[
+        key(
+            "name",
+            Kind::Word { max: 255 },
+            Told("the host name"),
+            r#""acme-mel-1""#,
+            "How this box is called on the status page and in the HOSTNAME of syslog messages.",
+        ),
+        key(
+            "state-dir",
+            Kind::Folder,
+            Told("`$STATE_DIRECTORY`, else `/var/lib/conductor`"),
+            r#""/var/lib/conductor""#,
+            "Where the queue and what the commands write are kept; can't be set by a file inside it.",
+        ),
+        key(
+            "heartbeat",
+            Kind::Duration { min: Duration::ZERO },
+            Value(r#""5m""#),
+            r#""5m""#,
+            "How often a heartbeat goes to every destination; \"0s\": never.",
+        ),
+    ],
+};
+
+pub static QUEUE: Section = Section {
+    path: "queue",
+    doc: "The durable queue on disk.",
+    keys: &[
+        key(
+            "max-size",
+            Kind::Size { min: ByteSize::mib(16), max: MOST },
+            Value(r#""4GiB""#),
+            r#""4GiB""#,
+            "How much of the disk the queue may take, measured.",
+        ),
+        key(
+            "when-full",
+            Kind::Choice { now: &["pause", "drop-oldest"], later: &[], says: "" },
+            Value(r#""pause""#),
+            r#""pause""#,
+            "At that size: stop polling until there is room, or drop the oldest events, counted and shown.",
+        ),
+        key(
+            "keep",
+            Kind::Duration { min: Duration::ZERO },
+            Value(r#""24h""#),
+            r#""24h""#,
+            "How long events stay for search and replay after every destination took them.",
+        ),
+        key(
+            "keep-size",
+            Kind::Size { min: ByteSize(0), max: MOST },
+            Value(r#""256MiB""#),
+            r#""256MiB""#,
+            "How much of them stays at the most; \"0\": nothing is kept.",
+        ),
+    ],
+};
+
+pub static EGRESS: Section = Section {
+    path: "egress",
+    doc: "The way out, and the address that the vendor sees.",
+    keys: &[
+        key(
+            "allowlisted",
+            Kind::Ranges,
+            Value("[]"),
+            r#"["203.0.113.10", "198.51.100.0/28"]"#,
+            "What the vendor's IP Safelist holds; compared with the address observed.",
+        ),
+        key(
+            "probe",
+            Kind::Url,
+            Nothing,
+            r#""https://soc.example/ip""#,
+            "A URL whose answer holds our address as seen from outside.",
+        ),
+        key(
+            "probe-ca",
+            Kind::File,
+            Nothing,
+            r#""/etc/conductor/soc-ca.pem""#,
+            "A CA file (PEM) for the probe, beside the system's roots.",
+        ),
+        key("source-address", Kind::Address, Nothing, r#""192.0.2.7""#, "Leave from this address only."),
+        key("interface", Kind::Interface, Nothing, r#""wan0""#, "Leave through this interface only."),
+        key(
+            "proxy",
+            Kind::Proxy,
+            Told("`HTTPS_PROXY` and `NO_PROXY` of the environment"),
+            r#""http://proxy.example:3128""#,
+            "The proxy towards the vendor, as `http://[user:password@]host:port`; the one key that may hold a password.",
+        ),
+    ],
+};
+
+pub static LOCAL: Section = Section {
+    path: "local",
+    doc: "The status listener: plain HTTP, without a login, on loopback only.",
+    keys: &[key(
+        "listen",
+        Kind::Listen,
+        Value(r#""127.0.0.1:9614""#),
+        r#""127.0.0.1:9614""#,
+        "Where it listens; port 0 lets the system choose.",
+    )],
+};
+
+pub static INTEGRATION: Section = Section {
+    path: "integrations.NAME",
+    doc: "A vendor's API to collect from. NAME is its identity in every event id and can't be changed later.",
+    keys: &[
+        key(
+            "connector",
+            Kind::Choice { now: &["abnormal-security"], later: &[], says: "this build speaks to Abnormal Security" },
+            Value(r#""abnormal-security""#),
+            r#""abnormal-security""#,
+            "The code that speaks the vendor's API.",
+        ),
+        key(
+            "title",
+            Kind::Line { max: 100 },
+            Nothing,
+            r#""Acme, Melbourne""#,
+            "A name for people; checked, but shown nowhere yet.",
+        ),
+        key(
+            "host",
+            Kind::Host,
+            Value(r#""api.abnormalplatform.com""#),
+            r#""eu.rest.abnormalsecurity.com""#,
+            "The API's host; HTTPS always.",
+        ),
+        key("ca", Kind::File, Nothing, r#""/etc/conductor/api-ca.pem""#, "A CA file (PEM), beside the system's roots."),
+        key(
+            "api-key",
+            Kind::Secret,
+            Required,
+            r#"{ file = "/etc/conductor/acme.key" }"#,
+            "Where the API key is; never the key itself.",
+        ),
+        key(
+            "api-key-expires",
+            Kind::Date,
+            Nothing,
+            r#""2027-01-31""#,
+            "When the key expires, so that it is told in time.",
+        ),
+        key(
+            "polling-interval",
+            Kind::Duration { min: SECOND },
+            Value(r#""10m""#),
+            r#""10m""#,
+            "How often each stream is asked; below 1m a warning.",
+        ),
+        key("intervals", Kind::Intervals, Nothing, r#"{ threats = "5m" }"#, "Intervals of single streams."),
+        key("enabled", Kind::Flag, Value("true"), "false", "Whether it is collected."),
+        key(
+            "start",
+            Kind::Duration { min: Duration::ZERO },
+            Value(r#""24h""#),
+            r#""24h""#,
+            "How far back a new integration begins.",
+        ),
+        key(
+            "lag",
+            Kind::Duration { min: Duration::ZERO },
+            Value(r#""2m""#),
+            r#""2m""#,
+            "A window ends this long before now, for items that appear late.",
+        ),
+        key(
+            "overlap",
+            Kind::Duration { min: Duration::ZERO },
+            Value(r#""15m""#),
+            r#""15m""#,
+            "And begins again this far back; what was seen is not fetched twice.",
+        ),
+        key("streams", Kind::Streams, Value(r#"["threats"]"#), r#"["threats"]"#, "What is collected."),
+        key(
+            "requests-per-minute",
+            Kind::Count { min: 1, max: 100_000 },
+            Value("240"),
+            "240",
+            "Shared by the streams of one integration; the vendor allows 300 per customer.",
+        ),
+    ],
+};
+
+pub static DESTINATION: Section = Section {
+    path: "destinations.NAME",
+    doc: "A receiver of the SOC. NAME is its identity: the place it has reached in the queue is kept under it.",
+    keys: &[
+        key(
+            "type",
+            Kind::Choice {
+                now: &["syslog"],
+                later: &["relp", "http", "splunk-hec", "elastic", "jetstream"],
+                says: "this build speaks syslog",
+            },
+            Required,
+            r#""syslog""#,
+            "The protocol: syslog is RFC 5424 over TLS (RFC 5425).",
+        ),
+        key(
+            "address",
+            Kind::HostPort,
+            Required,
+            r#""siem.acme.example:6514""#,
+            "Where it listens; an IPv6 address stands in brackets.",
+        ),
+        key(
+            "server-name",
+            Kind::ServerName,
+            Told("the host of `address`"),
+            r#""siem.acme.example""#,
+            "The name that its certificate must hold.",
+        ),
+        key("ca", Kind::File, Nothing, r#""/etc/conductor/soc-ca.pem""#, "A CA file (PEM), beside the system's roots."),
+        key(
+            "cert",
+            Kind::File,
+            Nothing,
+            r#""/etc/conductor/agent.pem""#,
+            "Our certificate chain (PEM), for mTLS; comes with `key`.",
+        ),
+        key(
+            "key",
+            Kind::Secret,
+            Nothing,
+            r#"{ file = "/etc/conductor/agent.key" }"#,
+            "Where its private key (PEM) is; comes with `cert`.",
+        ),
+        key(
+            "format",
+            Kind::Choice { now: &["json"], later: &["cef", "leef", "ocsf", "ecs"], says: "this build writes json" },
+            Value(r#""json""#),
+            r#""json""#,
+            "What a message holds.",
+        ),
+        key("facility", Kind::Facility, Value(r#""local0""#), r#""local0""#, "The facility of every message."),
+        key(
+            "app-name",
+            Kind::Word { max: 48 },
+            Value(r#""conductor""#),
+            r#""conductor""#,
+            "The APP-NAME of every message (RFC 5424, 6.2.5).",
+        ),
+        key(
+            "enterprise-number",
+            Kind::Count { min: 1, max: u32::MAX as u64 },
+            Value("32473"),
+            "32473",
+            "The private enterprise number in the structured data (RFC 5424, 7.2.2).",
+        ),
+        key(
+            "window",
+            Kind::Size { min: ByteSize(64 << 10), max: ByteSize::mib(64) },
+            Value(r#""4MiB""#),
+            r#""4MiB""#,
+            "How much is sent between two receipts.",
+        ),
+        key(
+            "start",
+            Kind::Choice { now: &["head", "oldest"], later: &[], says: "" },
+            Value(r#""head""#),
+            r#""oldest""#,
+            "What a new destination begins with: only what comes from now on, or all that the queue still holds.",
+        ),
+        key("filter", Kind::Table(&FILTER), Nothing, r#"{ severity-at-least = "medium" }"#, "Which events it gets."),
+        key("enabled", Kind::Flag, Value("true"), "false", "Whether it is handed events."),
+        key(
+            "insecure",
+            Kind::Flag,
+            Value("false"),
+            "false",
+            "Plain TCP or UDP; this build speaks TLS only and refuses true.",
+        ),
+    ],
+};
+
+pub static FILTER: Section = Section {
+    path: "destinations.NAME.filter",
+    doc: "Which events a destination gets: those that every key here lets through.",
+    keys: &[
+        key("integrations", Kind::Names, Value("[]"), r#"["acme"]"#, "Only of these; an empty list: of all."),
+        key("streams", Kind::Names, Value("[]"), r#"["threats"]"#, "Only of these; an empty list: of all."),
+        key(
+            "severity-at-least",
+            Kind::Choice { now: &["unknown", "info", "low", "medium", "high", "critical"], later: &[], says: "" },
+            Value(r#""unknown""#),
+            r#""medium""#,
+            "Only as grave as this, or graver.",
+        ),
+    ],
+};
+
+/// The streams that a setting may name now or later.
+pub fn known_streams() -> impl Iterator<Item = &'static str> {
+    STREAMS.iter().chain(LATER_STREAMS).copied()
+}
+
+const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: super::keys::Fallback,
+    example: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { name, kind, default, example, doc }
+}

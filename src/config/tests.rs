@@ -1,0 +1,208 @@
+//! What holds for every key of the table, and for any text whatever.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use proptest::prelude::*;
+
+use super::keys::{Fallback, Key, Kind, Section};
+use super::sections::{DESTINATION, FILTER, INTEGRATION, SECTIONS};
+use super::*;
+
+/// Shaped like an API key: long, and a word that no key has.
+const CANARY: &str = "abn_CANARY_7f3a0c91d2e84b65";
+
+/// Loads one file in an empty room.
+fn load_text(text: &str) -> Result<Loaded, Mistakes> {
+    let room = tempfile::tempdir().expect("a folder");
+    let path = room.path().join("conductor.toml");
+    fs::write(&path, text).expect("written");
+    load(&path, &|_| Some(room.path().join("state").display().to_string()))
+}
+
+/// Every section, with the header that opens one of its kind.
+fn sections() -> Vec<(&'static Section, String)> {
+    let all = SECTIONS.iter().copied().chain([&FILTER]);
+    all.map(|section| (section, format!("[{}]\n", section.path.replace("NAME", "acme")))).collect()
+}
+
+fn keys() -> Vec<(&'static Key, String)> {
+    sections()
+        .into_iter()
+        .flat_map(|(section, header)| section.keys.iter().map(move |key| (key, header.clone())))
+        .collect()
+}
+
+/// All keys, each as its example has it.
+fn all_examples() -> String {
+    let mut text = String::new();
+    for (section, header) in sections() {
+        text.push_str(&header);
+        // The filter stands below by its own header.
+        for key in section.keys.iter().filter(|key| !matches!(key.kind, Kind::Table(_))) {
+            text.push_str(&format!("{} = {}\n", key.name, key.example));
+        }
+    }
+    text
+}
+
+#[test]
+fn every_example_of_the_reference_loads() {
+    let loaded = load_text(&all_examples()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!((loaded.settings.integrations.len(), loaded.settings.destinations.len()), (1, 1));
+}
+
+#[test]
+fn every_key_of_the_table_is_read_so_that_a_wrong_value_is_told_at_its_line() {
+    for (key, header) in keys() {
+        // No key takes a float.
+        let mistakes = load_text(&format!("{header}{} = 1.5\n", key.name)).expect_err(key.name);
+        let told = mistakes.iter().any(|mistake| mistake.line == 2 && mistake.text.contains(key.name));
+        assert!(told, "{header}{}: {mistakes}", key.name);
+    }
+}
+
+#[test]
+fn every_default_of_the_table_is_a_value_that_its_key_takes() {
+    for (key, header) in keys() {
+        let Fallback::Value(literal) = key.default else { continue };
+        let whole = all_examples();
+        // Two sections may have a key of one name.
+        let (before, section) = whole.split_once(&header).expect("its section");
+        let (example, default) = (format!("{} = {}\n", key.name, key.example), format!("{} = {literal}\n", key.name));
+        let text = format!("{before}{header}{}", section.replacen(&example, &default, 1));
+        assert!(text.contains(&default), "{text}");
+        if let Err(mistakes) = load_text(&text) {
+            panic!("{header}{default}{mistakes}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_in_any_wrong_place_is_never_repeated() {
+    let values = [
+        format!("{CANARY:?}"),
+        format!("[{CANARY:?}]"),
+        format!("[\"all\", {CANARY:?}]"),
+        format!("{{ {CANARY} = 1 }}"),
+        format!("{{ value = {CANARY:?} }}"),
+        format!("{{ threats = {CANARY:?} }}"),
+        format!("{{ file = \"x\", credential = {CANARY:?} }}"),
+        format!("{{ sealed = \"{CANARY} \" }}"),
+        format!("\"https://user:{CANARY}@host/x\""),
+        format!("\"http://user:{CANARY}@host\""),
+        CANARY.to_owned(),
+        format!("\"{CANARY}"),
+        format!("{{ file = {CANARY} }}"),
+    ];
+    let mut refused = 0;
+    for (key, header) in keys() {
+        for value in &values {
+            if let Err(mistakes) = load_text(&format!("{header}{} = {value}\n", key.name)) {
+                refused += 1;
+                let (shown, debug) = (mistakes.to_string(), format!("{mistakes:?}"));
+                assert!(!shown.contains("CANARY") && !debug.contains("CANARY"), "{} = {value}: {shown}", key.name);
+            }
+        }
+    }
+    assert!(refused > 400, "only {refused} were refused");
+    for text in [
+        format!("{CANARY}\n"),
+        format!("{CANARY} = 1\n"),
+        format!("[{CANARY}]\n"),
+        format!("[integrations.{CANARY}]\n"),
+    ] {
+        let told = load_text(&text).expect_err("refused").to_string();
+        assert!(!told.contains("CANARY"), "{told}");
+    }
+}
+
+#[test]
+fn a_proxy_password_is_in_no_debug_of_the_settings() {
+    let loaded = load_text(&format!("[egress]\nproxy = \"http://u:{CANARY}@proxy.example:3128\"\n")).expect("it loads");
+    assert!(!format!("{loaded:?}").contains("CANARY"));
+    assert_eq!(loaded.warnings.iter().filter(|warning| warning.contains("holds a password")).count(), 1, "{loaded:?}");
+}
+
+#[test]
+fn a_secret_file_that_others_may_read_is_warned_of_and_one_of_our_own_is_not() {
+    let room = tempfile::tempdir().expect("a folder");
+    let (main, key) = (room.path().join("conductor.toml"), room.path().join("acme.key"));
+    fs::write(&main, "[integrations.acme]\napi-key.file = \"acme.key\"\n").expect("written");
+    fs::write(&key, CANARY).expect("written");
+    for (mode, warned) in [(0o600, false), (0o640, false), (0o644, true), (0o602, true)] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).expect("its mode");
+        let loaded = load(&main, &|_| Some(room.path().display().to_string())).expect("it loads");
+        let told = loaded.warnings.iter().any(|warning| warning.contains("anyone on this machine may read or change"));
+        assert_eq!(told, warned, "{mode:o}: {:?}", loaded.warnings);
+        assert!(!format!("{loaded:?}").contains("CANARY"));
+    }
+}
+
+#[test]
+fn a_name_of_our_own_events_is_refused() {
+    for own in sections::OWN_INTEGRATIONS {
+        let told = load_text(&format!("[integrations.{own}]\napi-key.credential = \"a\"\n")).expect_err("ours");
+        assert!(told.to_string().contains("kept for the agent's own events"), "{told}");
+    }
+}
+
+#[test]
+fn a_half_written_file_is_refused_or_read_and_never_a_panic() {
+    let whole = all_examples();
+    for (end, _) in whole.char_indices() {
+        let _ = load_text(whole.get(..end).expect("a prefix"));
+    }
+}
+
+#[test]
+fn a_file_of_nothing_but_brackets_does_not_exhaust_the_stack() {
+    for text in [format!("a = {}", "[".repeat(500_000)), format!("a = {}", "{ a = ".repeat(100_000))] {
+        load_text(&text).expect_err("refused");
+    }
+}
+
+#[test]
+fn the_schema_knows_every_key_and_refuses_others() {
+    let schema = schema();
+    for (section, _) in sections() {
+        let path = match section.path.split_once(".NAME") {
+            None => format!("/properties/{}", section.path),
+            Some((kind, "")) => format!("/properties/{kind}/additionalProperties"),
+            Some((kind, inner)) => {
+                format!("/properties/{kind}/additionalProperties/properties/{}", inner.trim_start_matches('.'))
+            }
+        };
+        let found = schema.pointer(&path).expect(&path);
+        assert_eq!(found["additionalProperties"], false, "{path}");
+        for key in section.keys {
+            assert_eq!(found["properties"][key.name]["description"], key.doc, "{path}/{}", key.name);
+        }
+    }
+    let integration =
+        |key: &str| schema.pointer(&format!("/properties/integrations/additionalProperties{key}")).cloned();
+    assert_eq!(integration("/required"), Some(serde_json::json!(["api-key"])));
+    assert_eq!(integration("/properties/polling-interval/default"), Some(serde_json::json!("10m")));
+    assert_eq!(integration("/properties/requests-per-minute/default"), Some(serde_json::json!(240)));
+    assert_eq!(integration("/properties/enabled/default"), Some(serde_json::json!(true)));
+    assert_eq!(integration("/properties/streams/default"), Some(serde_json::json!(["threats"])));
+}
+
+#[test]
+fn a_required_key_is_named_with_an_example() {
+    for section in [&INTEGRATION, &DESTINATION] {
+        let told = load_text(&format!("[{}]\n", section.path.replace("NAME", "acme"))).expect_err("bare").to_string();
+        for key in section.keys.iter().filter(|key| matches!(key.default, Fallback::Required)) {
+            assert!(told.contains(&format!("needs {} (write {} = {})", key.name, key.name, key.example)), "{told}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "([\\[\\]{}=,.\"'\n a-z0-9#\\\\]|\\PC|agent|queue|integrations|destinations|api-key){0,60}") {
+        let _ = load_text(&text);
+    }
+}
