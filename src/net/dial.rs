@@ -191,6 +191,11 @@ fn reason(miss: &Miss, path: &Path) -> String {
     match miss.step {
         Step::Interface => {
             let interface = path.interface.as_deref().unwrap_or_default();
+            if miss.error.kind() == io::ErrorKind::PermissionDenied {
+                return format!(
+                    "this agent may not choose the interface {interface:?}: this kernel wants CAP_NET_RAW for it"
+                );
+            }
             format!("this box can't leave by the interface {interface:?}: check that it exists and is up")
         }
         Step::SourceAddress => match path.source_address {
@@ -232,6 +237,31 @@ mod tests {
     fn a_resolver_that_answers_with_a_thousand_addresses_does_not_make_a_thousand_attempts() {
         let flood: Vec<_> = (0..1000).map(|n| SocketAddr::from(([192, 0, 2, 1], n))).collect();
         assert_eq!(interleave(flood, None).len(), MOST_ADDRESSES);
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_what_is_sent_does_not_keep_the_next_from_being_tried() {
+        // A listener whose queue is full drops the next SYN; on loopback the queue fills as connect() returns.
+        let silent = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        silent.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+        silent.listen(0).expect("a listener");
+        let swallowing = silent.local_addr().expect("an address");
+        let fillers: Vec<_> = (0..8)
+            .map(|_| {
+                let filler =
+                    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+                filler.set_nonblocking(true).expect("an option");
+                drop(filler.connect(&swallowing));
+                filler
+            })
+            .collect();
+        let open = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let open = (open.local_addr().expect("an address"), open);
+        let order = VecDeque::from([swallowing.as_socket().expect("an IP address"), open.0]);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let stream = race(order, &Path::default(), deadline, "x").await.expect("the second address");
+        assert_eq!(stream.peer_addr().expect("a peer"), open.0);
+        drop(fillers);
     }
 
     #[tokio::test]

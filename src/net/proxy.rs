@@ -59,15 +59,26 @@ impl Proxy {
             return Err(wrong("an @ in user or password must be written %40"));
         }
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it names no host"))?;
+        let port = port_of(&uri, 80).ok_or_else(|| wrong("its port is not a number up to 65535"))?;
         let matched = Matcher::builder().all(url.reveal().trim()).build().intercept(&Uri::from_static("https://any"));
         let authorization = matched.ok_or_else(|| wrong("it is not a proxy's URL"))?.basic_auth().cloned();
-        Ok(Proxy { host: unbracketed(host).to_owned(), port: uri.port_u16().unwrap_or(80), authorization })
+        Ok(Proxy { host: unbracketed(host).to_owned(), port, authorization })
     }
 }
 
 /// A host without the brackets that a URL puts around an IPv6 address.
 pub(super) fn unbracketed(host: &str) -> &str {
     host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host)
+}
+
+/// The port of a URL, or `default` where it names none; `None` for one that is no port, which [`Uri`] lets pass.
+pub(super) fn port_of(uri: &Uri, default: u16) -> Option<u16> {
+    let authority = uri.authority()?;
+    let rest = authority.as_str().rsplit('@').next()?.strip_prefix(authority.host())?;
+    match rest.strip_prefix(':') {
+        None | Some("") => Some(default),
+        Some(port) => port.parse().ok(),
+    }
 }
 
 /// The proxy variables of the environment, as curl reads them.
@@ -234,9 +245,15 @@ mod tests {
 
     #[test]
     fn a_proxy_that_can_not_be_used_is_a_fault_without_its_password() {
-        for url in
-            ["https://u:CANARY@p.example:1", "socks5://u:CANARY@p:1", "http://u:CANARY@p@p:1", "http://CANARY:/", ""]
-        {
+        for url in [
+            "https://u:CANARY@p.example:1",
+            "socks5://u:CANARY@p:1",
+            "http://p:CANARY",
+            "http://u:CANARY@p:99999",
+            "http://u:CANARY@p@p:1",
+            "http://u:CANARY@",
+            "",
+        ] {
             let path = Path { proxy: Some(Secret::new(url)), ..Path::default() };
             let fault = path.explicit_proxy().expect_err(url);
             assert_eq!(fault.kind, FaultKind::Misconfigured);

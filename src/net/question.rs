@@ -11,7 +11,7 @@ use http_body_util::Empty;
 use jiff::Timestamp;
 
 use super::dial::place;
-use super::proxy::{Proxy, unbracketed};
+use super::proxy::{Proxy, port_of, unbracketed};
 use crate::fault::{Fault, FaultKind};
 use crate::values::Secret;
 
@@ -56,7 +56,8 @@ impl Question {
             Some("http") if allow_http && bearer.is_none() => false,
             _ => return Err(wrong(format!("{host} is asked by https:// only"))),
         };
-        let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let port = port_of(&uri, if secure { 443 } else { 80 });
+        let port = port.ok_or_else(|| wrong(format!("the URL at {host} names a port that is none")))?;
         let headers = assemble(&uri, headers, bearer)?;
         Ok(Question { place: Place { secure, host, port }, uri, headers })
     }
@@ -215,6 +216,7 @@ mod tests {
         assert!(Question::new("http://a.example/", &[], Some(&token), true).is_err());
         assert!(Question::new("http://a.example/", &[], None, false).is_err());
         assert!(Question::new("ftp://a.example/", &[], None, true).is_err());
+        assert!(Question::new("https://a.example:99999/", &[], None, true).is_err());
         assert!(Question::new("/path", &[], None, true).is_err());
         let plain = Question::new("http://a.example", &[], None, true).expect("allowed");
         assert_eq!((plain.place.port, plain.request(None).uri().to_string().as_str()), (80, "/"));

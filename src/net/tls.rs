@@ -236,6 +236,10 @@ fn describe_certificate(reason: &CertificateError, host: &str) -> String {
         CertificateError::NotValidForName => {
             format!("the certificate of {host} is not valid for that name: check the address, or who answers there")
         }
+        CertificateError::BadSignature => format!(
+            "the certificate of {host} is not signed by the CA of that name that this box trusts: if that CA was renewed, \
+             name its new PEM file in the setting `ca`"
+        ),
         CertificateError::Revoked => format!("the certificate of {host} was revoked by its issuer"),
         // webpki's own error, which rustls wraps without a variant of its own.
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => format!(

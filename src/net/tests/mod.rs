@@ -1,1 +1,6 @@
+//! Real loopback servers that do what the world does to an HTTP client, and the client against them.
 
+mod path;
+mod peers;
+mod reading;
+mod trust;
