@@ -246,7 +246,7 @@ fn queue(record: &QueueRecord, now: Timestamp) -> Queue {
         duplicates: record.duplicates,
         appended_total: record.appended,
         dropped_total: record.dropped,
-        text: sentences::queue(record),
+        text: sentences::queue(record, now),
     }
 }
 

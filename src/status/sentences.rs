@@ -103,7 +103,7 @@ pub fn egress(egress: &EgressRecord, matches: Option<bool>) -> String {
 }
 
 /// How the queue stands.
-pub fn queue(queue: &QueueRecord) -> String {
+pub fn queue(queue: &QueueRecord, now: Timestamp) -> String {
     let reason = queue.reason.as_deref();
     match queue.state {
         QueueState::Opening => "The queue is being opened.".to_owned(),
@@ -111,8 +111,13 @@ pub fn queue(queue: &QueueRecord) -> String {
         QueueState::Open if queue.paused => {
             "There is no room: polling is paused, and resumes by itself when there is.".to_owned()
         }
-        QueueState::Open if queue.events == 0 => "Nothing waits: every destination has taken all.".to_owned(),
-        QueueState::Open => format!("{} to be taken.", waiting(queue.events)),
+        QueueState::Open if queue.events == 0 => "Nothing waits.".to_owned(),
+        QueueState::Open => match queue.oldest {
+            Some(oldest) => {
+                format!("Destinations have still to take these; the oldest came {}.", ago(Some(oldest), now))
+            }
+            None => "Destinations have still to take these.".to_owned(),
+        },
     }
 }
 
@@ -134,10 +139,10 @@ pub fn integration(integration: &Integration, now: Timestamp) -> String {
     });
     let why = fault.map_or_else(String::new, |fault| format!(" {}", fault.text));
     match integration.state {
-        Standing::Ok => format!("Up to date {}; {} since the start.", ago(last, now), plural(events, "event")),
+        Standing::Ok => format!("Last answered {}; {} since the start.", ago(last, now), plural(events, "event")),
         Standing::Waiting => "Waiting for its first answer.".to_owned(),
         Standing::Failing => format!("Last worked: {}.{why}", ago(last, now)),
-        Standing::Parked => format!("Stopped, tried again by itself.{why}"),
+        Standing::Parked => format!("Stopped for now, tried again from time to time.{why}"),
         Standing::Disabled => "Switched off by the operator.".to_owned(),
     }
 }
@@ -171,7 +176,7 @@ pub fn destination(destination: &Destination, now: Timestamp) -> String {
         },
         Standing::Waiting => format!("Waiting for its first connection; {waits}."),
         Standing::Failing => format!("Tried again by itself; {waits}.{why}"),
-        Standing::Parked => format!("Stopped, tried again by itself; {waits}.{why}"),
+        Standing::Parked => format!("Stopped for now, tried again from time to time; {waits}.{why}"),
         Standing::Disabled => format!("Switched off by the operator; {waits}."),
     }
 }

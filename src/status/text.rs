@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::sentences::{ago, bytes, count, plural, span, stream as stream_sentence};
+use super::sentences::{ago, bytes, count, plural, seconds_between, span, stream as stream_sentence};
 use super::snapshot::Snapshot;
 use super::state::State;
 
@@ -40,7 +40,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     let queue = &snapshot.queue;
     rows.heading("Queue");
     rows.row("waiting", &count(queue.events), &queue.text);
-    let of = format!("of {} on disk; oldest {}", bytes(queue.max_bytes), span(queue.oldest_seconds));
+    let of = format!("of {} on disk", bytes(queue.max_bytes));
     rows.row("disk", &bytes(queue.disk_bytes), &of);
 
     rows.heading("Integrations");
@@ -62,7 +62,7 @@ pub fn text(snapshot: &Snapshot) -> String {
     for each in &snapshot.conditions {
         let subject = if each.subject.is_empty() { String::new() } else { format!(" {}", each.subject) };
         rows.line(&format!("  {} {}{subject}: {}", each.severity, each.code, each.text));
-        rows.line(&format!("      since {}. {}", ago(Some(each.since), now), each.code.advice()));
+        rows.line(&format!("      for {}. {}", span(seconds_between(each.since, now)), each.code.advice()));
     }
     rows.none_if(snapshot.conditions.is_empty());
     rows.0

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::status::health::used_percent;
 use crate::status::sentences::{self, ago, bytes, count, plural, span};
 use crate::status::snapshot::{Destination, Integration, Snapshot, Standing, Stream};
-use crate::status::{Condition, State};
+use crate::status::{Condition, QueueState, State};
 
 /// The style sheet, served from its own path so that the policy can forbid inline styles.
 pub const STYLE: &str = include_str!("style.css");
@@ -41,8 +41,8 @@ struct EgressCard {
 }
 
 struct QueueCard {
+    class: &'static str,
     waiting: String,
-    oldest: String,
     disk: String,
     quota: String,
     percent: u64,
@@ -52,8 +52,9 @@ struct QueueCard {
 struct ConditionRow<'a> {
     condition: &'a Condition,
     class: &'static str,
-    since: String,
-    advice: &'static str,
+    stands: String,
+    /// Its pieces; each second one is something to type.
+    advice: Vec<&'static str>,
 }
 
 struct IntegrationTile<'a> {
@@ -102,9 +103,9 @@ impl EgressCard {
     fn new(snapshot: &Snapshot) -> EgressCard {
         let egress = &snapshot.egress;
         let (word, class) = match (egress.matches, &egress.observed) {
-            (Some(true), _) => ("on the allowlist", "good"),
-            (Some(false), _) => ("not on the allowlist", "bad"),
-            (None, Some(_)) => ("no allowlist to compare with", "plain"),
+            (Some(true), _) => ("match", "good"),
+            (Some(false), _) => ("mismatch", "bad"),
+            (None, Some(_)) => ("not compared", "plain"),
             (None, None) => ("not observed", "plain"),
         };
         let checked = match &egress.observed_by {
@@ -118,9 +119,14 @@ impl EgressCard {
 impl QueueCard {
     fn new(snapshot: &Snapshot) -> QueueCard {
         let queue = &snapshot.queue;
+        let class = match queue.state {
+            QueueState::Failed => "bad",
+            QueueState::Open if queue.paused => "fair",
+            QueueState::Open | QueueState::Opening => "plain",
+        };
         QueueCard {
+            class,
             waiting: count(queue.events),
-            oldest: if queue.events == 0 { "none".into() } else { span(queue.oldest_seconds) },
             disk: bytes(queue.disk_bytes),
             quota: bytes(queue.max_bytes),
             percent: used_percent(queue.disk_bytes, queue.max_bytes).min(100),
@@ -137,7 +143,9 @@ impl<'a> ConditionRow<'a> {
             Severity::Warning => "fair",
             Severity::Error => "bad",
         };
-        ConditionRow { condition, class, since: ago(Some(condition.since), now), advice: condition.code.advice() }
+        let stands = span(sentences::seconds_between(condition.since, now));
+        let advice = condition.code.advice().split('`').collect();
+        ConditionRow { condition, class, stands, advice }
     }
 }
 
@@ -188,7 +196,7 @@ fn state_class(state: State) -> &'static str {
 
 fn state_text(snapshot: &Snapshot) -> String {
     match snapshot.state {
-        State::Healthy => "Everything works.".into(),
+        State::Healthy => "Nothing needs attention.".into(),
         State::Degraded => format!(
             "It works, but {} below.",
             match snapshot.conditions.len() {

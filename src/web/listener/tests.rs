@@ -279,7 +279,8 @@ async fn the_page_tells_the_state_the_egress_ip_and_every_part() {
     for part in [
         "degraded",
         "<p class=\"address\">192.0.2.99</p>",
-        "not on the allowlist",
+        "<strong class=\"mark\">mismatch</strong>",
+        "<code>conductor queue verify</code>",
         "198.51.100.0/28",
         "globex",
         "archive.acme.example:6514",
