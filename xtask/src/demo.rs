@@ -17,7 +17,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::{SigSet, Signal};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::census::{Api, numbers};
 use crate::commands::{Running, cargo, on_path, run as execute, target};
@@ -203,13 +204,10 @@ fn show(from: &str, text: &str) {
     }
 }
 
-/// Turns SIGINT and SIGTERM into news. Blocked here, so in every thread of ours; a child starts with none blocked.
+/// Turns SIGINT and SIGTERM into news. By handlers: signals that are blocked would stay so in our children.
 fn await_interrupt(sender: Sender<News>) -> Result<()> {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGINT);
-    signals.add(Signal::SIGTERM);
-    signals.thread_block().context("can't block signals")?;
-    thread::spawn(move || while signals.wait().is_ok() && sender.send(News::Interrupted).is_ok() {});
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("can't take signals")?;
+    thread::spawn(move || signals.forever().all(|_| sender.send(News::Interrupted).is_ok()));
     Ok(())
 }
 
