@@ -1,0 +1,182 @@
+//! RFC 5424 messages for one event each, and the octet counting that frames them on a stream (RFC 5425, RFC 6587).
+//!
+//! [`Rfc5424`] implements the `syslog` crate's `LogFormat` for a [`Stored`] event. That crate's own formatter stamps the
+//! time of sending, allows only numbers as MSGID and checks no field, so only its trait, severities and facilities are
+//! used. Promise: a message is well formed whatever the event holds; MSG is the JSON envelope, whole.
+
+use std::io::{self, Write};
+
+use ::syslog::{Facility, LogFormat, Severity as SyslogSeverity};
+
+use crate::event::{Severity, Stored};
+use crate::format::json;
+use crate::format::time::{Digits, write_rfc3339};
+
+/// What is the same in every message of one destination, made once.
+#[derive(Clone, Debug)]
+pub struct Rfc5424 {
+    facility: Facility,
+    /// `HOSTNAME SP APP-NAME SP`, within their alphabets and limits.
+    origin: Vec<u8>,
+    /// `[conductor@32473 id="`.
+    sd_start: Vec<u8>,
+}
+
+impl Rfc5424 {
+    /// `enterprise_number` is the private enterprise number of the SD-ID (RFC 5424 6.3.2, 7.2.2).
+    pub fn new(facility: Facility, hostname: &str, app_name: &str, enterprise_number: u32) -> Rfc5424 {
+        let mut origin = Vec::new();
+        push_header(&mut origin, hostname, 255);
+        origin.push(b' ');
+        push_header(&mut origin, app_name, 48);
+        origin.push(b' ');
+        let sd_start = format!("[conductor@{enterprise_number} id=\"").into_bytes();
+        Rfc5424 { facility, origin, sd_start }
+    }
+
+    /// Appends one octet-counted frame.
+    ///
+    /// # Errors
+    /// None in practice: writing to a `Vec` does not fail.
+    pub fn frame(&self, out: &mut Vec<u8>, stored: &Stored) -> Result<(), ::syslog::Error> {
+        let likely = json::likely_len(stored) + stored.event.id.len() + self.origin.len() + 150;
+        octet_count(out, likely, |out| self.format(out, severity(stored.event.severity), stored))
+    }
+}
+
+/// The facility of RFC 5424 by its keyword, such as `local0`; `None` if there is no such keyword.
+pub fn facility(keyword: &str) -> Option<Facility> {
+    keyword.parse().ok()
+}
+
+/// Our severities in syslog's (RFC 5424 6.2.1): critical → 2, high → 3, medium → 4, low → 5, info and unknown → 6.
+/// Emergency and alert are left to those whose own house is on fire.
+pub fn severity(of: Severity) -> SyslogSeverity {
+    match of {
+        Severity::Critical => SyslogSeverity::LOG_CRIT,
+        Severity::High => SyslogSeverity::LOG_ERR,
+        Severity::Medium => SyslogSeverity::LOG_WARNING,
+        Severity::Low => SyslogSeverity::LOG_NOTICE,
+        Severity::Info | Severity::Unknown => SyslogSeverity::LOG_INFO,
+    }
+}
+
+impl LogFormat<&Stored> for Rfc5424 {
+    fn format<W: Write>(&self, w: &mut W, severity: SyslogSeverity, stored: &Stored) -> ::syslog::Result<()> {
+        let event = &stored.event;
+        // The facilities of the crate are shifted already.
+        write!(w, "<{}>1 ", self.facility as u8 | severity as u8)?;
+        if !write_rfc3339(w, event.occurred, Digits::Six)? {
+            w.write_all(b"-")?;
+        }
+        w.write_all(b" ")?;
+        w.write_all(&self.origin)?;
+        write_header::<_, 128>(w, &event.stream, |byte| byte)?;
+        w.write_all(b" ")?;
+        write_header::<_, 32>(w, &event.kind, |byte| byte.to_ascii_uppercase())?;
+        w.write_all(b" ")?;
+
+        w.write_all(&self.sd_start)?;
+        write_sd_value(w, &event.id)?;
+        w.write_all(b"\" integration=\"")?;
+        write_sd_value(w, &event.integration)?;
+        w.write_all(b"\" stream=\"")?;
+        write_sd_value(w, &event.stream)?;
+        write!(w, "\" seq=\"{}\" severity=\"{}\"] ", stored.seq.0, event.severity.as_str())?;
+
+        // MSG-UTF8 begins with the byte order mark, MSG-ANY does not (6.4); pure ASCII needs none.
+        let texts = [&event.id, &event.integration, &event.stream, &event.kind, &event.summary, &event.raw];
+        if !texts.into_iter().all(|text| text.is_ascii()) {
+            w.write_all(b"\xEF\xBB\xBF")?;
+        }
+        json::write_event(w, stored)?;
+        Ok(())
+    }
+}
+
+/// Appends `MSG-LEN SP` and what `write` appends. The length stands before the message but is known after it: room is
+/// left for as many digits as `likely` has, and the message is moved only when it turns out to need more or fewer.
+///
+/// # Errors
+/// Those of `write`; nothing is appended then.
+pub fn octet_count<E>(
+    out: &mut Vec<u8>,
+    likely: usize,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let start = out.len();
+    let room = digits(likely);
+    out.resize(start + room + 1, b' ');
+    let body = out.len();
+    if let Err(error) = write(out) {
+        out.truncate(start);
+        return Err(error);
+    }
+    let mut length = out.len() - body;
+    let needed = digits(length);
+    if needed > room {
+        let end = out.len();
+        out.resize(end + needed - room, 0);
+        out.copy_within(body..end, body + needed - room);
+    } else if needed < room {
+        out.copy_within(body.., body - (room - needed));
+        out.truncate(out.len() - (room - needed));
+    }
+    out[start + needed] = b' ';
+    for place in out[start..start + needed].iter_mut().rev() {
+        *place = b'0' + (length % 10) as u8;
+        length /= 10;
+    }
+    Ok(())
+}
+
+fn digits(number: usize) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+fn push_header(out: &mut Vec<u8>, text: &str, most: usize) {
+    let start = out.len();
+    out.extend(text.chars().take(most).map(printable));
+    if out.len() == start {
+        out.push(b'-');
+    }
+}
+
+/// A header field: PRINTUSASCII, at most `MOST` characters, `-` for nothing.
+fn write_header<W: Write, const MOST: usize>(w: &mut W, text: &str, case: impl Fn(u8) -> u8) -> io::Result<()> {
+    let mut field = [0; MOST];
+    let mut len = 0;
+    for (place, character) in field.iter_mut().zip(text.chars()) {
+        *place = case(printable(character));
+        len += 1;
+    }
+    w.write_all(if len == 0 { b"-" } else { &field[..len] })
+}
+
+/// A character of PRINTUSASCII (33 to 126) as it is, any other as `_`.
+fn printable(character: char) -> u8 {
+    if character.is_ascii_graphic() { character as u8 } else { b'_' }
+}
+
+/// A PARAM-VALUE (6.3.3): `"`, `\` and `]` behind a backslash; control characters as the pictures that Unicode has
+/// for them (U+2400), since line-based receivers would break there.
+fn write_sd_value<W: Write>(w: &mut W, text: &str) -> io::Result<()> {
+    let mut start = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if !matches!(byte, b'"' | b'\\' | b']' | 0..=0x1f | 0x7f) {
+            continue;
+        }
+        w.write_all(&text.as_bytes()[start..at])?;
+        start = at + 1;
+        match byte {
+            // U+2400 + c is E2 90 80+c in UTF-8, for DEL U+2421.
+            0x7f => w.write_all(&[0xE2, 0x90, 0xA1])?,
+            control @ 0..=0x1f => w.write_all(&[0xE2, 0x90, 0x80 + control])?,
+            other => w.write_all(&[b'\\', other])?,
+        }
+    }
+    w.write_all(&text.as_bytes()[start..])
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
