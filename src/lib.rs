@@ -15,6 +15,7 @@ pub mod values;
 
 pub mod config;
 pub mod connectors;
+pub mod control;
 pub mod destinations;
 pub mod egress;
 pub mod engine;

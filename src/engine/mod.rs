@@ -1,1 +1,284 @@
-//! The room `engine`.
+//! The engine moves events: it alone knows connectors, queue and destinations, and it alone waits, retries,
+//! paces and gives up.
+//!
+//! ```text
+//! reconcile(settings) ──► collector  one task an integration, in it one a stream:  poll → append → poll …
+//!                     ──► forwarder  one task a destination:                       read → deliver → ack …
+//! always:                 janitor (room, book, facts) · egress watch · heartbeat
+//! ```
+//!
+//! Promise: [`Engine::reconcile`] is the only way in. A start is a reconcile from nothing, a reload is another:
+//! what is new starts, what went stops, what changed restarts, and nothing else is touched. A task that panics
+//! comes back and raises a condition; the others do not notice.
+
+mod backoff;
+mod collector;
+mod egress_watch;
+mod forwarder;
+mod heartbeat;
+mod janitor;
+mod own;
+mod pace;
+mod stop;
+mod supervision;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::{self, Settings};
+use crate::egress::Observation;
+use crate::event::Event;
+use crate::net::dial::Path;
+use crate::queue::{self, Queue};
+use crate::secrets::SecretSources;
+use crate::status::{Board, Code};
+use crate::values::{Name, Secret};
+use stop::{Stop, Stopper};
+
+pub use collector::probe;
+
+/// How long a stop may take until tasks are cut off: nothing is lost by it, some is handed over again.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+/// What every task is handed. Nothing in the house is global.
+#[derive(Clone)]
+struct Facilities {
+    queue: Arc<Queue>,
+    board: Board,
+    secrets: SecretSources,
+    /// The last look at our egress IP.
+    egress: watch::Receiver<Option<Observation>>,
+    /// The newest heartbeat.
+    heartbeat: watch::Receiver<Option<Event>>,
+}
+
+/// An integration as it runs: when any of this differs, it is started anew.
+#[derive(Clone, PartialEq)]
+struct Collecting {
+    integration: config::Integration,
+    egress: config::Egress,
+    /// The key as it was read, so that a rotated one takes effect at a reload.
+    token: Option<Secret>,
+}
+
+/// A destination as it runs.
+#[derive(Clone, PartialEq)]
+struct Forwarding {
+    destination: config::Destination,
+    agent_name: String,
+    key: Option<Secret>,
+}
+
+struct Running<K> {
+    as_set: K,
+    stopper: Stopper,
+    done: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    collectors: BTreeMap<Name, Running<Collecting>>,
+    forwarders: BTreeMap<Name, Running<Forwarding>>,
+    standing: Vec<(Stopper, JoinHandle<()>)>,
+}
+
+/// Moves everything; see the head of this file.
+pub struct Engine {
+    facilities: Facilities,
+    tasks: Mutex<Tasks>,
+    settings: watch::Sender<Option<Arc<Settings>>>,
+}
+
+impl Engine {
+    /// Starts what runs whatever the settings are. Nothing is collected before the first reconcile.
+    pub async fn start(queue: Arc<Queue>, board: Board, secrets: SecretSources) -> Engine {
+        let (settings, for_tasks) = watch::channel(None);
+        let (egress_in, egress) = watch::channel(None);
+        let (heartbeat_in, heartbeat) = watch::channel(None);
+        let facilities = Facilities { queue, board, secrets, egress, heartbeat };
+        let mut tasks = Tasks::default();
+        let (stopper, stop) = stop::flag();
+        let task = supervision::supervise("janitor", facilities.board.clone(), stop.clone(), {
+            let facilities = facilities.clone();
+            move || janitor::run(facilities.clone(), stop.clone())
+        });
+        tasks.standing.push((stopper, task));
+        let (stopper, stop) = stop::flag();
+        let task = supervision::supervise("egress watch", facilities.board.clone(), stop.clone(), {
+            let (board, settings) = (facilities.board.clone(), for_tasks.clone());
+            let egress_in = Arc::new(egress_in);
+            move || egress_watch::run(board.clone(), settings.clone(), Arc::clone(&egress_in), stop.clone())
+        });
+        tasks.standing.push((stopper, task));
+        let (stopper, stop) = stop::flag();
+        let task = supervision::supervise("heartbeat", facilities.board.clone(), stop.clone(), {
+            let board = facilities.board.clone();
+            let heartbeat_in = Arc::new(heartbeat_in);
+            move || heartbeat::run(board.clone(), for_tasks.clone(), Arc::clone(&heartbeat_in), stop.clone())
+        });
+        tasks.standing.push((stopper, task));
+        Engine { facilities, tasks: Mutex::new(tasks), settings }
+    }
+
+    /// Makes what runs agree with the settings.
+    pub async fn reconcile(&self, settings: Settings) {
+        let settings = Arc::new(settings);
+        self.settings.send_replace(Some(Arc::clone(&settings)));
+        self.facilities.queue.set_options(queue_options(&settings.queue));
+        let mut tasks = self.tasks.lock().await;
+        self.reconcile_destinations(&mut tasks.forwarders, &settings).await;
+        self.reconcile_integrations(&mut tasks.collectors, &settings).await;
+        self.tell_about_destinations(&settings);
+    }
+
+    async fn reconcile_integrations(&self, running: &mut BTreeMap<Name, Running<Collecting>>, settings: &Settings) {
+        let board = &self.facilities.board;
+        let gone: Vec<Name> = running.keys().filter(|n| !settings.integrations.contains_key(*n)).cloned().collect();
+        for name in gone {
+            if let Some(task) = running.remove(&name) {
+                end(task).await;
+                board.remove_integration(&name);
+                tracing::info!(integration = %name, "integration removed");
+            }
+        }
+        for (name, integration) in &settings.integrations {
+            let token = crate::secrets::resolve_token(&integration.api_key, &self.facilities.secrets).ok();
+            let as_set =
+                Collecting { integration: integration.clone(), egress: settings.egress.clone(), token: token.clone() };
+            if running.get(name).is_some_and(|task| task.as_set == as_set && !task.done.is_finished()) {
+                continue;
+            }
+            if let Some(old) = running.remove(name) {
+                end(old).await;
+            }
+            collector::describe(board, integration);
+            if !integration.enabled {
+                continue;
+            }
+            let (stopper, stop) = stop::flag();
+            let done = supervision::supervise(&format!("integration {name}"), board.clone(), stop.clone(), {
+                let (facilities, as_set) = (self.facilities.clone(), as_set.clone());
+                move || collector::run(facilities.clone(), as_set.clone(), stop.clone())
+            });
+            running.insert(name.clone(), Running { as_set, stopper, done });
+        }
+    }
+
+    async fn reconcile_destinations(&self, running: &mut BTreeMap<Name, Running<Forwarding>>, settings: &Settings) {
+        let board = &self.facilities.board;
+        let gone: Vec<Name> = running.keys().filter(|n| !settings.destinations.contains_key(*n)).cloned().collect();
+        for name in gone {
+            if let Some(task) = running.remove(&name) {
+                end(task).await;
+                board.remove_destination(&name);
+                tracing::info!(destination = %name, "destination removed; the queue keeps its place");
+            }
+        }
+        for (name, destination) in &settings.destinations {
+            let key = forwarder::key_of(destination)
+                .and_then(|key| crate::secrets::resolve_text(key, &self.facilities.secrets).ok());
+            let as_set = Forwarding { destination: destination.clone(), agent_name: settings.agent.name.clone(), key };
+            if running.get(name).is_some_and(|task| task.as_set == as_set && !task.done.is_finished()) {
+                continue;
+            }
+            if let Some(old) = running.remove(name) {
+                end(old).await;
+            }
+            // A destination is known to the queue from here on, so that nothing is let go before it took it.
+            let queue = Arc::clone(&self.facilities.queue);
+            let (queue_name, oldest) = (name.to_string(), destination.start == config::Start::Oldest);
+            let cursor = off_thread(move || queue.register(&queue_name, oldest)).await;
+            forwarder::describe(board, destination, cursor);
+            if !destination.enabled {
+                continue;
+            }
+            let (stopper, stop) = stop::flag();
+            let done = supervision::supervise(&format!("destination {name}"), board.clone(), stop.clone(), {
+                let (facilities, as_set) = (self.facilities.clone(), as_set.clone());
+                move || forwarder::run(facilities.clone(), as_set.clone(), stop.clone())
+            });
+            running.insert(name.clone(), Running { as_set, stopper, done });
+        }
+    }
+
+    /// No destination, or one that the settings no longer name: everything is kept for them, and that is told.
+    fn tell_about_destinations(&self, settings: &Settings) {
+        let (board, now) = (&self.facilities.board, Timestamp::now());
+        if settings.destinations.is_empty() {
+            let text = "no destination is set: every event is kept, up to the queue's quota; add [destinations.NAME]";
+            board.raise(Code::NoDestination, "", text, now);
+        } else {
+            board.clear(Code::NoDestination, "");
+        }
+        for name in self.facilities.queue.facts().cursors.keys() {
+            let set = name.parse::<Name>().is_ok_and(|n| settings.destinations.contains_key(&n));
+            if set {
+                board.clear(Code::NoDestination, name);
+            } else {
+                let text = format!(
+                    "the settings no longer name destination {name}, and the queue still keeps events for it: bring it \
+                     back, or give up what it had not taken with `conductor queue forget {name}`"
+                );
+                board.raise(Code::NoDestination, name, text, now);
+            }
+        }
+    }
+
+    /// Ends everything in order: collectors first, then forwarders, each in its time; then the queue.
+    pub async fn stop(&self) {
+        let mut tasks = self.tasks.lock().await;
+        let collectors = std::mem::take(&mut tasks.collectors);
+        let forwarders = std::mem::take(&mut tasks.forwarders);
+        let standing = std::mem::take(&mut tasks.standing);
+        collectors.values().for_each(|task| task.stopper.stop());
+        forwarders.values().for_each(|task| task.stopper.stop());
+        standing.iter().for_each(|(stopper, _)| stopper.stop());
+        let collectors = collectors.into_values().map(|t| t.done);
+        let all = collectors.chain(forwarders.into_values().map(|t| t.done)).chain(standing.into_iter().map(|t| t.1));
+        let deadline = tokio::time::Instant::now() + STOP_LIMIT;
+        for mut done in all {
+            if tokio::time::timeout_at(deadline, &mut done).await.is_err() {
+                done.abort();
+            }
+        }
+        let queue = Arc::clone(&self.facilities.queue);
+        off_thread(move || queue.close()).await;
+    }
+}
+
+async fn end<K>(task: Running<K>) {
+    task.stopper.stop();
+    let mut done = task.done;
+    if tokio::time::timeout(STOP_LIMIT, &mut done).await.is_err() {
+        done.abort();
+        let _ = done.await;
+    }
+}
+
+/// The queue's options from the settings.
+pub fn queue_options(settings: &config::Queue) -> queue::Options {
+    queue::Options {
+        max_bytes: settings.max_size.0,
+        drop_oldest: settings.when_full == config::WhenFull::DropOldest,
+        keep_ms: i64::try_from(settings.keep.as_millis()).unwrap_or(i64::MAX),
+        keep_bytes: settings.keep_size.0,
+    }
+}
+
+/// The way out that the operator chose, for everything that talks to a vendor.
+fn path_of(egress: &config::Egress) -> Path {
+    Path { source_address: egress.source_address, interface: egress.interface.clone(), proxy: egress.proxy.clone() }
+}
+
+/// Runs synchronous work off the async threads; a panic in it goes on in the caller.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(e) => std::panic::resume_unwind(e.into_panic()),
+    }
+}

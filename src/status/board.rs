@@ -88,6 +88,13 @@ impl Board {
         write(self.lock().destinations.entry(name.clone()).or_default())
     }
 
+    /// Writes about a destination that is known already; does nothing about others.
+    pub fn existing_destination(&self, name: &Name, write: impl FnOnce(&mut DestinationRecord)) {
+        if let Some(record) = self.lock().destinations.get_mut(name) {
+            write(record);
+        }
+    }
+
     /// Forgets an integration and the conditions about it and its streams. Its task must have ended before:
     /// a later write brings it back.
     pub fn remove_integration(&self, name: &Name) {

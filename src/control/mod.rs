@@ -1,0 +1,101 @@
+//! The control socket: how the command line touches the queue while the agent runs.
+//!
+//! ```text
+//! → {"verb":"import"}               one line of JSON asks
+//! → {"any":"object"} …              for an import, lines follow until the sender closes its half
+//! ← {"confirmed":512,"bytes":1048576}   answers are lines of JSON; confirmed: fsynced
+//! ← {"waiting":"the queue has …"}
+//! ← {"done":true}
+//! ```
+//!
+//! Promise: an imported line is confirmed only once it is durable. The same verbs serve a queue that no agent
+//! holds: the command line then opens it itself.
+
+mod import;
+pub mod line;
+mod server;
+mod verbs;
+
+use serde::{Deserialize, Serialize};
+
+pub use server::serve;
+pub use verbs::answer;
+
+/// The socket's name in the state folder.
+pub const SOCKET: &str = "control.sock";
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "kebab-case")]
+pub enum Request {
+    /// NDJSON follows.
+    Import,
+    /// How the queue stands.
+    Show,
+    /// The next events of a destination, or the oldest ones.
+    Peek { destination: Option<String>, count: usize },
+    /// Everything that waits for a destination, or everything that is kept, as NDJSON.
+    Export { destination: Option<String> },
+    /// Gives up what a destination has not taken; its place is forgotten.
+    Forget { destination: String },
+    /// What peers will never take.
+    Quarantine,
+}
+
+/// What is answered, a line each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// Lines and bytes of an import that are durable now.
+    Confirmed {
+        confirmed: u64,
+        bytes: u64,
+    },
+    /// An import's line that is not a JSON object; the others go on.
+    Skipped {
+        skipped_line: u64,
+        why: String,
+    },
+    /// It can't go on now, and why.
+    Waiting {
+        waiting: String,
+    },
+    Show {
+        show: Show,
+    },
+    Forgotten {
+        forgotten: String,
+        events: u64,
+    },
+    Quarantined {
+        quarantined: crate::queue::Quarantined,
+    },
+    Failed {
+        failed: String,
+    },
+    Done {
+        done: bool,
+    },
+}
+
+/// The queue in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Show {
+    pub head: u64,
+    pub events: u64,
+    pub bytes: u64,
+    pub disk_bytes: u64,
+    pub max_bytes: u64,
+    pub oldest_seconds: Option<u64>,
+    pub damaged: u64,
+    pub duplicates: u64,
+    pub destinations: Vec<ShowDestination>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShowDestination {
+    pub name: String,
+    pub cursor: u64,
+    pub depth: u64,
+    pub dropped: u64,
+}

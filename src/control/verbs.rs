@@ -1,0 +1,120 @@
+//! The verbs that touch the queue, over the socket or on a queue that no agent holds.
+//!
+//! Promise: reading verbs move no cursor; `forget` counts what it gives up.
+
+use std::io::{self, Read, Write};
+
+use super::{Reply, Request, Show, ShowDestination, import, line};
+use crate::event::Seq;
+use crate::queue::{Queue, QueueError};
+
+/// Answers one request; `input` is what follows it.
+pub fn answer(
+    queue: &Queue,
+    request: Request,
+    input: impl Read + Send,
+    output: &mut impl Write,
+    stopped: &(dyn Fn() -> bool + Sync),
+) -> io::Result<()> {
+    match request {
+        Request::Import => import::run(queue, input, output, stopped),
+        Request::Show => finish(output, Ok(Reply::Show { show: show(queue) })),
+        Request::Peek { destination, count } => {
+            let written = write_events(queue, destination.as_deref(), count, output, stopped)?;
+            finish(output, written)
+        }
+        Request::Export { destination } => {
+            let written = write_events(queue, destination.as_deref(), usize::MAX, output, stopped)?;
+            finish(output, written)
+        }
+        Request::Forget { destination } => {
+            let facts = queue.facts();
+            let result = match facts.cursors.get(&destination) {
+                Some(cursor) => {
+                    queue.forget(&destination);
+                    Ok(Reply::Forgotten { forgotten: destination, events: facts.head.0 - cursor.0 })
+                }
+                None => Err(format!("the queue knows no destination {destination:?}")),
+            };
+            finish(output, result)
+        }
+        Request::Quarantine => {
+            for entry in queue.quarantined() {
+                reply(output, &Reply::Quarantined { quarantined: entry })?;
+            }
+            finish(output, Ok(Reply::Done { done: true }))
+        }
+    }
+}
+
+fn reply(output: &mut impl Write, reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    output.write_all(&line)
+}
+
+fn finish(output: &mut impl Write, result: Result<Reply, String>) -> io::Result<()> {
+    match result {
+        Ok(Reply::Done { .. }) => reply(output, &Reply::Done { done: true }),
+        Ok(last) => reply(output, &last).and_then(|()| reply(output, &Reply::Done { done: true })),
+        Err(failed) => reply(output, &Reply::Failed { failed }),
+    }
+}
+
+/// Writes events as lines of an export.
+fn write_events(
+    queue: &Queue,
+    destination: Option<&str>,
+    count: usize,
+    output: &mut impl Write,
+    stopped: &dyn Fn() -> bool,
+) -> io::Result<Result<Reply, String>> {
+    let facts = queue.facts();
+    let mut at = match destination {
+        Some(name) => match facts.cursors.get(name) {
+            Some(cursor) => *cursor,
+            None => return Ok(Err(format!("the queue knows no destination {name:?}"))),
+        },
+        None => queue.oldest().before(),
+    };
+    let (end, mut left, mut out) = (facts.head, count, Vec::new());
+    while at < end && left > 0 && !stopped() {
+        let batch = match queue.read_after(at, left.min(1024), 1 << 20) {
+            Ok(batch) => batch,
+            Err(error) => return Ok(Err(QueueError::to_string(&error))),
+        };
+        if batch.upto <= at {
+            break;
+        }
+        at = batch.upto;
+        out.clear();
+        for stored in batch.events.iter().filter(|stored| stored.seq <= end).take(left) {
+            line::write(&mut out, stored)?;
+            out.push(b'\n');
+            left -= 1;
+        }
+        output.write_all(&out)?;
+    }
+    Ok(Ok(Reply::Done { done: true }))
+}
+
+fn show(queue: &Queue) -> Show {
+    let facts = queue.facts();
+    let destination = |(name, cursor): (&String, &Seq)| ShowDestination {
+        name: name.clone(),
+        cursor: cursor.0,
+        depth: facts.head.0.saturating_sub(cursor.0),
+        dropped: facts.dropped.get(name).copied().unwrap_or(0),
+    };
+    Show {
+        head: facts.head.0,
+        events: facts.waiting,
+        bytes: facts.bytes,
+        disk_bytes: facts.disk_bytes,
+        max_bytes: facts.max_bytes,
+        oldest_seconds: facts.oldest_seconds,
+        damaged: facts.damage.iter().map(|note| note.events()).sum(),
+        duplicates: facts.duplicates,
+        destinations: facts.cursors.iter().map(destination).collect(),
+    }
+}

@@ -1,0 +1,119 @@
+//! Watches which address the vendor sees us come from.
+//!
+//! Promise: asked over the same path as the vendor's calls; a change or a mismatch is told once, with both sides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::path_of;
+use super::stop::Stop;
+use crate::config::{Egress, Settings};
+use crate::egress::{self, Change, Observation};
+use crate::fault::{Fault, FaultKind};
+use crate::net::http::{Client, ClientOptions, Limits};
+use crate::net::tls::TlsOptions;
+use crate::status::{Board, Code, FaultNote};
+
+/// Between two looks while all is well, and while it is not.
+const EVERY: Duration = Duration::from_secs(300);
+const SOONER: Duration = Duration::from_secs(30);
+
+pub async fn run(
+    board: Board,
+    mut settings: watch::Receiver<Option<Arc<Settings>>>,
+    told: Arc<watch::Sender<Option<Observation>>>,
+    mut stop: Stop,
+) {
+    loop {
+        let current = settings.borrow_and_update().as_ref().map(|s| s.egress.clone());
+        let wait = match &current {
+            Some(egress) => {
+                let looked = tokio::select! {
+                    () = stop.stopped() => return,
+                    looked = look(egress) => looked,
+                };
+                let well = tell(&board, egress, &looked, told.borrow().as_ref());
+                told.send_replace(Some(looked));
+                if well { EVERY } else { SOONER }
+            }
+            None => EVERY,
+        };
+        tokio::select! {
+            () = stop.stopped() => return,
+            () = tokio::time::sleep(wait) => {}
+            changed = settings.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn look(settings: &Egress) -> Observation {
+    let path = path_of(settings);
+    let now = Timestamp::now();
+    let client = Client::new(ClientOptions {
+        tls: TlsOptions { ca: settings.probe_ca.clone(), ..TlsOptions::default() },
+        path: path.clone(),
+        gate: None,
+        limits: Limits { body: 64 << 10, allow_http: true, ..Limits::default() },
+    });
+    match client {
+        Ok(client) => egress::observe(&client, settings.probe.as_deref(), &path, now).await,
+        Err(fault) => Observation {
+            address: None,
+            by: settings.probe.clone().unwrap_or_else(|| "no probe".into()),
+            source_address: egress::local_source(None, &path).await,
+            checked: now,
+            fault: Some(fault.chain()),
+        },
+    }
+}
+
+/// Writes what was seen to the board and the log; says whether all is well.
+fn tell(board: &Board, settings: &Egress, seen: &Observation, before: Option<&Observation>) -> bool {
+    let now = seen.checked;
+    let matches = egress::verdict(&settings.allowlisted, seen.address);
+    board.egress(|record| {
+        record.allowlisted = settings.allowlisted.clone();
+        record.probe = settings.probe.clone();
+        record.observed = seen.address;
+        record.observed_by = Some(seen.by.clone());
+        record.source_address = seen.source_address;
+        record.checked = seen.address.map(|_| now).or(record.checked);
+        record.fault = seen.fault.as_ref().map(|text| FaultNote::new(&Fault::new(FaultKind::Unavailable, text), now));
+    });
+    let listed = || settings.allowlisted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if let Some(change) = before.and_then(|before| Change::between(before, seen)) {
+        tracing::warn!(allowlisted = listed(), "{change}");
+    } else if let (None, Some(address)) = (before, seen.address) {
+        tracing::info!(egress_ip = %address, allowlisted = listed(), "the egress IP is {address}");
+    }
+    match (matches, seen.address) {
+        (Some(false), Some(address)) => {
+            let text = format!(
+                "the egress IP {address} (by {}) is not among the allowlisted ({}): the vendor will answer 403 until its IP \
+                 Safelist holds it",
+                seen.by,
+                listed()
+            );
+            if board.raise(Code::EgressMismatch, "", &text, now) {
+                tracing::warn!("{text}");
+            }
+        }
+        _ => {
+            if board.clear(Code::EgressMismatch, "") {
+                tracing::info!("the egress IP is among the allowlisted again");
+            }
+        }
+    }
+    match &seen.fault {
+        Some(fault) if settings.probe.is_some() => {
+            board.raise(Code::EgressUnknown, "", format!("the egress IP could not be observed: {fault}"), now);
+        }
+        _ => {
+            board.clear(Code::EgressUnknown, "");
+        }
+    }
+    matches != Some(false) && seen.fault.is_none()
+}

@@ -1,0 +1,340 @@
+//! Forwarding: one task a destination. Read after its cursor, hand over, move the cursor on the peer's word.
+//!
+//! Promise: the cursor never passes what the peer confirmed; after a fault everything behind it is handed over
+//! again, in order. A slow or broken destination slows no other, and never the collecting.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::backoff::Backoff;
+use super::stop::Stop;
+use super::{Facilities, Forwarding, off_thread};
+use crate::config::{self, Filter, Protocol};
+use crate::destinations::syslog::{Keys, SyslogTls};
+use crate::destinations::{Delivered, Destination, Receipt};
+use crate::event::{Event, Seq, Stored};
+use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
+use crate::queue::{Batch, Quarantined, QueueError};
+use crate::status::{Board, Code, Standing};
+use crate::values::SecretRef;
+
+/// One batch: events and bytes of texts, whichever is reached first.
+const BATCH_EVENTS: usize = 1024;
+const BATCH_BYTES: usize = 1 << 20;
+/// After this much quiet, what was handed over is confirmed.
+const QUIET: Duration = Duration::from_millis(200);
+/// A fault that lasts this long becomes a condition.
+const TOLD_AFTER: Duration = Duration::from_secs(60);
+
+/// The private key that a destination refers to.
+pub fn key_of(destination: &config::Destination) -> Option<&SecretRef> {
+    match &destination.protocol {
+        Protocol::Syslog { key, .. } => key.as_ref(),
+    }
+}
+
+/// Writes what the settings say of a destination to the board.
+pub fn describe(board: &Board, destination: &config::Destination, cursor: Seq) {
+    let Protocol::Syslog { settings, .. } = &destination.protocol;
+    board.destination(&destination.name, |record| {
+        record.protocol = destination.protocol.as_str().into();
+        record.address = settings.address.clone();
+        record.standing = if destination.enabled { Standing::Waiting } else { Standing::Disabled };
+        record.cursor = cursor.0;
+        record.connected = false;
+    });
+}
+
+/// One line for each protocol.
+fn build(as_set: &Forwarding, facilities: &Facilities) -> Result<Box<dyn Destination>, Fault> {
+    match &as_set.destination.protocol {
+        Protocol::Syslog { settings, key } => {
+            let key = match key {
+                Some(key) => Some(crate::secrets::resolve_text(key, &facilities.secrets)?),
+                None => None,
+            };
+            Ok(Box::new(SyslogTls::new(settings.clone(), Keys { key }, &as_set.agent_name)?))
+        }
+    }
+}
+
+/// Runs a destination until it is stopped.
+pub async fn run(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
+    let name = as_set.destination.name.to_string();
+    let mut backoff = Backoff::default();
+    let destination = loop {
+        let fault = match build(&as_set, &facilities) {
+            Ok(destination) => break destination,
+            Err(fault) => fault,
+        };
+        let wait = backoff.next(
+            Reaction::ParkUntilChanged { again: Duration::from_secs(60) },
+            None,
+            Instant::now(),
+            fastrand::f64(),
+        );
+        let code = if fault.kind == FaultKind::Keyless { Code::DestinationKeyless } else { Code::DestinationRefused };
+        let now = Timestamp::now();
+        facilities.board.destination(&as_set.destination.name, |r| r.failed(Standing::Parked, &fault, now));
+        if facilities.board.raise(code, &name, fault.chain(), now) {
+            tracing::error!(destination = name, fault = fault.kind.as_str(), "{}", fault.chain());
+        }
+        tokio::select! {
+            () = stop.stopped() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    };
+    for code in [Code::DestinationKeyless, Code::DestinationRefused] {
+        facilities.board.clear(code, &name);
+    }
+    let queue = Arc::clone(&facilities.queue);
+    let (queue_name, oldest) = (name.clone(), as_set.destination.start == config::Start::Oldest);
+    let cursor = off_thread(move || queue.register(&queue_name, oldest)).await;
+    let forwarder = Forwarder {
+        filter: as_set.destination.filter.clone(),
+        board_name: as_set.destination.name.clone(),
+        facilities,
+        name,
+        destination,
+        sent: cursor,
+        handed: cursor,
+        taken: cursor,
+        delivered: 0,
+        backoff,
+    };
+    forwarder.run(stop).await;
+}
+
+struct Forwarder {
+    facilities: Facilities,
+    name: String,
+    board_name: crate::values::Name,
+    filter: Filter,
+    destination: Box<dyn Destination>,
+    /// Everything up to here was read and, if the filter lets it pass, handed over.
+    sent: Seq,
+    /// The last seq that was really handed over.
+    handed: Seq,
+    /// Everything up to here is confirmed: the cursor.
+    taken: Seq,
+    /// Events handed over since the last confirmation.
+    delivered: u64,
+    backoff: Backoff,
+}
+
+/// What there is to do.
+enum Work {
+    Events(Batch),
+    Confirm,
+    Heartbeat(Event),
+    Stop,
+}
+
+impl Forwarder {
+    async fn run(mut self, mut stop: Stop) {
+        let mut head = self.facilities.queue.head();
+        let mut heartbeat = self.facilities.heartbeat.clone();
+        heartbeat.mark_unchanged();
+        loop {
+            let fault = match self.next(&mut head, &mut heartbeat, &mut stop).await {
+                Ok(Work::Stop) => break,
+                Ok(Work::Events(batch)) => self.hand_over(batch).await,
+                Ok(Work::Confirm) => {
+                    let confirmed = self.destination.confirm().await;
+                    self.take(confirmed).await
+                }
+                Ok(Work::Heartbeat(event)) => {
+                    // Not of the queue: it borrows the place of the last event, so that it moves no cursor.
+                    let beat = self.destination.deliver(&[Stored { seq: self.handed, event }]).await;
+                    self.take(beat).await
+                }
+                Err(error) => Some(error.fault()),
+            };
+            self.tell();
+            if let Some(fault) = fault {
+                let wait = self.failed(&fault).await;
+                tokio::select! {
+                    () = stop.stopped() => break,
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        }
+        let last = self.destination.close().await;
+        self.take(last).await;
+        self.tell();
+    }
+
+    /// Waits for something to do. Safe to drop: nothing is handed over here.
+    async fn next(
+        &mut self,
+        head: &mut tokio::sync::watch::Receiver<Seq>,
+        heartbeat: &mut tokio::sync::watch::Receiver<Option<Event>>,
+        stop: &mut Stop,
+    ) -> Result<Work, QueueError> {
+        loop {
+            if stop.is_stopped() {
+                return Ok(Work::Stop);
+            }
+            if *head.borrow_and_update() > self.sent {
+                let (queue, sent) = (Arc::clone(&self.facilities.queue), self.sent);
+                let batch = off_thread(move || queue.read_after(sent, BATCH_EVENTS, BATCH_BYTES)).await?;
+                return Ok(Work::Events(batch));
+            }
+            let unconfirmed = self.taken < self.handed;
+            tokio::select! {
+                () = stop.stopped() => return Ok(Work::Stop),
+                _ = head.changed() => {}
+                () = tokio::time::sleep(QUIET), if unconfirmed => return Ok(Work::Confirm),
+                _ = heartbeat.changed() => {
+                    if let Some(event) = heartbeat.borrow_and_update().clone() {
+                        return Ok(Work::Heartbeat(event));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn hand_over(&mut self, batch: Batch) -> Option<Fault> {
+        let mut events = batch.events;
+        events.retain(|stored| passes(&self.filter, &stored.event));
+        let Some(last) = events.last().map(|stored| stored.seq) else {
+            self.sent = batch.upto;
+            return self.take(Delivered::default()).await;
+        };
+        self.delivered += events.len() as u64;
+        let delivered = self.destination.deliver(&events).await;
+        self.sent = batch.upto;
+        self.handed = last;
+        let rejected = delivered.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Rejected);
+        let fault = self.take(delivered).await;
+        if !rejected {
+            return fault;
+        }
+        // The peer will never take the first event that it has not taken: aside with it, and on.
+        let stopped_at = events.into_iter().find(|stored| stored.seq > self.taken);
+        if let (Some(stored), Some(fault)) = (stopped_at, fault) {
+            self.set_aside(stored, &fault).await;
+        }
+        None
+    }
+
+    /// Moves the cursor to what was confirmed. Returns the fault, if there was one.
+    async fn take(&mut self, delivered: Delivered) -> Option<Fault> {
+        let before = self.taken;
+        if let Some(taken) = delivered.taken {
+            self.taken = self.taken.max(taken);
+        }
+        if delivered.fault.is_none() && self.taken >= self.handed {
+            // Nothing is open: what the filter held back behind the last event is passed over too.
+            self.taken = self.taken.max(self.sent);
+        }
+        if self.taken > before {
+            let (queue, name, taken) = (Arc::clone(&self.facilities.queue), self.name.clone(), self.taken);
+            off_thread(move || queue.ack(&name, taken)).await;
+            if delivered.taken.is_some() {
+                self.worked(before);
+            }
+        }
+        delivered.fault
+    }
+
+    fn worked(&mut self, before: Seq) {
+        self.backoff.reset();
+        let now = Timestamp::now();
+        let count = self.taken.0 - before.0;
+        let cursor = self.taken.0;
+        self.facilities.board.destination(&self.board_name, |record| record.took(count, cursor, now));
+        let stood = [Code::DestinationDown, Code::DestinationRefused, Code::DestinationStalled]
+            .into_iter()
+            .filter(|code| self.facilities.board.clear(*code, &self.name))
+            .count();
+        if stood > 0 {
+            tracing::info!(destination = self.name, "the destination takes events again");
+        }
+    }
+
+    async fn set_aside(&mut self, stored: Stored, fault: &Fault) {
+        let entry = Quarantined {
+            destination: self.name.clone(),
+            seq: stored.seq,
+            id: stored.event.id.to_string(),
+            reason: fault.chain(),
+        };
+        tracing::warn!(destination = self.name, event = entry.id, "quarantined: {}", entry.reason);
+        let text = format!("{} refused event {}: {}", self.name, entry.id, entry.reason);
+        self.facilities.board.raise(Code::EventsQuarantined, &self.name, text, Timestamp::now());
+        self.facilities.board.destination(&self.board_name, |record| record.quarantined += 1);
+        let queue = Arc::clone(&self.facilities.queue);
+        off_thread(move || queue.quarantine(&entry)).await;
+        self.taken = self.taken.max(stored.seq);
+        self.sent = self.taken;
+        self.handed = self.taken;
+    }
+
+    /// Goes back to the cursor, tells the fault, and returns how long to wait.
+    async fn failed(&mut self, fault: &Fault) -> Duration {
+        let now = Timestamp::now();
+        let again = self.handed.0.saturating_sub(self.taken.0);
+        self.sent = self.taken;
+        self.handed = self.taken;
+        let side = if fault.kind == FaultKind::Corrupt { Side::Queue } else { Side::Destination };
+        let reaction = reaction(fault.kind, side);
+        let wait = self.backoff.next(reaction, fault.retry_after, Instant::now(), fastrand::f64());
+        let parked = matches!(reaction, Reaction::Park { .. } | Reaction::ParkUntilChanged { .. });
+        let standing = if parked { Standing::Parked } else { Standing::Failing };
+        let first = self.backoff.failing_for(Instant::now()).is_zero();
+        self.facilities.board.destination(&self.board_name, |record| {
+            record.failed(standing, fault, now);
+            record.resent += again;
+            record.reconnects += u64::from(first);
+        });
+        let lasts = self.backoff.failing_for(Instant::now()) >= TOLD_AFTER;
+        let code = if parked { Code::DestinationRefused } else { Code::DestinationDown };
+        let text = fault.chain();
+        if (parked || lasts) && self.facilities.board.raise(code, &self.name, &text, now) {
+            tracing::warn!(destination = self.name, fault = fault.kind.as_str(), "{text}");
+        } else if first {
+            tracing::info!(
+                destination = self.name,
+                fault = fault.kind.as_str(),
+                resend = again,
+                "{text}; trying again"
+            );
+        }
+        wait.max(Duration::from_millis(20))
+    }
+
+    fn tell(&self) {
+        let receipt = self.destination.receipt();
+        let connected = self.destination.connected();
+        let depth = self.facilities.queue.head_now().0.saturating_sub(self.taken.0);
+        let (cursor, forwarded) = (self.taken.0, self.delivered);
+        self.facilities.board.destination(&self.board_name, |record| {
+            record.receipt = receipt;
+            record.connected = connected;
+            record.depth = depth;
+            record.cursor = cursor;
+            record.forwarded = forwarded;
+        });
+        if receipt == Receipt::HeldByTcp {
+            let text = format!(
+                "{} confirms neither by KeyUpdate nor by an orderly close: only its TCP is known to hold the events; what \
+                 it had not read is lost if it dies with more than the window that is resent",
+                self.name
+            );
+            self.facilities.board.raise(Code::DestinationWeakReceipt, &self.name, text, Timestamp::now());
+        } else if receipt != Receipt::Unknown {
+            self.facilities.board.clear(Code::DestinationWeakReceipt, &self.name);
+        }
+    }
+}
+
+/// Does the destination's filter let this event pass?
+fn passes(filter: &Filter, event: &Event) -> bool {
+    let listed = |list: &[String], word: &str| list.is_empty() || list.iter().any(|entry| entry == word);
+    listed(&filter.integrations, &event.integration)
+        && listed(&filter.streams, &event.stream)
+        && event.severity >= filter.severity_at_least
+}

@@ -1,0 +1,137 @@
+//! The janitor keeps room in the queue, its books durable, and the board's picture of it fresh.
+//!
+//! Promise: everything that resumes by itself resumes within seconds, because this task looks every second.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::stop::Stop;
+use super::{Facilities, off_thread};
+use crate::queue::{Facts, Queue, QueueError};
+use crate::status::{Board, Code, QueueState};
+
+const EVERY: Duration = Duration::from_secs(1);
+const BOOKS_EVERY: Duration = Duration::from_secs(5);
+const IDS_EVERY: Duration = Duration::from_secs(86_400);
+
+/// What one look at the queue brought.
+struct Look {
+    facts: Facts,
+    room: Result<(), QueueError>,
+    trouble: Option<QueueError>,
+}
+
+pub async fn run(facilities: Facilities, mut stop: Stop) {
+    let (mut books, mut ids) = (Instant::now(), Instant::now());
+    loop {
+        let with_books = books.elapsed() >= BOOKS_EVERY;
+        let with_ids = ids.elapsed() >= IDS_EVERY;
+        let queue = Arc::clone(&facilities.queue);
+        let look = off_thread(move || look(&queue, with_books, with_ids)).await;
+        if with_books {
+            books = Instant::now();
+        }
+        if with_ids {
+            ids = Instant::now();
+        }
+        tell(&facilities.board, &look);
+        tokio::select! {
+            () = stop.stopped() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+fn look(queue: &Queue, with_books: bool, with_ids: bool) -> Look {
+    let mut trouble = queue.trim().err();
+    match queue.rewind_damaged() {
+        Ok(damage) => {
+            for note in damage {
+                tracing::warn!(
+                    bytes = note.bytes,
+                    events = note.events(),
+                    "a damaged stretch of the queue was set aside; the streams fetch again"
+                );
+            }
+        }
+        Err(error) => trouble = trouble.or(Some(error)),
+    }
+    if with_books {
+        queue.tidy_book();
+    }
+    if with_ids {
+        queue.forget_old_ids();
+    }
+    Look { facts: queue.facts(), room: queue.has_room(), trouble }
+}
+
+fn tell(board: &Board, look: &Look) {
+    let (now, facts) = (Timestamp::now(), &look.facts);
+    let paused = look.room.as_ref().is_err_and(QueueError::is_full);
+    let damaged: u64 = facts.damage.iter().map(|note| note.events()).sum();
+    let dropped: u64 = facts.dropped.values().sum();
+    let oldest = facts.oldest_seconds.and_then(|s| now.checked_sub(SignedDuration::from_secs(s as i64)).ok());
+    let failed = look.room.as_ref().err().filter(|e| !e.is_full()).or(look.trouble.as_ref().filter(|e| !e.is_full()));
+    board.queue(|record| {
+        record.state = if failed.is_some() { QueueState::Failed } else { QueueState::Open };
+        record.reason = failed.map(ToString::to_string);
+        record.events = facts.waiting;
+        record.bytes = facts.bytes;
+        record.disk_bytes = facts.disk_bytes;
+        record.max_bytes = facts.max_bytes;
+        record.oldest = oldest;
+        record.paused = paused;
+        record.damaged = damaged;
+        record.duplicates = facts.duplicates;
+        record.appended = facts.head.0;
+        record.dropped = dropped;
+    });
+    let condition = |code: Code, text: Option<String>| match text {
+        Some(text) => {
+            if board.raise(code, "", &text, now) {
+                tracing::warn!("{text}");
+            }
+        }
+        None => {
+            if board.clear(code, "") {
+                tracing::info!(condition = code.as_str(), "no longer so");
+            }
+        }
+    };
+    condition(Code::QueueFull, look.room.as_ref().err().filter(|e| e.is_full()).map(ToString::to_string));
+    condition(Code::DiskError, failed.map(ToString::to_string));
+    condition(
+        Code::QueueDamaged,
+        (!facts.damage.is_empty()).then(|| {
+            format!(
+                "{} damaged stretch(es) with {damaged} events were set aside in the queue's folder `damaged`; their streams \
+                 went back to fetch again",
+                facts.damage.len()
+            )
+        }),
+    );
+    condition(
+        Code::QueueCorrupt,
+        facts.book_fault.as_ref().map(|fault| {
+            format!("the queue's book-keeping failed and is being mended (repeats may follow, no loss): {fault}")
+        }),
+    );
+    condition(
+        Code::EventsDropped,
+        (dropped > 0).then(|| {
+            let each: Vec<String> = facts.dropped.iter().map(|(name, n)| format!("{n} not taken by {name}")).collect();
+            format!("the queue was full and when-full = \"drop-oldest\" dropped {}", each.join(", "))
+        }),
+    );
+    for (name, cursor) in &facts.cursors {
+        if let Ok(name) = name.parse() {
+            let depth = facts.head.0.saturating_sub(cursor.0);
+            board.existing_destination(&name, |record| {
+                record.cursor = cursor.0;
+                record.depth = depth;
+            });
+        }
+    }
+}

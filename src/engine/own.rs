@@ -1,0 +1,53 @@
+//! Events of our own: the integration `conductor`.
+//!
+//! Promise: what an auditor must be able to find later (a range that could not be collected) is an event in the
+//! queue like any other, with an id that stays the same when it is told twice.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::event::{Event, Gap, Severity};
+use crate::queue::NewPage;
+
+/// The integration's name; no operator's integration may have it.
+pub const INTEGRATION: &str = "conductor";
+
+/// An event of ours. `native` is its identity within the stream.
+pub fn event(stream: &str, kind: &str, native: &str, severity: Severity, summary: String, raw: &Value) -> Event {
+    let now = Timestamp::now();
+    Event {
+        id: Event::make_id(INTEGRATION, stream, native, "1"),
+        integration: INTEGRATION.into(),
+        stream: stream.to_owned().into(),
+        kind: kind.to_owned().into(),
+        severity,
+        occurred: now,
+        observed: now,
+        summary: summary.into(),
+        raw: raw.to_string().into(),
+    }
+}
+
+/// The page that tells ranges which can't be collected any more.
+pub fn gaps(integration: &str, stream: &str, gaps: &[Gap]) -> NewPage {
+    let events = gaps.iter().map(|gap| {
+        let raw =
+            json!({"integration": integration, "stream": stream, "from": gap.from, "to": gap.to, "reason": gap.reason});
+        let native = hex(&Sha256::digest(raw.to_string()), 16);
+        let summary = format!("{integration}/{stream}: not collected from {} to {}: {}", gap.from, gap.to, gap.reason);
+        event("gaps", "gap", &native, Severity::Medium, summary, &raw)
+    });
+    NewPage {
+        integration: INTEGRATION.into(),
+        stream: "gaps".into(),
+        events: events.collect(),
+        keyed: true,
+        ..NewPage::default()
+    }
+}
+
+/// The first bytes of a digest, in hex.
+pub fn hex(digest: &[u8], bytes: usize) -> String {
+    digest.iter().take(bytes).map(|b| format!("{b:02x}")).collect()
+}
