@@ -113,7 +113,7 @@ fn the_whole_example_says_what_it_says() {
     let settings = load(Path::new("tests/config/good/whole.toml")).expect("it loads").settings;
     let here = std::path::absolute("tests/config/good").expect("a path");
     assert_eq!(settings.agent.name, "acme-mel-1");
-    assert_eq!(settings.agent.state_dir, Path::new("/var/lib/conductor"));
+    assert_eq!(settings.agent.state_dir, here.join("absent/state"));
     assert_eq!(settings.agent.heartbeat, Duration::ZERO);
     assert_eq!(settings.queue.when_full, WhenFull::DropOldest);
     assert_eq!(settings.queue.keep_size.0, 0);

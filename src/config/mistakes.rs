@@ -135,4 +135,12 @@ mod tests {
         assert_eq!(all.to_string(), "a:9:1: first (so so)\na:10:1: second (so so)\nb:1:1: third (so so)");
         assert!(!all.is_permission());
     }
+
+    #[test]
+    fn only_when_nothing_else_is_wrong_is_it_a_matter_of_permission() {
+        let of = |kind| Mistake::of_file(Path::new("a"), kind, "x", "");
+        let (permission, wrong) = (of(MistakeKind::Permission), of(MistakeKind::Wrong));
+        assert!(Mistakes::new(vec![permission.clone()]).is_permission());
+        assert!(!Mistakes::new(vec![permission, wrong]).is_permission());
+    }
 }
