@@ -115,8 +115,8 @@ async fn accept(accepting: Accepting, serve: Serve, connections: Arc<Mutex<Vec<A
                 connections.retain(|connection| !connection.is_finished());
                 connections.push(task.abort_handle());
             }
-            // Such as a peer that went before it was taken, or no more descriptors: the next one may do.
-            Err(_) => tokio::task::yield_now().await,
+            // A peer that went before it was taken, or no more descriptors: those would only spin.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }

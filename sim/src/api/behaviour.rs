@@ -3,8 +3,9 @@
 //! Promise: each behaviour has a name for the command line and a sentence that says what a client will see.
 
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
+
+use super::rule::Endpoint;
 
 /// One way of going wrong. [`Behaviour::list`] gives each with a usual payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,32 +38,7 @@ pub enum Behaviour {
     WrongShape,
     NumericTotal,
     ExtraFields,
-    Redirected,
-}
-
-/// Where a rule applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `/v1/threats`.
-    List,
-    /// `/v1/threats/{id}` and what lies under it.
-    Detail,
-    /// `/v1/cases`.
-    Cases,
-    /// Any other path under `/v1`.
-    Other,
-    /// `/ip`, the egress probe: in the real world another host, so only a rule that names it applies.
-    Ip,
-}
-
-/// A behaviour, where it applies, and how often.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    pub behaviour: Behaviour,
-    /// `None`: on all of `/v1` where the behaviour makes sense.
-    pub on: Option<Endpoint>,
-    /// How many more requests meet it; `None`: all until it is cleared.
-    pub times: Option<u32>,
+    Redirected { to: String },
 }
 
 /// What must be passed before a behaviour shows.
@@ -105,7 +81,7 @@ impl Behaviour {
             WrongShape,
             NumericTotal,
             ExtraFields,
-            Redirected,
+            Redirected { to: "https://elsewhere.example.test/v1/threats".to_owned() },
         ]
     }
 
@@ -147,7 +123,7 @@ impl Behaviour {
             WrongShape => ("wrong-shape", "the JSON is an array that holds the object"),
             NumericTotal => ("numeric-total", "lists carry a numeric `total`"),
             ExtraFields => ("extra-fields", "answers carry fields that no documentation names"),
-            Redirected => ("redirected", "302 to another host"),
+            Redirected { .. } => ("redirected", "302 to another host"),
         }
     }
 
@@ -159,16 +135,6 @@ impl Behaviour {
     /// What a client sees.
     pub fn sentence(&self) -> &'static str {
         self.words().1
-    }
-
-    /// On one endpoint only.
-    pub fn on(self, endpoint: Endpoint) -> Rule {
-        Rule { on: Some(endpoint), ..Rule::from(self) }
-    }
-
-    /// For the next requests only.
-    pub fn times(self, times: u32) -> Rule {
-        Rule::from(self).times(times)
     }
 
     /// The limit behind it; `None`: it shows at once.
@@ -183,7 +149,7 @@ impl Behaviour {
     }
 
     /// Does it mean anything there?
-    fn fits(&self, endpoint: Endpoint) -> bool {
+    pub(super) fn fits(&self, endpoint: Endpoint) -> bool {
         use Behaviour::*;
         match self {
             ShiftingPages | NextOnEmptyPage | NumericTotal => matches!(endpoint, Endpoint::List | Endpoint::Cases),
@@ -209,12 +175,12 @@ impl Behaviour {
             | Reset
             | WrongShape
             | ExtraFields
-            | Redirected => true,
+            | Redirected { .. } => true,
         }
     }
 
     /// The same with the number that its sentence speaks of; `None` if it takes none, or not that one.
-    fn with_number(self, number: i64) -> Option<Behaviour> {
+    pub(super) fn with_number(self, number: i64) -> Option<Behaviour> {
         use Behaviour::*;
         let positive = u64::try_from(number).ok();
         match self {
@@ -226,82 +192,30 @@ impl Behaviour {
             Trickled { .. } => Some(Trickled { every: Duration::from_millis(positive?.max(1)) }),
             Endless { .. } => Some(Endless { bytes: positive? }),
             ClockSkew { .. } => Some(ClockSkew { seconds: number }),
-            IpDenied | IpDeniedSilently | NotPermitted | Unlicensed | Throttled | ServerError | BadGateway | Hung
-            | Truncated | Html | EmptyBody | ShiftingPages | MissingDetail | WithoutMessages | NoMessages
-            | RepeatedNextPage | NextOnEmptyPage | Reset | WrongShape | NumericTotal | ExtraFields | Redirected => None,
+            IpDenied
+            | IpDeniedSilently
+            | NotPermitted
+            | Unlicensed
+            | Throttled
+            | ServerError
+            | BadGateway
+            | Hung
+            | Truncated
+            | Html
+            | EmptyBody
+            | ShiftingPages
+            | MissingDetail
+            | WithoutMessages
+            | NoMessages
+            | RepeatedNextPage
+            | NextOnEmptyPage
+            | Reset
+            | WrongShape
+            | NumericTotal
+            | ExtraFields
+            | Redirected { .. } => None,
         }
     }
-}
-
-impl Rule {
-    /// For the next requests only.
-    pub fn times(self, times: u32) -> Rule {
-        Rule { times: Some(times), ..self }
-    }
-
-    /// Does the rule concern this endpoint?
-    pub fn applies(&self, endpoint: Endpoint) -> bool {
-        let meant = self.on.map_or(endpoint != Endpoint::Ip, |on| on == endpoint);
-        meant && self.times != Some(0) && self.behaviour.fits(endpoint)
-    }
-}
-
-impl From<Behaviour> for Rule {
-    fn from(behaviour: Behaviour) -> Rule {
-        Rule { behaviour, on: None, times: None }
-    }
-}
-
-impl Endpoint {
-    /// All, with their words on the command line.
-    pub const ALL: [(&'static str, Endpoint); 5] = [
-        ("list", Endpoint::List),
-        ("detail", Endpoint::Detail),
-        ("cases", Endpoint::Cases),
-        ("other", Endpoint::Other),
-        ("ip", Endpoint::Ip),
-    ];
-}
-
-/// `NAME[=NUMBER][@list|detail|cases|other|ip][*TIMES]`, such as `server-error@detail*3` or `clock-skew=-90`.
-impl FromStr for Rule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Rule, String> {
-        let (rest, times) = split(text, '*');
-        let (rest, on) = split(rest, '@');
-        let (name, number) = split(rest, '=');
-        let behaviour = Behaviour::list()
-            .into_iter()
-            .find(|behaviour| behaviour.name() == name)
-            .ok_or_else(|| format!("no behaviour is called {name:?}: `conductor-sim list` names them all"))?;
-        let behaviour = match number {
-            None => behaviour,
-            Some(number) => number
-                .parse()
-                .ok()
-                .and_then(|number| behaviour.with_number(number))
-                .ok_or_else(|| format!("{name} does not take the number {number:?}: see `conductor-sim list`"))?,
-        };
-        let on = match on {
-            None => None,
-            Some(word) => Some(
-                Endpoint::ALL
-                    .into_iter()
-                    .find_map(|(name, endpoint)| (name == word).then_some(endpoint))
-                    .ok_or_else(|| format!("{word:?} is no endpoint: write list, detail, cases, other or ip"))?,
-            ),
-        };
-        let times = match times {
-            None => None,
-            Some(n) => Some(n.parse().map_err(|_| format!("after * stands how many requests, not {n:?}"))?),
-        };
-        Ok(Rule { behaviour, on, times })
-    }
-}
-
-fn split(text: &str, at: char) -> (&str, Option<&str>) {
-    text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
 impl fmt::Display for Behaviour {
@@ -313,6 +227,7 @@ impl fmt::Display for Behaviour {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::Rule;
 
     #[test]
     fn every_behaviour_is_found_by_its_own_name_and_no_two_share_one() {
@@ -326,21 +241,5 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all.len());
-    }
-
-    #[test]
-    fn a_rule_is_read_with_its_number_its_endpoint_and_its_times() {
-        assert_eq!("server-error@detail*3".parse(), Ok(Behaviour::ServerError.on(Endpoint::Detail).times(3)));
-        assert_eq!("clock-skew=-90".parse(), Ok(Rule::from(Behaviour::ClockSkew { seconds: -90 })));
-        for bad in ["nonsense", "hung=3", "hung@nowhere", "hung*often", "rate-limit=-1", "rate-limit=x"] {
-            assert!(bad.parse::<Rule>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_rule_without_a_place_leaves_the_egress_probe_alone() {
-        assert!(!Rule::from(Behaviour::ServerError).applies(Endpoint::Ip));
-        assert!(Behaviour::ServerError.on(Endpoint::Ip).applies(Endpoint::Ip));
-        assert!(!Rule::from(Behaviour::MissingDetail).applies(Endpoint::List));
     }
 }

@@ -13,8 +13,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use socket2::Socket;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::InFlight;
 use super::answers::Manner;
+use super::state::InFlight;
 
 pub(super) struct Outgoing {
     rest: Bytes,

@@ -1,6 +1,6 @@
 //! Abnormal's REST API, simulated over TLS on loopback: lists, details, paging, and every way it goes wrong.
 //!
-//! [`Api::start`] gives a handle; a [`World`](answers::World) of [`Threat`]s stands behind it and can be changed
+//! [`Api::start`] gives a handle; a [`World`](vendor::World) of [`Threat`]s stands behind it and can be changed
 //! while it runs, and [`Behaviour`]s are set and cleared one by one. What was asked is kept: [`Api::requests`].
 //!
 //! Promise: with no behaviour set, it answers as the vendor does, down to the exclusive `lte` and the order by id.
@@ -10,30 +10,35 @@ pub mod behaviour;
 mod body;
 pub mod filter;
 pub mod generate;
+pub mod rule;
 mod serve;
+mod state;
 #[cfg(test)]
 mod tests;
 pub mod threat;
+pub mod vendor;
 
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use behaviour::Limit;
-pub use behaviour::{Behaviour, Endpoint, Rule};
+pub use behaviour::Behaviour;
 pub use generate::generate;
+pub use rule::{Endpoint, Rule};
+pub use state::Seen;
 pub use threat::{Addresses, Message, Moment, Remediated, Threat};
 
 use crate::ca::Issued;
 use crate::door::{Door, lock};
 use crate::tally::Tally;
-use answers::{Answer, Ask, World};
+use state::{Shared, State};
+use vendor::World;
 
 /// How to start. [`ApiOptions::new`] gives the usual values.
 #[derive(Clone)]
@@ -58,42 +63,6 @@ pub struct Api {
     shared: Arc<Shared>,
 }
 
-/// A request that came, as far as it is of interest. Never the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub method: String,
-    pub path: String,
-    /// As it came, still encoded; empty without one.
-    pub query: String,
-    /// `None`: it is never answered.
-    pub status: Option<u16>,
-    /// The right token came with it.
-    pub authorized: bool,
-}
-
-pub(crate) struct Shared {
-    tls: TlsAcceptor,
-    state: Mutex<State>,
-    requests: Tally,
-    /// Rises when behaviours are taken back: what hangs, ends.
-    cleared: watch::Sender<u64>,
-}
-
-struct State {
-    world: World,
-    token: String,
-    egress: Option<String>,
-    rules: Vec<Rule>,
-    seen: Vec<Seen>,
-    details_now: usize,
-    details_most: usize,
-    /// The minute that the shared limit counts in.
-    minute: Option<(Instant, u32)>,
-}
-
-/// One detail request on its way, from its arrival until its body has gone.
-pub(crate) struct InFlight(Arc<Shared>);
-
 impl ApiOptions {
     /// Loopback, a port of the system's choice, no retention, the peer's own address at `/ip`.
     pub fn new(token: &str, tls: Issued) -> ApiOptions {
@@ -107,16 +76,7 @@ impl Api {
     pub fn start(options: ApiOptions) -> io::Result<Api> {
         let tls = crate::tls::server(&options.tls, None, rustls::ALL_VERSIONS)?;
         let world = World { retention: options.retention, token_expires: options.token_expires, ..World::default() };
-        let state = State {
-            world,
-            token: options.token,
-            egress: options.egress,
-            rules: Vec::new(),
-            seen: Vec::new(),
-            details_now: 0,
-            details_most: 0,
-            minute: None,
-        };
+        let state = State::new(world, options.token, options.egress);
         let shared = Arc::new(Shared {
             tls: TlsAcceptor::from(tls),
             state: Mutex::new(state),
@@ -184,11 +144,11 @@ impl Api {
     }
 
     /// Sets a behaviour, or a [`Rule`] (`Behaviour::ServerError.on(Endpoint::Detail).times(3)`). One of the same
-    /// name at the same place is replaced; others stay.
+    /// name, place and id is replaced; others stay.
     pub fn set(&self, rule: impl Into<Rule>) {
         let rule = rule.into();
         let mut state = lock(&self.shared.state);
-        state.rules.retain(|old| old.behaviour.name() != rule.behaviour.name() || old.on != rule.on);
+        state.rules.retain(|old| !old.same_place(&rule));
         state.rules.push(rule);
     }
 
@@ -213,9 +173,9 @@ impl Api {
         lock(&self.shared.state).egress = egress.map(str::to_owned);
     }
 
-    /// What was asked, in order.
+    /// What was asked, in order; of very many the newest 100,000.
     pub fn requests(&self) -> Vec<Seen> {
-        lock(&self.shared.state).seen.clone()
+        lock(&self.shared.state).seen.iter().cloned().collect()
     }
 
     /// How many requests came since the start.
@@ -236,71 +196,6 @@ impl Api {
     /// The most detail requests that were ever under way at once.
     pub fn most_details_at_once(&self) -> usize {
         lock(&self.shared.state).details_most
-    }
-}
-
-impl Shared {
-    /// Decides about one request and records it.
-    fn decide(self: &Arc<Self>, method: &str, ask: &Ask<'_>, at: Instant) -> (Answer, Option<InFlight>) {
-        let endpoint = answers::endpoint(ask.path);
-        let mut state = lock(&self.state);
-        let in_flight = (endpoint == Endpoint::Detail).then(|| {
-            state.details_now += 1;
-            state.details_most = state.details_most.max(state.details_now);
-            InFlight(self.clone())
-        });
-        let behaviours = state.behaviours(endpoint, at);
-        let answer = match method {
-            "GET" => answers::answer(&state.world, ask, &behaviours),
-            _ => answers::not_allowed(ask.now),
-        };
-        state.seen.push(Seen {
-            method: method.to_owned(),
-            path: ask.path.to_owned(),
-            query: ask.query.to_owned(),
-            status: (answer.manner != answers::Manner::Never).then_some(answer.status),
-            authorized: ask.known,
-        });
-        drop(state);
-        self.requests.add();
-        (answer, in_flight)
-    }
-}
-
-impl State {
-    /// Which behaviours this request meets, counting it.
-    fn behaviours(&mut self, endpoint: Endpoint, at: Instant) -> Vec<Behaviour> {
-        let details_now = self.details_now;
-        let in_minute = match self.minute {
-            Some((began, count)) if at.saturating_duration_since(began) < Duration::from_secs(60) => {
-                self.minute = Some((began, count + 1));
-                count + 1
-            }
-            Some(_) | None => {
-                self.minute = Some((at, 1));
-                1
-            }
-        };
-        let mut met = Vec::new();
-        for rule in self.rules.iter_mut().filter(|rule| rule.applies(endpoint)) {
-            let within = match rule.behaviour.limit() {
-                None => false,
-                Some(Limit::InMinute(most)) => in_minute <= most,
-                Some(Limit::DetailsAtOnce(most)) => details_now <= most,
-            };
-            if !within {
-                rule.times = rule.times.map(|times| times - 1);
-                met.push(rule.behaviour.clone());
-            }
-        }
-        self.rules.retain(|rule| rule.times != Some(0));
-        met
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        lock(&self.0.state).details_now -= 1;
     }
 }
 

@@ -19,9 +19,9 @@ use jiff::Timestamp;
 use socket2::Socket;
 use tokio::net::TcpStream;
 
-use super::Shared;
 use super::answers::{Ask, Manner, http_date};
 use super::body::Outgoing;
+use super::state::Shared;
 use crate::door::lock;
 
 pub(super) fn connection(shared: Arc<Shared>, stream: TcpStream) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -281,7 +281,7 @@ fn observe(bench: &Bench, behaviour: &Behaviour) {
         Behaviour::WrongShape => assert!(plain().json().is_array()),
         Behaviour::NumericTotal => assert_eq!(plain().json()["total"], 3),
         Behaviour::ExtraFields => assert!(plain().json()["x-new"].is_object() && plain().ids().len() == 2),
-        Behaviour::Redirected => {
+        Behaviour::Redirected { .. } => {
             assert!(plain().status == 302 && plain().header("location").is_some_and(|to| to.contains("elsewhere")));
         }
     }

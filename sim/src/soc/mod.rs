@@ -26,7 +26,7 @@ use crate::ca::Issued;
 use crate::door::{Door, lock};
 use crate::tally::Tally;
 
-/// Makes of a message what is kept of it.
+/// Makes of a message what is kept of it. Must not call the receiver's own handle: it would wait for itself.
 pub type Part = Arc<dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync>;
 
 /// What is kept of a message.
