@@ -19,7 +19,7 @@ const DEFERRED: usize = 10_000;
 /// Deferred items that one round takes up again, so that they do not delay what is new.
 const DUE_PER_ROUND: usize = 100;
 /// Ids of a round that are remembered. Slices of both fields run side by side, so the latest are enough.
-const REMEMBERED: usize = 2_000;
+const REMEMBERED: usize = 1_000;
 /// A deferred item is given up after this long.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -30,10 +30,10 @@ pub struct Fetch {
     /// The page of its detail to ask for next, from 1.
     pub page: u32,
     /// How often it was deferred.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub tries: u32,
     /// How often it was among those that stopped a step.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub stops: u32,
     /// When it was first deferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,6 +190,10 @@ impl Place {
         }
         self.taken_up.push_back(id);
     }
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 fn pause(tries: u32) -> SignedDuration {

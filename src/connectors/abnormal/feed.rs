@@ -248,6 +248,8 @@ impl Step<'_> {
         }
         let mut back = Vec::new();
         for (fetch, answer) in batch.into_iter().zip(answered) {
+            let date = answer.as_ref().and_then(|answer| answer.as_ref().ok()?.date);
+            self.page.vendor_date = date.or(self.page.vendor_date);
             let ended = || Err(Fault::new(FaultKind::Unavailable, "the request ended without an answer"));
             match self.fate(&fetch, answer.unwrap_or_else(ended)) {
                 Fate::Read(item) => {

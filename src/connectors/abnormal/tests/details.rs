@@ -207,3 +207,67 @@ async fn a_new_listing_of_a_deferred_item_tries_it_at_once() {
     assert_eq!(bench.natives(), ["a:a-m"]);
     assert!(page.deferred.is_empty());
 }
+
+#[tokio::test]
+async fn a_deferred_item_that_the_overlap_or_a_sweep_lists_again_waits_for_its_own_time() {
+    let listed = holds(&[("b", "2026-11-20T11:57:00Z", "")]);
+    let mut bench = Bench::new(move |ask| match ask {
+        Ask::Item { .. } => status(404, ""),
+        Ask::List { .. } | Ask::Other(_) => listed(ask),
+    });
+    let mut tries = Vec::new();
+    for minute in 0..=180 {
+        bench.round().await;
+        if !bench.items_asked().is_empty() {
+            tries.push(minute);
+        }
+        bench.later(60);
+    }
+    assert_eq!(tries, [0, 1, 6, 36]);
+}
+
+#[tokio::test]
+async fn items_that_failed_before_are_no_witnesses_against_the_vendor() {
+    let mut bench = Bench::new(listing(&["a", "b", "c"], |_, _| status(500, "")));
+    while bench.round().await.fault.is_some() {}
+    bench.later(60);
+    let page = bench.round().await;
+    assert!(page.fault.is_none(), "{:?}", page.fault);
+    assert!(page.deferred.iter().all(|item| item.tries == 2) && page.deferred.len() == 3);
+}
+
+#[tokio::test]
+async fn a_404_among_failing_details_shows_that_the_vendor_answers() {
+    let mixed = |id: &str, _| status(if id == "b" { 404 } else { 502 }, "");
+    let mut bench = Bench::new(listing(&["a", "b", "c", "d"], mixed));
+    let page = bench.round().await;
+    assert!(page.fault.is_none());
+    assert_eq!(page.deferred.len(), 4);
+}
+
+#[tokio::test]
+async fn a_403_on_one_detail_sets_it_aside_and_three_say_that_we_are_refused() {
+    let mut bench = Bench::new(listing(&["a", "b"], |id, _| if id == "a" { status(403, "") } else { good(id) }));
+    let page = bench.round().await;
+    assert!(page.fault.is_none() && page.deferred.len() == 1);
+    let mut bench = Bench::new(listing(&["a", "b", "c"], |_, _| status(403, "")));
+    let page = bench.round().await;
+    assert_eq!(page.fault.and_then(|fault| fault.status), Some(403));
+    assert!(page.deferred.is_empty());
+}
+
+#[tokio::test]
+async fn an_id_with_a_slash_is_asked_for_encoded_and_known_again() {
+    let mut bench = Bench::new(listing(&["a/b?"], |id, _| {
+        assert_eq!(id, "a%2Fb%3F");
+        good("x")
+    }));
+    bench.round().await;
+    assert_eq!(bench.natives(), ["a_b?:x-m"]);
+    bench.asked();
+    bench.later(3_600);
+    bench.round().await;
+    let asked = bench.asked();
+    assert!(asked.iter().any(|ask| matches!(ask, Ask::List { from, .. } if *from <= time(AT))), "the sweep lists it");
+    assert!(!asked.iter().any(|ask| matches!(ask, Ask::Item { .. })), "and knows it");
+}

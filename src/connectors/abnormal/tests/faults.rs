@@ -153,3 +153,37 @@ async fn a_probe_tells_the_clock_skew_or_the_fault() {
         assert_eq!(bench.connector.probe().await.expect_err("a fault").kind, kind);
     }
 }
+
+#[tokio::test]
+async fn a_stranger_who_answers_for_the_vendor_in_mid_step_sets_no_item_aside() {
+    let mut bench = Bench::new(|ask| match ask {
+        Ask::List { .. } if is_list(ask, "receivedTime") => list(&["a", "b"], None),
+        Ask::List { .. } | Ask::Item { .. } | Ask::Other(_) => status(200, "<html>sign in"),
+    });
+    let page = bench.poll().await;
+    assert_eq!(page.fault.map(|fault| fault.kind), Some(FaultKind::Unreadable));
+    assert!(page.deferred.is_empty());
+    bench.script(|ask| match ask {
+        Ask::Item { id, .. } => detail(&[&mail(id, AT, "")], None),
+        Ask::List { .. } | Ask::Other(_) => list(&[], None),
+    });
+    bench.round().await;
+    assert_eq!(bench.natives(), ["a:a", "b:b"]);
+}
+
+#[tokio::test]
+async fn both_filters_out_of_retention_are_one_gap_and_no_fault() {
+    let mut bench = Bench::new(|_| status(400, "{\"message\":\"out of accepted data Retention range\"}"));
+    let page = bench.poll().await;
+    assert!(page.fault.is_none() && !page.more);
+    let gaps: Vec<_> = page.gaps.iter().map(|gap| (gap.from, gap.to)).collect();
+    assert_eq!(gaps, [(time("2026-11-20T11:00:00Z"), time("2026-11-20T11:58:00Z"))]);
+}
+
+#[tokio::test]
+async fn a_vendor_whose_lists_never_fit_is_asked_in_bounded_steps() {
+    let mut bench = Bench::new(|_| list(&["a"], Some(2)));
+    let page = bench.poll().await;
+    assert!(page.more);
+    assert!(bench.asked().len() <= 20);
+}

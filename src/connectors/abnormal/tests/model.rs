@@ -226,3 +226,46 @@ fn a_round_plans_what_is_new_what_leaves_the_overlap_and_what_stays_in_it() {
     let back = round(100);
     assert!(back.iter().all(|(purpose, _, _)| *purpose != Purpose::New), "a clock that went back finds nothing new");
 }
+
+#[test]
+fn a_backlog_that_both_filters_list_is_fetched_once() {
+    let threat = |at: Seconds| Threat {
+        received: MIDNIGHT - 3_500 + at % 3_000,
+        delay: 0,
+        remediated: vec![MIDNIGHT - 3_500 + at % 3_000 + 20],
+        gone_after: None,
+    };
+    let threats: Vec<Threat> = (0..5_000).map(|at| threat(at * 7)).collect();
+    let now = MIDNIGHT;
+    let mut place = Place::first(FIELDS, Timestamp::from_second(now).expect("a time"), &TIMING);
+    let mut seen = Seen::default();
+    place.begin_round(Timestamp::from_second(now).expect("a time"), &TIMING);
+    let mut fetched = 0;
+    while let Some(listing) = place.windows.next().cloned() {
+        answer(&mut place, &mut seen, &threats, &listing, 500, now, now);
+        assert!(place.write().expect("a checkpoint").0.len() < 100_000, "a checkpoint stays small");
+        for fetch in place.fetch.drain(..) {
+            seen.fetched.entry(fetch.id.parse().expect("an index")).or_default().push(now);
+            fetched += 1;
+        }
+    }
+    assert_eq!(seen.fetched.len(), 5_000);
+    assert!(fetched < 5_050, "{fetched} fetches for 5000 threats");
+}
+
+#[test]
+fn what_is_new_is_listed_before_what_is_old_and_the_oldest_of_it_first() {
+    let mut windows = Windows::first(FIELDS, MIDNIGHT, &TIMING);
+    let mut order = Vec::new();
+    for now in [0, 600, 4_200] {
+        windows.plan(MIDNIGHT + now, &TIMING);
+        while let Some(listing) = windows.next().cloned() {
+            windows.answered(&listing, &Told { items: 0, next_page: None, date: None }, MIDNIGHT + now, &TIMING);
+            order.push((now, listing.purpose, listing.field));
+        }
+    }
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    assert_eq!(order, sorted);
+    assert!(order.iter().any(|(_, purpose, _)| *purpose == Purpose::Sweep));
+}
