@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -100,13 +101,12 @@ async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, O
 
 /// One request on one connection: no keep-alive, so one limit of time covers a peer that sends slowly, one
 /// that reads slowly and one that does neither.
-async fn converse(stream: TcpStream, router: Router, stopped: &mut watch::Receiver<bool>, limits: Limits) {
+async fn converse<S>(stream: S, router: Router, stopped: &mut watch::Receiver<bool>, limits: Limits)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.request)
-        .keep_alive(false)
-        .max_buf_size(limits.head)
-        .max_headers(limits.headers);
+    http.keep_alive(false).max_buf_size(limits.head).max_headers(limits.headers);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
     let mut deadline = pin!(tokio::time::sleep(limits.request));
     let mut told = false;

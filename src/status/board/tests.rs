@@ -108,7 +108,7 @@ fn an_integration_fails_as_a_whole_only_when_its_last_stream_does() {
 fn a_stream_without_a_licence_neither_fails_its_integration_nor_saves_it() {
     let board = samples::healthy();
     let unlicensed = Fault::new(FaultKind::Unlicensed, "402");
-    board.stream(&name("acme"), "cases", |cases| cases.failed(Standing::Parked, &unlicensed, before(7_200)));
+    board.stream(&name("acme"), "cases", |cases| cases.failed(Standing::Parked, &unlicensed, before(60)));
     let snapshot = board.snapshot(now());
     assert_eq!((snapshot.integrations[0].state, snapshot.state), (Standing::Ok, State::Healthy));
     let away = Fault::new(FaultKind::Unavailable, "no answer");

@@ -226,6 +226,17 @@ async fn silent_peers_lose_their_slots_and_others_are_answered() {
 }
 
 #[tokio::test]
+async fn a_peer_that_does_not_read_its_answer_is_let_go() {
+    let limits = Limits { request: Duration::from_millis(50), ..LIMITS };
+    let (mut peer, ours) = tokio::io::duplex(64);
+    peer.write_all(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("the request goes out");
+    let router = routes::router(samples::healthy(), Arc::new(samples::now), Hosts::bound_to(None));
+    let (_stopping, mut stopped) = watch::channel(false);
+    let conversation = converse(ours, router, &mut stopped, limits);
+    tokio::time::timeout(Duration::from_secs(60), conversation).await.expect("it ends, though the answer is stuck");
+}
+
+#[tokio::test]
 async fn a_stop_ends_even_with_a_silent_peer_connected() {
     let limits = Limits { request: Duration::from_secs(3_600), stop: Duration::from_millis(50), ..LIMITS };
     let listening = Listening::with(samples::healthy(), limits).await;
