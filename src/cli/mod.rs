@@ -1,4 +1,172 @@
-//! The room `cli`.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The command line: one file a verb, and the exit codes that scripts rely on.
+//!
+//! Promise: JSON goes to stdout, messages to stderr; the exit code says what kind of trouble it was, and a
+//! sentence says what to do. Nothing printed holds a secret.
+
+mod agent_socket;
+mod check;
+mod integration;
+mod logging;
+mod queue;
+mod run;
+mod settings;
+mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::fault::{Fault, FaultKind};
+use crate::queue::QueueError;
+
+/// Exit codes of sysexits(3), and the reason that stands behind each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Ok = 0,
+    /// The command line is wrong.
+    Usage = 64,
+    /// A peer can't be reached, or the agent is not running.
+    Unavailable = 69,
+    /// A bug of ours.
+    Software = 70,
+    /// The disk or what is on it.
+    Disk = 74,
+    /// A file may not be read or written.
+    Permission = 77,
+    /// The settings are wrong.
+    Configuration = 78,
+}
+
+/// What ended a verb: a code for scripts, a sentence for people.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    pub text: String,
+}
+
+impl Failure {
+    pub fn new(exit: Exit, text: impl Into<String>) -> Failure {
+        Failure { exit, text: text.into() }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Failure {
+        let exit = match fault.kind {
+            FaultKind::Misconfigured => Exit::Configuration,
+            FaultKind::Keyless => Exit::Permission,
+            FaultKind::Full | FaultKind::Corrupt => Exit::Disk,
+            FaultKind::Refused
+            | FaultKind::Unlicensed
+            | FaultKind::Throttled
+            | FaultKind::Unavailable
+            | FaultKind::OutOfRetention
+            | FaultKind::Unreadable
+            | FaultKind::Rejected => Exit::Unavailable,
+        };
+        Failure::new(exit, fault.chain())
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Failure {
+        let exit = match &error {
+            QueueError::Disk { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                Exit::Permission
+            }
+            QueueError::Locked { .. } => Exit::Unavailable,
+            QueueError::Quota { .. }
+            | QueueError::NoSpace { .. }
+            | QueueError::Disk { .. }
+            | QueueError::LaterFormat { .. }
+            | QueueError::Stale
+            | QueueError::Book(_) => Exit::Disk,
+        };
+        Failure::new(exit, error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        let exit = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Exit::Permission,
+            _ => Exit::Disk,
+        };
+        Failure::new(exit, error.to_string())
+    }
+}
+
+/// Collects Abnormal Security events into a durable queue and hands them to a SOC, losing none.
+#[derive(Debug, Parser)]
+#[command(name = "conductor", version, disable_help_subcommand = true)]
+struct Arguments {
+    /// The settings file; `conductor.d/*.toml` beside it is read too.
+    #[arg(long, global = true, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
+    config: PathBuf,
+    /// Tell more; twice: everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the agent in the foreground.
+    Run(run::Arguments),
+    /// Check settings, secrets, disk, clock, names, TLS to each peer, keys and the egress IP.
+    Check(check::Arguments),
+    /// How the running agent is: exit 0 healthy, 1 degraded, 2 down.
+    Status(status::Arguments),
+    /// The integrations.
+    Integration {
+        #[command(subcommand)]
+        verb: integration::Verb,
+    },
+    /// Look into the queue, copy it out and in.
+    Queue {
+        #[command(subcommand)]
+        verb: queue::Verb,
+    },
+}
+
+/// The process: its arguments in, its exit code out.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // --help and --version are no errors; clap prints them to stdout.
+            let _ = error.print();
+            return code(if error.use_stderr() { Exit::Usage as u8 } else { 0 });
+        }
+    };
+    let config = arguments.config.as_path();
+    let outcome = match arguments.verb {
+        Verb::Run(verb) => run::run(config, arguments.verbose, &verb),
+        Verb::Check(verb) => check::run(config, &verb),
+        Verb::Status(verb) => status::run(config, &verb),
+        Verb::Integration { verb } => integration::run(config, verb),
+        Verb::Queue { verb } => queue::run(config, verb),
+    };
+    match outcome {
+        Ok(exit) => code(exit),
+        Err(failure) => {
+            eprintln!("conductor: {}", failure.text);
+            code(failure.exit as u8)
+        }
+    }
+}
+
+fn code(exit: u8) -> ExitCode {
+    ExitCode::from(exit)
+}
+
+/// An async runtime for verbs that talk to somebody once.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(Exit::Software, format!("the runtime can't start: {e}")))?;
+    Ok(runtime.block_on(work))
 }

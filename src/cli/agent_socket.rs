@@ -1,0 +1,101 @@
+//! The command line's end of the control socket, and the queue itself when no agent holds it.
+//!
+//! Promise: a verb works alike in both cases, and never both at once touch the queue: the lock decides.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Exit, Failure};
+use crate::config::Settings;
+use crate::control::{self, Reply, Request};
+use crate::engine::queue_options;
+use crate::queue::disk::RealDisk;
+use crate::queue::{Queue, QueueError};
+
+/// Connects to the agent that runs on this state folder.
+pub fn connect(state_dir: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(state_dir.join(control::SOCKET))
+}
+
+/// Sends one request line.
+pub fn ask(stream: &mut UnixStream, request: &Request) -> io::Result<()> {
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)
+}
+
+/// Asks the agent, or the queue itself where no agent runs; each line of the answer goes to `line`.
+pub fn converse(
+    settings: &Settings,
+    request: &Request,
+    mut line: impl FnMut(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let state_dir = &settings.agent.state_dir;
+    match connect(state_dir) {
+        Ok(mut stream) => {
+            ask(&mut stream, request)?;
+            for answer in BufReader::new(stream).lines() {
+                line(&answer?)?;
+            }
+            Ok(())
+        }
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            let dir = state_dir.join("queue");
+            if !dir.exists() {
+                let text = format!("there is no queue in {}: has the agent ever run here?", state_dir.display());
+                return Err(Failure::new(Exit::Unavailable, text));
+            }
+            let clock = || jiff::Timestamp::now().as_millisecond();
+            let opened = Queue::open(&dir, queue_options(&settings.queue), Arc::new(RealDisk), clock);
+            let queue = match opened {
+                Err(QueueError::Locked { .. }) => {
+                    let text = "the agent holds the queue, but its control socket does not answer: is it starting or stopping?";
+                    return Err(Failure::new(Exit::Unavailable, text));
+                }
+                other => other?.0,
+            };
+            let mut lines = Lines { rest: Vec::new(), line, failed: None };
+            let answered = control::answer(&queue, request.clone(), io::empty(), &mut lines, &|| false);
+            queue.close();
+            match lines.failed {
+                Some(failure) => Err(failure),
+                None => answered.map_err(Failure::from),
+            }
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Cuts what is written into lines.
+struct Lines<F> {
+    rest: Vec<u8>,
+    line: F,
+    failed: Option<Failure>,
+}
+
+impl<F: FnMut(&str) -> Result<(), Failure>> Write for Lines<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.rest.extend_from_slice(bytes);
+        while let Some(end) = memchr::memchr(b'\n', &self.rest) {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            let text = String::from_utf8_lossy(&line[..end]).into_owned();
+            if let Err(failure) = (self.line)(&text) {
+                self.failed = Some(failure);
+                return Err(io::Error::other("ended"));
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A line of an answer that is not an event.
+pub fn reply(line: &str) -> Option<Reply> {
+    // Events of an export begin otherwise; everything else is one of ours.
+    if line.starts_with("{\"conductor_export\"") { None } else { serde_json::from_str(line).ok() }
+}

@@ -1,0 +1,247 @@
+//! `conductor queue import`: feeds lines to the agent and follows its confirmations.
+//!
+//! Promise: what the agent has not confirmed is kept here and sent again when it is back, so that a killed agent
+//! or a full queue costs time, not lines.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::cli::agent_socket::{ask, connect, reply};
+use crate::cli::{Exit, Failure};
+use crate::control::{Reply, Request};
+
+/// Bytes sent and not confirmed, at the most.
+const AHEAD: usize = 4 << 20;
+const CHUNK: usize = 256 << 10;
+/// How often an agent that is away is looked for.
+const AWAY: Duration = Duration::from_millis(50);
+/// How often the progress bar moves.
+const BAR: Duration = Duration::from_millis(200);
+
+/// What was sent and is not confirmed, shared by the thread that sends and the one that listens.
+#[derive(Default)]
+struct Window {
+    chunks: VecDeque<Bytes>,
+    bytes: usize,
+    /// Confirmed over all connections.
+    confirmed_bytes: u64,
+    confirmed_lines: u64,
+    skipped: u64,
+    /// The agent has confirmed the whole import.
+    done: bool,
+    /// This connection is over.
+    closed: bool,
+}
+
+impl Window {
+    fn push(&mut self, chunk: Bytes) {
+        self.bytes += chunk.len();
+        self.chunks.push_back(chunk);
+    }
+
+    fn confirm(&mut self, mut bytes: usize) {
+        self.confirmed_bytes += bytes as u64;
+        self.bytes -= bytes.min(self.bytes);
+        while let Some(front) = self.chunks.front_mut() {
+            if front.len() > bytes {
+                let _ = front.split_to(bytes);
+                return;
+            }
+            bytes -= front.len();
+            self.chunks.pop_front();
+        }
+    }
+}
+
+#[derive(Default)]
+struct Shared {
+    window: Mutex<Window>,
+    moved: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Window> {
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until there is room for another chunk. False: the connection is over.
+    fn wait_for_room(&self) -> bool {
+        let mut window = self.lock();
+        while window.bytes > AHEAD && !window.closed {
+            window = self.moved.wait(window).unwrap_or_else(PoisonError::into_inner);
+        }
+        !window.closed
+    }
+}
+
+pub fn run(state_dir: &Path, file: &Path) -> Result<u8, Failure> {
+    let (mut source, size) = open(file)?;
+    let shared = Shared::default();
+    let mut ended = false;
+    let mut told_away = false;
+    loop {
+        match connect(state_dir) {
+            Ok(stream) => {
+                told_away = false;
+                feed(stream, &mut source, &mut ended, &shared, size)?;
+                if shared.lock().done {
+                    break;
+                }
+                let lines = shared.lock().confirmed_lines;
+                eprintln!("conductor: the agent went away after {lines} confirmed lines; waiting for it");
+            }
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(e.into()),
+            Err(_) if !told_away => {
+                eprintln!("conductor: no agent runs on {}; waiting for it", state_dir.display());
+                told_away = true;
+            }
+            Err(_) => {}
+        }
+        std::thread::sleep(AWAY);
+    }
+    let window = shared.lock();
+    eprintln!("conductor: {} lines imported, each of them durable", window.confirmed_lines - window.skipped);
+    if window.skipped > 0 {
+        let text = format!("{} lines are not JSON objects and were skipped", window.skipped);
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    Ok(0)
+}
+
+fn open(file: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
+    if file == Path::new("-") {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let opened = File::open(file).map_err(|e| {
+        let exit = if e.kind() == io::ErrorKind::PermissionDenied { Exit::Permission } else { Exit::Usage };
+        Failure::new(exit, format!("{} can't be read: {e}", file.display()))
+    })?;
+    let size = opened.metadata().ok().map(|m| m.len());
+    Ok((Box::new(opened), size))
+}
+
+/// Feeds over one connection until all is confirmed or the agent goes away. Errors are of the source alone.
+fn feed(
+    mut stream: UnixStream,
+    source: &mut dyn Read,
+    ended: &mut bool,
+    shared: &Shared,
+    size: Option<u64>,
+) -> Result<(), Failure> {
+    shared.lock().closed = false;
+    let answers = stream.try_clone()?;
+    std::thread::scope(|scope| {
+        let listening = scope.spawn(|| listen(answers, shared, size));
+        let sent = send(&mut stream, source, ended, shared);
+        // Whole: the agent confirms the rest and says so. Cut: nothing more is to be expected.
+        let _ = stream.shutdown(if matches!(sent, Ok(true)) { Shutdown::Write } else { Shutdown::Both });
+        let _ = listening.join();
+        sent.map(|_| ()).map_err(Failure::from)
+    })
+}
+
+/// Sends what is not confirmed, then what follows, never too far ahead. False: the agent went away.
+fn send(stream: &mut UnixStream, source: &mut dyn Read, ended: &mut bool, shared: &Shared) -> io::Result<bool> {
+    let again: Vec<Bytes> = shared.lock().chunks.iter().cloned().collect();
+    if ask(stream, &Request::Import).is_err() || again.iter().any(|chunk| stream.write_all(chunk).is_err()) {
+        return Ok(false);
+    }
+    while !*ended {
+        if !shared.wait_for_room() {
+            return Ok(false);
+        }
+        let mut chunk = vec![0; CHUNK];
+        match source.read(&mut chunk) {
+            Ok(0) => *ended = true,
+            Ok(read) => {
+                chunk.truncate(read);
+                let chunk = Bytes::from(chunk);
+                shared.lock().push(chunk.clone());
+                if stream.write_all(&chunk).is_err() {
+                    return Ok(false);
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(true)
+}
+
+/// Follows the confirmations of one connection.
+fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
+    let (mut lines_before, mut bytes_before) = (0, 0);
+    let mut drawn = Instant::now();
+    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        match reply(&line) {
+            Some(Reply::Confirmed { confirmed, bytes }) => {
+                let mut window = shared.lock();
+                window.confirm((bytes - bytes_before) as usize);
+                window.confirmed_lines += confirmed - lines_before;
+                (lines_before, bytes_before) = (confirmed, bytes);
+                if drawn.elapsed() > BAR {
+                    drawn = Instant::now();
+                    draw(&window, size);
+                }
+            }
+            Some(Reply::Skipped { skipped_line, why }) => {
+                shared.lock().skipped += 1;
+                eprintln!("conductor: line {skipped_line} of this connection is skipped: {why}");
+            }
+            Some(Reply::Waiting { waiting }) => eprintln!("conductor: waiting: {waiting}"),
+            Some(Reply::Failed { failed }) => eprintln!("conductor: {failed}"),
+            Some(Reply::Done { .. }) => {
+                let mut window = shared.lock();
+                window.done = window.bytes == 0;
+            }
+            Some(Reply::Show { .. } | Reply::Forgotten { .. } | Reply::Quarantined { .. }) | None => {}
+        }
+        shared.moved.notify_all();
+    }
+    shared.lock().closed = true;
+    shared.moved.notify_all();
+}
+
+/// A progress bar, where a person looks.
+fn draw(window: &Window, size: Option<u64>) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let lines = window.confirmed_lines;
+    match size.filter(|size| *size > 0) {
+        Some(size) => {
+            let percent = (window.confirmed_bytes * 100 / size).min(100);
+            let filled = "#".repeat((percent / 4) as usize);
+            eprint!("\r[{filled:<25}] {percent:3} %  {lines} lines ");
+        }
+        None => eprint!("\r{lines} lines "),
+    }
+    if window.bytes == 0 {
+        eprintln!();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_confirmed_is_forgotten_to_the_byte_and_the_rest_stays_to_be_sent_again() {
+        let mut window = Window::default();
+        window.push(Bytes::from_static(b"aaaa"));
+        window.push(Bytes::from_static(b"bbbb"));
+        window.confirm(6);
+        assert_eq!(window.chunks, [Bytes::from_static(b"bb")]);
+        assert_eq!((window.bytes, window.confirmed_bytes), (2, 6));
+        window.confirm(2);
+        assert!(window.chunks.is_empty() && window.bytes == 0);
+    }
+}

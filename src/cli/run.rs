@@ -1,0 +1,179 @@
+//! `conductor run`: the agent in the foreground.
+//!
+//! Promise: ready is said only when the queue is open; SIGHUP reads the settings again and keeps the old ones
+//! when the new are wrong; SIGTERM ends within 20 s and loses nothing.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::logging::{self, LogFormat};
+use super::{Exit, Failure, settings};
+use crate::config::Loaded;
+use crate::engine::{Engine, queue_options};
+use crate::queue::Queue;
+use crate::queue::disk::RealDisk;
+use crate::status::{Board, Code, QueueState};
+use crate::{control, web};
+
+/// Where the bound address of the local listener is written, for `listen = "127.0.0.1:0"`.
+pub const LOCAL_ADDRESS: &str = "local-address";
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+pub fn run(config: &Path, verbose: u8, arguments: &Arguments) -> Result<u8, Failure> {
+    logging::begin(arguments.log_format, verbose);
+    let loaded = settings::load(config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(32)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(Exit::Software, format!("the runtime can't start: {e}")))?;
+    let outcome = runtime.block_on(serve(config.to_owned(), loaded));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    outcome.map(|()| 0)
+}
+
+async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
+    let settings = loaded.settings;
+    loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let state_dir = settings.agent.state_dir.clone();
+    let queue = open_queue(&state_dir, &settings.queue)?;
+    let board = Board::new(settings.agent.name.clone(), Timestamp::now());
+    board.queue(|record| record.state = QueueState::Open);
+
+    let listener = TcpListener::bind(settings.local.listen).await.map_err(|e| {
+        let text =
+            format!("the local listener can't have {}: {e}; set local.listen to a free port", settings.local.listen);
+        Failure::new(Exit::Unavailable, text)
+    })?;
+    let local = listener.local_addr()?;
+    fs::write(state_dir.join(LOCAL_ADDRESS), local.to_string())?;
+
+    let (stopping, stopped) = watch::channel(false);
+    let until = |mut stopped: watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let web = tokio::spawn(web::serve(listener, board.clone(), Timestamp::now, until(stopped.clone())));
+    let control = tokio::spawn({
+        let (state_dir, queue, stop) = (state_dir.clone(), Arc::clone(&queue), until(stopped));
+        async move {
+            if let Err(e) = control::serve(&state_dir, queue, stop).await {
+                tracing::error!("the control socket in {} failed: {e}", state_dir.display());
+            }
+        }
+    });
+
+    // Handlers stand before ready is said: a reload or a stop that comes at once must find them.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    let engine = Engine::start(Arc::clone(&queue), board.clone(), settings::secret_sources(&state_dir)).await;
+    tracing::info!(version = crate::VERSION, local = %local, state_dir = %state_dir.display(), "conductor runs");
+    let fixed = (settings.agent.state_dir.clone(), settings.local.listen);
+    engine.reconcile(settings).await;
+    notify("READY=1");
+
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => reload(&config, &engine, &board, &fixed).await,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    notify("STOPPING=1");
+    tracing::info!("stopping");
+    engine.stop().await;
+    stopping.send_replace(true);
+    let _ = control.await;
+    let _ = web.await;
+    queue.close();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn open_queue(state_dir: &Path, options: &crate::config::Queue) -> Result<Arc<Queue>, Failure> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
+    made.map_err(|e| {
+        let exit = if e.kind() == std::io::ErrorKind::PermissionDenied { Exit::Permission } else { Exit::Disk };
+        Failure::new(exit, format!("the state folder {} can't be made: {e}; set agent.state-dir", state_dir.display()))
+    })?;
+    let clock = || Timestamp::now().as_millisecond();
+    let (queue, report) = Queue::open(&state_dir.join("queue"), queue_options(options), Arc::new(RealDisk), clock)?;
+    if report.torn_bytes > 0 {
+        tracing::info!(bytes = report.torn_bytes, "the end of the queue was torn and is cut: it was never confirmed");
+    }
+    if report.book_rebuilt {
+        tracing::warn!(
+            "the queue's book could not be opened: it was set aside and rebuilt; repeats may follow, no loss"
+        );
+    }
+    tracing::info!(head = queue.head_now().0, frames_read = report.frames_read, "the queue is open");
+    Ok(Arc::new(queue))
+}
+
+/// Reads the settings again. What only a restart can change is told and left as it is.
+async fn reload(config: &Path, engine: &Engine, board: &Board, fixed: &(PathBuf, std::net::SocketAddr)) {
+    notify_reloading();
+    let now = Timestamp::now();
+    match settings::load(config) {
+        Ok(mut loaded) => {
+            board.clear(Code::SettingsRefused, "");
+            loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+            if (&loaded.settings.agent.state_dir, &loaded.settings.local.listen) != (&fixed.0, &fixed.1) {
+                tracing::warn!("agent.state-dir and local.listen take effect at the next restart");
+            }
+            loaded.settings.agent.state_dir.clone_from(&fixed.0);
+            loaded.settings.local.listen = fixed.1;
+            engine.reconcile(loaded.settings).await;
+            board.agent(|agent| agent.reloads += 1);
+            tracing::info!("the settings were read again");
+        }
+        Err(failure) => {
+            tracing::error!("the old settings stay in force: {}", failure.text);
+            let text = format!("the new settings are wrong and the old ones stay in force: {}", failure.text);
+            board.raise(Code::SettingsRefused, "", text, now);
+        }
+    }
+    notify("READY=1");
+}
+
+/// Tells systemd, where it listens (sd_notify(3)).
+fn notify(state: &str) {
+    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let Ok(socket) = std::os::unix::net::UnixDatagram::unbound() else { return };
+    let path = path.to_string_lossy().into_owned();
+    let sent = match path.strip_prefix('@') {
+        Some(name) => {
+            use std::os::linux::net::SocketAddrExt;
+            std::os::unix::net::SocketAddr::from_abstract_name(name)
+                .and_then(|address| socket.send_to_addr(state.as_bytes(), &address))
+        }
+        None => socket.send_to(state.as_bytes(), &path),
+    };
+    if let Err(e) = sent {
+        tracing::debug!(error = %e, "systemd was not told {state}");
+    }
+}
+
+/// `Type=notify-reload` wants the monotonic time beside the word.
+fn notify_reloading() {
+    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    if let Ok(now) = now {
+        let micros = now.tv_sec() * 1_000_000 + now.tv_nsec() / 1000;
+        notify(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
+    }
+}
