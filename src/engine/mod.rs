@@ -38,7 +38,7 @@ use crate::queue::{self, Queue};
 use crate::secrets::SecretSources;
 use crate::status::{Board, Code};
 use crate::values::{Name, Secret};
-use stop::{Stop, Stopper};
+use stop::Stopper;
 
 pub use collector::probe;
 
