@@ -168,6 +168,11 @@ impl Api {
         lock(&self.shared.state).world.retention = retention;
     }
 
+    /// When the token ends, as told from now on; `None`: 403 where it would be told.
+    pub fn set_token_expires(&self, at: Option<Timestamp>) {
+        lock(&self.shared.state).world.token_expires = at;
+    }
+
     /// What `/ip` answers from now on; `None`: the peer's address.
     pub fn set_egress(&self, egress: Option<&str>) {
         lock(&self.shared.state).egress = egress.map(str::to_owned);

@@ -192,6 +192,24 @@ fn the_other_lists_are_empty_in_their_own_shape_and_the_probe_tells_the_address(
 }
 
 #[test]
+fn enrichments_come_under_a_threat_and_the_tokens_end_is_told_only_where_it_is_set() {
+    let bench = Bench::with(0);
+    let mut message = generate::message(1, at("2026-11-19T08:00:00Z"));
+    (message.urls, message.attachments) = (vec!["https://a.test/".to_owned()], vec!["a.pdf".to_owned()]);
+    let id = message.id.to_string();
+    bench.api.put([Threat { id: "5b0e".to_owned(), messages: vec![message] }]);
+    let links = bench.get("/v1/threats/5b0e/links").json();
+    assert_eq!(
+        (&links["links"][0]["abxMessageIdStr"], &links["links"][0]["linkUrl"]),
+        (&id.into(), &"https://a.test/".into())
+    );
+    assert_eq!(bench.get("/v1/threats/5b0e/attachments").json()["attachments"][0]["attachmentName"], "a.pdf");
+    assert_eq!(bench.get("/v1/soar/tokens").status, 403);
+    bench.api.set_token_expires(Some(at("2027-01-02T00:00:00Z")));
+    assert_eq!(bench.get("/v1/soar/tokens").json()["data"][0]["expires_at"], "2027-01-02T00:00:00Z");
+}
+
+#[test]
 fn an_api_that_is_away_refuses_and_comes_back_at_the_same_port() {
     let bench = Bench::with(0);
     bench.api.refuse();
