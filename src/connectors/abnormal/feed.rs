@@ -152,10 +152,9 @@ impl Step<'_> {
             items += batch.len();
             self.fetch(batch).await;
         }
-        for (fetch, fault) in std::mem::take(&mut self.ill) {
-            self.put_off(fetch, fault.chain());
-        }
         self.page.fault = self.page.fault.take().or(self.list_fault.take());
+        // What failed beside a step that failed may be well: it is no reason to set it aside.
+        if self.page.fault.is_some() { self.put_back() } else { self.well() }
     }
 
     fn finish(mut self) -> Page {
@@ -275,11 +274,7 @@ impl Step<'_> {
             self.place.fetch.push_front(fetch);
         }
         if self.ill.len() >= ILL {
-            for (fetch, fault) in std::mem::take(&mut self.ill) {
-                // To the back: the next step begins with others, which tell whether it was the items.
-                self.place.fetch.push_back(Fetch { stops: fetch.stops + 1, ..fetch });
-                self.page.fault.get_or_insert(fault);
-            }
+            self.put_back();
         }
     }
 
@@ -310,7 +305,16 @@ impl Step<'_> {
         }
     }
 
-    /// Something was answered: those that failed before it failed for themselves.
+    /// The vendor is ill: those that failed go to the back, so that the next step begins with others, which
+    /// tell whether it was the items.
+    fn put_back(&mut self) {
+        for (fetch, fault) in std::mem::take(&mut self.ill) {
+            self.place.fetch.push_back(Fetch { stops: fetch.stops + 1, ..fetch });
+            self.page.fault.get_or_insert(fault);
+        }
+    }
+
+    /// The vendor is well: those that failed, failed for themselves.
     fn well(&mut self) {
         for (fetch, fault) in std::mem::take(&mut self.ill) {
             self.put_off(fetch, fault.chain());

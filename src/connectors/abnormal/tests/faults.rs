@@ -73,6 +73,19 @@ async fn a_list_that_is_ill_does_not_keep_listed_items_waiting() {
 }
 
 #[tokio::test]
+async fn an_item_that_fails_beside_an_ill_list_is_not_set_aside() {
+    let mut bench = Bench::new(|ask| match ask {
+        Ask::List { .. } if is_list(ask, "receivedTime") => list(&["a"], None),
+        Ask::List { .. } | Ask::Item { .. } | Ask::Other(_) => status(500, ""),
+    });
+    let page = bench.poll().await;
+    assert!(page.fault.is_some() && page.deferred.is_empty());
+    bench.script(holds(&[("a", AT, "")]));
+    bench.round().await;
+    assert_eq!(bench.natives(), ["a:a-m"]);
+}
+
+#[tokio::test]
 async fn an_api_that_is_away_keeps_the_window() {
     let mut bench = Bench::new(|_| Err(Fault::new(FaultKind::Unavailable, "connection refused")));
     for _ in 0..5 {

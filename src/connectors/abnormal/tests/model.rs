@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::checkpoint::Place;
+use super::super::checkpoint::{Fetch, Place};
 use super::super::window::{Field, Listing, Outcome, Purpose, Seconds, Timing, Told, Windows};
 use super::*;
 
@@ -268,4 +268,44 @@ fn what_is_new_is_listed_before_what_is_old_and_the_oldest_of_it_first() {
     sorted.sort_unstable();
     assert_eq!(order, sorted);
     assert!(order.iter().any(|(_, purpose, _)| *purpose == Purpose::Sweep));
+}
+
+#[test]
+fn sweeps_come_hourly_over_a_day_and_daily_over_thirty() {
+    let mut windows = Windows::first(FIELDS, MIDNIGHT, &Timing { start: 60 * 86_400, ..TIMING });
+    let mut days = Vec::new();
+    for poll in 1..=49 * 6 {
+        windows.plan(MIDNIGHT + poll * 600, &TIMING);
+        let todo = std::mem::take(&mut windows.todo);
+        let sweeps = todo.into_iter().filter(|listing| listing.purpose == Purpose::Sweep);
+        days.extend(sweeps.map(|sweep| {
+            assert_eq!(sweep.field, Field::Received);
+            (sweep.to - sweep.from + TIMING.overlap) / 86_400
+        }));
+    }
+    assert_eq!(days.len(), 49, "one each hour");
+    assert_eq!(days.iter().filter(|days| **days == 30).count(), 2);
+    assert_eq!(days.iter().filter(|days| **days == 1).count(), 47);
+}
+
+#[test]
+fn a_date_from_before_the_api_existed_is_not_believed() {
+    let mut windows = Windows::first(FIELDS, MIDNIGHT, &TIMING);
+    windows.plan(MIDNIGHT, &TIMING);
+    let before = windows.cursors.clone();
+    let listing = windows.next().cloned().expect("a window");
+    windows.answered(&listing, &Told { items: 0, next_page: None, date: Some(0) }, MIDNIGHT, &TIMING);
+    assert_eq!((windows.cursors, windows.behind), (before, 0));
+}
+
+#[test]
+fn too_many_failing_items_give_up_the_one_that_failed_first_by_name() {
+    let at = |second| Timestamp::from_second(MIDNIGHT + second).expect("a time");
+    let mut place = Place::first(FIELDS, at(0), &TIMING);
+    for n in 0..10_000 {
+        assert_eq!(place.put_off(Fetch::new(n.to_string()), "404".to_owned(), at(n)), None);
+    }
+    let gap = place.put_off(Fetch::new("last".to_owned()), "404".to_owned(), at(20_000)).expect("a gap");
+    assert!(gap.reason.starts_with("item 0 is given up"), "{gap:?}");
+    assert_eq!(place.deferred.len(), 10_000);
 }
