@@ -103,9 +103,21 @@ impl Receiver {
         format!("127.0.0.1:{}", self.plan.port)
     }
 
-    /// SIGSTOP: its kernel goes on taking bytes, the process reads none.
+    /// SIGSTOP: its kernel goes on taking bytes, the process reads none once this returns.
     pub fn stop_reading(&self) {
         self.signal(Signal::SIGSTOP);
+        let began = Instant::now();
+        while !self.stands_still() {
+            assert!(began.elapsed() < START_LIMIT, "{} does not stop", self.plan.program);
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Are all of its threads stopped?
+    fn stands_still(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("our own child is there");
+        let stat = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        threads.flatten().map(stat).all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
     }
 
     /// SIGCONT.

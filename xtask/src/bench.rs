@@ -64,6 +64,8 @@ pub fn run(options: &Options) -> Result<()> {
                 let mut bench = Command::new("python3");
                 bench.arg(peers.join("bench.py")).args([test.as_str(), contestant, &options.events.to_string()]);
                 bench.args([format!("--port={port}"), format!("--rep={round}")]);
+                // Its folder may be read-only or another's.
+                bench.env("PYTHONDONTWRITEBYTECODE", "1");
                 // The harness can stumble over a contestant; the others are still worth their numbers.
                 match output(bench.env("CONDUCTOR", target().join("release/conductor"))) {
                     Ok(said) => results.extend(said.lines().filter_map(|line| serde_json::from_str(line).ok())),

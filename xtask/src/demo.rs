@@ -21,7 +21,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::census::{Api, numbers};
-use crate::commands::{Running, cargo, on_path, run as execute, target};
+use crate::commands::{Running, cargo, run as execute, target};
+use crate::setup;
 
 /// How long a process may take until it is ready.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -48,9 +49,7 @@ enum News {
 
 /// Runs it; an error when a message is missing at the SOC.
 pub fn run(options: &Options) -> Result<()> {
-    if !on_path("openssl") {
-        bail!("the demo needs the openssl program: run `cargo xtask setup`");
-    }
+    setup::provide_openssl()?;
     let (sender, news) = mpsc::channel();
     await_interrupt(sender.clone())?;
     execute(&mut cargo(&["build", "--workspace", "--bins"]))?;

@@ -80,20 +80,36 @@ pub fn run() -> Result<()> {
         );
     }
     eprintln!("setup: getting {names} from the distribution");
-    // Old lists may still do; what can't be had says so itself below.
-    if let Err(error) = as_root(&["apt-get", "update", "-qq"]) {
-        eprintln!("setup: going on with the package lists as they are: {error:#}");
-    }
+    update_lists();
     if !openssl {
         install(&["openssl".to_owned()])?;
     }
     lacking.iter().try_for_each(|receiver| receiver.provide(&tools))
 }
 
-/// Installs packages; fails rather than remove one. Waits for another apt that is at work.
+/// The openssl program alone: what the demo needs.
+pub fn provide_openssl() -> Result<()> {
+    if on_path("openssl") {
+        return Ok(());
+    }
+    if !on_path("apt-get") {
+        bail!("this needs the openssl program: install it by the machine's own package manager");
+    }
+    update_lists();
+    install(&["openssl".to_owned()])
+}
+
+fn update_lists() {
+    // Old lists may still do; what can't be had says so itself.
+    if let Err(error) = as_root(&["apt-get", "update", "-qq"]) {
+        eprintln!("setup: going on with the package lists as they are: {error:#}");
+    }
+}
+
+/// Installs what is not there; neither upgrades nor removes anything, and waits for another apt that is at work.
 pub fn install(packages: &[String]) -> Result<()> {
-    let mut words = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends", "--no-remove"];
-    words.extend(["-o", "DPkg::Lock::Timeout=600"]);
+    let mut words = vec!["apt-get", "install", "-y", "-qq", "--no-install-recommends"];
+    words.extend(["--no-upgrade", "--no-remove", "-o", "Dpkg::Use-Pty=0", "-o", "DPkg::Lock::Timeout=600"]);
     words.extend(packages.iter().map(String::as_str));
     as_root(&words)
 }
@@ -109,7 +125,9 @@ fn as_root(words: &[&str]) -> Result<()> {
     } else {
         bail!("this needs root and there is no sudo; run it yourself: {}", words.join(" "));
     };
-    commands::run(command.arg("DEBIAN_FRONTEND=noninteractive").args(words))
+    // What a verb tells is on stdout; apt's chatter is not part of it.
+    command.arg("DEBIAN_FRONTEND=noninteractive").args(words).stdout(std::io::stderr());
+    commands::run(&mut command)
 }
 
 impl Receiver {
