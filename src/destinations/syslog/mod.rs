@@ -1,7 +1,39 @@
-//! RFC 5424 over TLS (RFC 5425).
+//! RFC 5424 over TLS (RFC 5425), with receipts that the standard does not have.
+//!
+//! Promise: an event is taken when the receiving process has read it, as shown by an answered TLS 1.3 KeyUpdate (A) or
+//! an answered orderly close (B) behind it; where a receiver has shown that it can do neither, when its TCP has it and
+//! 16 MiB more were sent after it, or a minute has passed (C). [`Destination::receipt`] says which. Behind a proxy
+//! that ends TLS the receipt is the proxy's.
+//!
+//! ```text
+//!   mod (Destination) ── session (one connection) ── wire (TLS, record by record)
+//!                             │
+//!                        receipts, peer: what was confirmed, what the peer can do (pure)
+//! ```
+
+mod faults;
+mod peer;
+mod receipts;
+mod session;
+mod wire;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
 
+use async_trait::async_trait;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+
+use self::peer::{Barrier, Peer};
+use self::session::{Goal, Limits, Session, Settled};
+use self::wire::Wire;
+use crate::destinations::{Delivered, Destination, Receipt};
+use crate::event::{Seq, Stored};
+use crate::fault::{Fault, FaultKind};
+use crate::format::rfc5424::{self, Rfc5424};
+use crate::net::dial::{self, Path};
+use crate::net::tls::{self, TlsOptions};
 use crate::values::Secret;
 
 /// What the operator set for one syslog destination. Validated by `config`; secrets resolved by the engine.
@@ -20,7 +52,8 @@ pub struct Settings {
     pub app_name: String,
     /// The private enterprise number in the SD-ID.
     pub enterprise_number: u32,
-    /// Bytes of one window, between two receipts.
+    /// Bytes of one window. A receipt is asked for twice a window; at most two windows are unconfirmed, four where
+    /// only an orderly close confirms. Below 64 KiB it counts as 64 KiB.
     pub window: u64,
 }
 
@@ -30,3 +63,252 @@ pub struct Keys {
     /// PEM of our private key, for mTLS.
     pub key: Option<Secret>,
 }
+
+/// The smallest window: below it receipts would cost more than they tell.
+const LEAST_WINDOW: u64 = 64 * 1024;
+/// Frames are handed to TLS in pieces of about this size: four full records.
+const PIECE: usize = 64 * 1024;
+/// Where only a close confirms, a connection carries this many windows.
+const WINDOWS_TO_A_CLOSE: u64 = 4;
+/// Requests that are kept back to confirm the end of a connection.
+const LAST_REQUESTS: u32 = 2;
+
+/// One TLS syslog receiver.
+#[derive(Debug)]
+pub struct SyslogTls {
+    address: String,
+    host: String,
+    port: u16,
+    server_name: ServerName<'static>,
+    config: Arc<ClientConfig>,
+    format: Rfc5424,
+    window: u64,
+    piece: usize,
+    limits: Limits,
+    buffer: Vec<u8>,
+    peer: Peer,
+    session: Option<Session>,
+    fresh: Option<Seq>,
+}
+
+impl SyslogTls {
+    /// Prepares everything that needs no connection. `agent_name` is the HOSTNAME of the messages.
+    ///
+    /// # Errors
+    /// `Misconfigured` for an address, name or facility that can't be used; what [`tls::client_config`] says of files.
+    pub fn new(settings: Settings, keys: Keys, agent_name: &str) -> Result<SyslogTls, Fault> {
+        let wrong = |sentence: String| Fault::new(FaultKind::Misconfigured, sentence);
+        let address = settings.address;
+        let (host, port) = split_address(&address)
+            .ok_or_else(|| wrong(format!("address {address:?} must be host:port, such as siem.example:6514")))?;
+        let name = settings.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']).to_owned();
+        let server_name = ServerName::try_from(name.clone()).map_err(|e| {
+            wrong(format!("{name:?} can't be the name in a certificate: set `server-name`")).caused_by(e)
+        })?;
+        let facility = rfc5424::facility(&settings.facility)
+            .ok_or_else(|| wrong(format!("facility {:?} is unknown: use such as local0", settings.facility)))?;
+        let options = TlsOptions { ca: settings.ca, cert: settings.cert, key: keys.key };
+        let window = settings.window.max(LEAST_WINDOW);
+        Ok(SyslogTls {
+            host: host.to_owned(),
+            port,
+            server_name,
+            config: Arc::new(tls::client_config(&options)?),
+            format: Rfc5424::new(facility, agent_name, &settings.app_name, settings.enterprise_number),
+            window,
+            piece: PIECE.min(usize::try_from(window / 8).unwrap_or(PIECE)),
+            limits: Limits::default(),
+            buffer: Vec::new(),
+            peer: Peer::default(),
+            session: None,
+            fresh: None,
+            address,
+        })
+    }
+
+    async fn hand_over(&mut self, batch: &[Stored], until: Instant) -> Result<(), Fault> {
+        self.buffer.clear();
+        for (at, stored) in batch.iter().enumerate() {
+            self.format.frame(&mut self.buffer, stored).map_err(|e| {
+                Fault::new(FaultKind::Unreadable, format!("event {} can't be written", stored.seq)).caused_by(e)
+            })?;
+            if self.buffer.len() >= self.piece || at + 1 == batch.len() {
+                let frames = std::mem::take(&mut self.buffer);
+                let sent = self.send(&frames, stored.seq, until).await;
+                self.buffer = frames;
+                self.buffer.clear();
+                sent?;
+            }
+        }
+        let Some(session) = &mut self.session else { return Ok(()) };
+        if session.settle(Goal::Written, &mut self.peer, until).await? == Settled::OutOfTime {
+            return Err(faults::slow(&self.address));
+        }
+        if session.barrier == Barrier::Held { session.hold(&mut self.peer) } else { Ok(()) }
+    }
+
+    /// Sends a piece, behind whatever wait its connection's barrier asks for.
+    async fn send(&mut self, frames: &[u8], last: Seq, until: Instant) -> Result<(), Fault> {
+        self.make_room(frames.len() as u64, until).await?;
+        let window = self.window;
+        let (session, peer) = self.connected_session(until).await?;
+        session.send(frames, last, peer, until).await?;
+        match session.barrier {
+            Barrier::KeyUpdate if session.ledger.unsealed() < window / 2 => Ok(()),
+            Barrier::KeyUpdate if session.ledger.may_request(1 + LAST_REQUESTS) => session.request(),
+            Barrier::KeyUpdate => self.end(until).await,
+            Barrier::Close if session.ledger.unconfirmed() < WINDOWS_TO_A_CLOSE * window => Ok(()),
+            Barrier::Close => self.end(until).await,
+            Barrier::Held => session.hold(peer),
+        }
+    }
+
+    /// Waits until `more` bytes may be sent on top of what is unconfirmed.
+    async fn make_room(&mut self, more: u64, until: Instant) -> Result<(), Fault> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let peer = &mut self.peer;
+        match session.barrier {
+            Barrier::KeyUpdate if session.ledger.unconfirmed() + more > 2 * self.window => {
+                let goal = Goal::Unconfirmed((2 * self.window).saturating_sub(more));
+                match session.settle(goal, peer, until).await? {
+                    Settled::Reached => Ok(()),
+                    Settled::Unanswered => self.end(until).await,
+                    Settled::OutOfTime => Err(faults::slow(&self.address)),
+                }
+            }
+            Barrier::Held if session.ledger.unconfirmed() > 2 * self.limits.hold.bytes => {
+                match session.settle(Goal::Drained, peer, until).await? {
+                    Settled::Reached | Settled::Unanswered => session.hold(peer),
+                    Settled::OutOfTime => Err(faults::slow(&self.address)),
+                }
+            }
+            Barrier::KeyUpdate | Barrier::Close | Barrier::Held => Ok(()),
+        }
+    }
+
+    /// The session in use, or a new one. A connection that its peer has ended is replaced in silence if nothing on it
+    /// was left unconfirmed.
+    async fn connected_session(&mut self, until: Instant) -> Result<(&mut Session, &mut Peer), Fault> {
+        if let Some(session) = &mut self.session {
+            let open = session.is_open(&mut self.peer);
+            if !matches!(open, Ok(true)) {
+                if session.ledger.unconfirmed() > 0 {
+                    return Err(open.err().unwrap_or_else(|| faults::ended(&self.address)));
+                }
+                self.drop_session();
+            }
+        }
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => self.open_session(until).await?,
+        };
+        Ok((self.session.insert(session), &mut self.peer))
+    }
+
+    async fn open_session(&mut self, until: Instant) -> Result<Session, Fault> {
+        let left = || self.limits.handshake.min(until.saturating_duration_since(Instant::now()));
+        let stream = dial::dial(&self.host, self.port, &Path::default(), left()).await?;
+        let (config, name) = (Arc::clone(&self.config), self.server_name.clone());
+        let wire = Wire::open(stream, config, name, &self.address, left()).await?;
+        Ok(Session::new(wire, &mut self.peer, self.limits))
+    }
+
+    async fn confirm_all(&mut self, until: Instant) -> Result<(), Fault> {
+        let Some(session) = self.session.as_mut().filter(|session| session.ledger.unconfirmed() > 0) else {
+            return Ok(());
+        };
+        let peer = &mut self.peer;
+        match session.barrier {
+            Barrier::Close => self.end(until).await,
+            Barrier::KeyUpdate => {
+                // One request behind the events, and one more for peers that answer one late.
+                let requests = u32::from(session.ledger.unsealed() > 0) + u32::from(!peer.prompt());
+                if !session.ledger.may_request(requests) {
+                    return self.end(until).await;
+                }
+                for _ in 0..requests {
+                    session.request()?;
+                }
+                match session.settle(Goal::Unconfirmed(0), peer, until).await? {
+                    Settled::Reached if session.ledger.may_request(1 + LAST_REQUESTS) => Ok(()),
+                    Settled::Reached | Settled::Unanswered => self.end(until).await,
+                    // Slow but alive: what is confirmed counts, the rest is waited for in the next call.
+                    Settled::OutOfTime => Ok(()),
+                }
+            }
+            Barrier::Held => {
+                let look = until.min(Instant::now() + self.limits.held_look);
+                while session.ledger.unconfirmed() > 0 && Instant::now() < look {
+                    session.settle(Goal::Drained, peer, look).await?;
+                    session.hold(peer)?;
+                    tokio::time::sleep_until(look.min(Instant::now() + self.limits.held_look / 10).into()).await;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the connection in order and keeps what that confirmed.
+    async fn end(&mut self, until: Instant) -> Result<(), Fault> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let ended = session.end(&mut self.peer, until).await;
+        self.drop_session();
+        ended
+    }
+
+    fn drop_session(&mut self) {
+        if let Some(mut session) = self.session.take() {
+            self.fresh = session.fresh().or(self.fresh);
+        }
+    }
+
+    /// What the engine is told. After a fault the connection is gone: the engine hands over again what is not taken.
+    fn told(&mut self, outcome: Result<(), Fault>) -> Delivered {
+        let fault = outcome.err();
+        if fault.is_some() {
+            self.drop_session();
+        } else if let Some(session) = &mut self.session {
+            self.fresh = session.fresh().or(self.fresh);
+        }
+        Delivered { taken: self.fresh.take(), fault }
+    }
+}
+
+#[async_trait]
+impl Destination for SyslogTls {
+    async fn deliver(&mut self, batch: &[Stored]) -> Delivered {
+        let outcome = self.hand_over(batch, Instant::now() + self.limits.call).await;
+        self.told(outcome)
+    }
+
+    /// Waits as long as a call may take (90 s); a receiver that is slow but alive then leaves a rest unconfirmed
+    /// without a fault, and so does one whose TCP's word is all there is (C), after a second: call it again.
+    async fn confirm(&mut self) -> Delivered {
+        let outcome = self.confirm_all(Instant::now() + self.limits.call).await;
+        self.told(outcome)
+    }
+
+    fn connected(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_connected)
+    }
+
+    fn receipt(&self) -> Receipt {
+        self.peer.receipt()
+    }
+
+    async fn close(&mut self) -> Delivered {
+        let outcome = self.end(Instant::now() + self.limits.farewell).await;
+        self.told(outcome)
+    }
+}
+
+/// `host:port` in two; an IPv6 address stands in brackets.
+fn split_address(address: &str) -> Option<(&str, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    let bracketed = host.starts_with('[') && host.ends_with(']');
+    (!host.is_empty() && (bracketed || !host.contains(':'))).then_some(())?;
+    Some((host, port.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests;

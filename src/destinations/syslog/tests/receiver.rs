@@ -1,0 +1,226 @@
+//! A receiver in a thread, with the manners of real ones and of bad ones.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
+
+use super::super::wire::first_record;
+
+/// How a receiver behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// As rustls: reads, closes when asked to, answers no KeyUpdate.
+    Plain,
+    /// As Java: answers each KeyUpdate.
+    AnswersEach,
+    /// As OpenSSL: leaves the first one unanswered.
+    AnswersLate,
+    /// Reads, answers nothing, never closes.
+    NeverCloses,
+    /// Answers each KeyUpdate and resets the connection after so many bytes of events.
+    ResetsAfter(usize),
+    /// Reads nothing once the handshake is over.
+    ReadsNothing,
+    /// Closes the connection by itself after so many bytes of events.
+    LeavesAfter(usize),
+    /// Sends a KeyUpdate request of its own before anything else.
+    UpdatesUnasked,
+}
+
+/// A CA, what it issued for `localhost`, and where its certificate lies.
+pub(super) struct Pki {
+    pub(super) dir: tempfile::TempDir,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Pki {
+    pub(super) fn new() -> Pki {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a CA");
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("ca.pem"), issuer.pem()).expect("room");
+        let pki = Pki { dir, issuer };
+        let (cert, key) = pki.leaf();
+        std::fs::write(pki.file("cert.pem"), cert.pem()).expect("room");
+        std::fs::write(pki.file("key.pem"), key.serialize_pem()).expect("room");
+        pki
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn leaf(&self) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        (params.signed_by(&key, &self.issuer).expect("signed"), key)
+    }
+
+    pub(super) fn server(&self, version: &'static SupportedProtocolVersion, client_ca: bool) -> Arc<ServerConfig> {
+        let (cert, key) = self.leaf();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[version])
+            .expect("versions");
+        let builder = if client_ca {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.issuer.der().clone()).expect("a CA");
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            builder.with_client_cert_verifier(verifier.build().expect("roots"))
+        } else {
+            builder.with_no_client_auth()
+        };
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        Arc::new(builder.with_single_cert(vec![cert.der().clone()], key).expect("a pair"))
+    }
+}
+
+/// What each connection brought, in the order of their handshakes.
+pub(super) type Received = Arc<Mutex<Vec<Vec<u8>>>>;
+
+pub(super) struct Receiver {
+    pub(super) address: SocketAddr,
+    pub(super) received: Received,
+}
+
+impl Receiver {
+    pub(super) fn start(config: Arc<ServerConfig>, manner: Manner) -> Receiver {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let received = Received::default();
+        let shared = Arc::clone(&received);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (config, shared, stream) = (Arc::clone(&config), Arc::clone(&shared), stream.expect("accepted"));
+                std::thread::spawn(move || serve(stream, config, manner, &shared));
+            }
+        });
+        Receiver { address, received }
+    }
+
+    /// The numbers of all events that came, in order.
+    pub(super) fn seqs(&self) -> Vec<u64> {
+        self.received.lock().expect("no panic there").iter().flat_map(|bytes| seqs(bytes)).collect()
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.received.lock().expect("no panic there").len()
+    }
+}
+
+/// Takes whole octet-counted frames apart; a rest that is no whole frame is left.
+pub(super) fn seqs(mut bytes: &[u8]) -> Vec<u64> {
+    let mut found = Vec::new();
+    while let Some(space) = bytes.iter().position(|b| *b == b' ') {
+        let length: usize = std::str::from_utf8(&bytes[..space]).expect("MSG-LEN").parse().expect("a number");
+        let Some(frame) = bytes.get(space + 1..space + 1 + length) else { break };
+        let text = std::str::from_utf8(frame).expect("UTF-8");
+        let (_, rest) = text.split_once(" seq=\"").expect("structured data");
+        found.push(rest.split('"').next().expect("quoted").parse().expect("a number"));
+        bytes = &bytes[space + 1 + length..];
+    }
+    found
+}
+
+/// One connection; whatever goes wrong ends it.
+fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, manner: Manner, received: &Received) {
+    let mut tls = ServerConnection::new(config).expect("a config");
+    let (mut inbound, mut chunk, mut updates, mut count, mut at) = (Vec::new(), [0; 16 * 1024], 0, 0, None);
+    loop {
+        let Ok(n) = stream.read(&mut chunk) else { return };
+        if n == 0 {
+            if manner == Manner::NeverCloses {
+                wait_for_the_end_of_the_test();
+            }
+            tls.send_close_notify();
+            flush(&mut tls, &mut stream);
+            return;
+        }
+        inbound.extend_from_slice(&chunk[..n]);
+        // One record at a time, from the first: rustls must hold no half of one.
+        while let Some((record, rest)) = first_record(&inbound) {
+            let mut one = record;
+            while !one.is_empty() && tls.read_tls(&mut one).is_ok_and(|n| n > 0) {}
+            let processed = tls.process_new_packets();
+            inbound = rest.to_vec();
+            let Some(at) = at else {
+                flush(&mut tls, &mut stream);
+                if processed.is_err() {
+                    return;
+                }
+                if !tls.is_handshaking() {
+                    at = Some(begin(&mut tls, &mut stream, manner, received));
+                }
+                continue;
+            };
+            let Ok(state) = processed else { return };
+            let mut plain = vec![0; state.plaintext_bytes_to_read()];
+            tls.reader().read_exact(&mut plain).expect("as many as told");
+            if plain.is_empty() && !state.peer_has_closed() {
+                updates += 1;
+                let answers = match manner {
+                    Manner::AnswersEach | Manner::ResetsAfter(_) => true,
+                    Manner::AnswersLate => updates > 1,
+                    Manner::Plain
+                    | Manner::NeverCloses
+                    | Manner::ReadsNothing
+                    | Manner::LeavesAfter(_)
+                    | Manner::UpdatesUnasked => false,
+                };
+                if answers {
+                    // rustls answers with what it sends next: so say something, which must not count as an answer.
+                    tls.writer().write_all(b"!").expect("open");
+                    flush(&mut tls, &mut stream);
+                }
+            }
+            count += plain.len();
+            received.lock().expect("no panic there")[at].extend(plain);
+            match manner {
+                Manner::ResetsAfter(most) if count >= most => {
+                    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+                    return;
+                }
+                Manner::LeavesAfter(most) if count >= most => {
+                    tls.send_close_notify();
+                    flush(&mut tls, &mut stream);
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The handshake is over: makes room for what comes.
+fn begin(tls: &mut ServerConnection, stream: &mut TcpStream, manner: Manner, received: &Received) -> usize {
+    if manner == Manner::UpdatesUnasked {
+        tls.refresh_traffic_keys().expect("TLS 1.3");
+        flush(tls, stream);
+    }
+    let mut all = received.lock().expect("no panic there");
+    all.push(Vec::new());
+    let at = all.len() - 1;
+    drop(all);
+    if manner == Manner::ReadsNothing {
+        wait_for_the_end_of_the_test();
+    }
+    at
+}
+
+fn flush(tls: &mut ServerConnection, stream: &mut TcpStream) {
+    while tls.wants_write() && tls.write_tls(stream).is_ok() {}
+}
+
+fn wait_for_the_end_of_the_test() {
+    loop {
+        std::thread::park();
+    }
+}
