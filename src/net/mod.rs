@@ -3,12 +3,12 @@
 //! Promise: names are always verified, every wait has a limit, every answer has a size limit, and a token
 //! never follows a redirect.
 
-pub mod acked;
 pub mod dial;
 pub mod http;
 mod pool;
 pub mod proxy;
 mod question;
+pub mod tcp_info;
 pub mod tls;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! How much of what was written to a TCP connection the peer's kernel has acknowledged.
+//! What the kernel knows of a TCP connection (`TCP_INFO`): is it up, and how much has the peer's kernel acknowledged.
 //!
-//! Promise: the number is the kernel's own count of acknowledged bytes (`tcpi_bytes_acked` of `TCP_INFO`). Unlike the
-//! send queue's length (SIOCOUTQ) it stays true after a reset: what was purged was never counted.
+//! Promise: the number is the kernel's own count of acknowledged bytes. Unlike the send queue's length (SIOCOUTQ) it
+//! stays true after a reset: what was purged was never counted.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -9,14 +9,19 @@ use std::os::fd::AsFd;
 use nix::libc;
 use nix::sys::socket::sockopt::GetStruct;
 
-/// `struct tcp_info` of linux/tcp.h up to `tcpi_bytes_acked` (kernel 4.1): eight one-byte fields and 24 32-bit ones,
-/// two pacing rates, and the count that is wanted.
+/// `struct tcp_info` of linux/tcp.h up to `tcpi_bytes_acked` (kernel 4.1): `tcpi_state`, seven more one-byte fields,
+/// 24 32-bit ones, two pacing rates, and the count.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 struct Info {
-    unused: [u64; 15],
+    state: u8,
+    unused: [u8; 7],
+    unused_too: [u64; 14],
     bytes_acked: u64,
 }
+
+/// `TCP_ESTABLISHED` of linux/tcp_states.h.
+const ESTABLISHED: u8 = 1;
 
 #[derive(Clone, Copy)]
 struct TcpInfo;
@@ -30,6 +35,11 @@ nix::getsockopt_impl!(TcpInfo, libc::IPPROTO_TCP, libc::TCP_INFO, Info, GetStruc
 /// What `getsockopt` says; a connected TCP socket has none.
 pub fn acked_bytes(socket: &impl AsFd) -> io::Result<u64> {
     Ok(nix::sys::socket::getsockopt(socket, TcpInfo)?.bytes_acked)
+}
+
+/// Is the connection up, with neither side's FIN nor a reset on it?
+pub fn is_established(socket: &impl AsFd) -> bool {
+    nix::sys::socket::getsockopt(socket, TcpInfo).is_ok_and(|info| info.state == ESTABLISHED)
 }
 
 #[cfg(test)]
@@ -53,6 +63,8 @@ mod tests {
         ours.read_exact(&mut [0; 1]).expect("answered");
         assert_eq!(acked_bytes(&ours).expect("open") - origin, 1000);
 
+        assert!(is_established(&ours));
+
         ours.set_nonblocking(true).expect("a socket");
         let mut written = 1000;
         while let Ok(n) = ours.write(&[7; 65536]) {
@@ -60,5 +72,6 @@ mod tests {
         }
         drop(theirs);
         assert!(acked_bytes(&ours).expect("still a socket") - origin < written, "the reset took the rest");
+        assert!(!is_established(&ours));
     }
 }
