@@ -110,7 +110,7 @@ impl SyslogTls {
         let options = TlsOptions { ca: settings.ca, cert: settings.cert, key: keys.key };
         let window = settings.window.max(LEAST_WINDOW);
         Ok(SyslogTls {
-            host: host.to_owned(),
+            host: host.trim_matches(['[', ']']).to_owned(),
             port,
             server_name,
             config: Arc::new(tls::client_config(&options)?),

@@ -110,6 +110,11 @@ impl Session {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// The newest confirmed event, if it was not told before.
     pub(super) fn fresh(&mut self) -> Option<Seq> {
         let newest = self.ledger.last_confirmed();
@@ -153,9 +158,9 @@ impl Session {
         Ok(!self.wire.is_ending())
     }
 
-    /// Is there a connection at all?
+    /// Is the connection up, as far as the kernel knows?
     pub(super) fn is_connected(&self) -> bool {
-        !self.wire.is_gone()
+        self.wire.is_up()
     }
 
     /// Asks for a receipt of all that was sent.

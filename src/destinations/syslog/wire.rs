@@ -3,9 +3,11 @@
 //! rustls does not tell that a KeyUpdate came. So the stream is cut into TLS records here and rustls is fed one at a
 //! time. Promise: a record counts as an answer only if rustls authenticated and accepted it, it brought no data, no
 //! session ticket and no close, and it has the size of a KeyUpdate; nothing is concluded from a size alone.
+//!
+//! What can't be told apart: a peer that starts a KeyUpdate of its own while one of ours is unanswered (RFC 8446 gives
+//! them no numbers). A receiver would, by volume of data, after gigabytes on one key; ours change every window.
 
 use std::io::{self, Read};
-use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ use tokio::net::TcpStream;
 
 use super::faults;
 use crate::fault::Fault;
-use crate::net::acked::acked_bytes;
+use crate::net::tcp_info::{acked_bytes, is_established};
 
 /// Encrypted bytes that wait for the socket, at most.
 const BACKLOG: usize = 256 * 1024;
@@ -239,12 +241,9 @@ impl Wire {
         self.end || self.tls.process_new_packets().is_ok_and(|state| state.peer_has_closed())
     }
 
-    /// Does the socket hold a FIN or an error that nobody has read yet?
-    pub(super) fn is_gone(&self) -> bool {
-        match SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]) {
-            Ok(n) => n == 0,
-            Err(e) => e.kind() != io::ErrorKind::WouldBlock,
-        }
+    /// Is the connection up, as far as the kernel knows?
+    pub(super) fn is_up(&self) -> bool {
+        is_established(&self.stream)
     }
 
     /// Never resets this connection: a reset would take what its peer holds and has not read, and nobody sends it again.

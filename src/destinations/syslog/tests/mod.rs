@@ -171,6 +171,17 @@ async fn a_peer_that_leaves_is_noticed_before_more_is_sent_and_confirms_nothing(
 }
 
 #[tokio::test]
+async fn a_peer_that_leaves_when_all_is_confirmed_is_met_again_in_silence() {
+    let (_pki, receiver, mut syslog) = start(Manner::AnswersTwoAndLeaves);
+    assert_eq!(hand_over(&mut syslog, 1, 3).await, Some(3));
+    while syslog.connected() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(hand_over(&mut syslog, 4, 5).await, Some(5));
+    assert_eq!((receiver.connections(), receiver.seqs()), (2, numbers(1, 5)));
+}
+
+#[tokio::test]
 async fn key_updates_that_nobody_asked_for_confirm_nothing_and_a_close_does() {
     let (_pki, receiver, mut syslog) = start(Manner::UpdatesUnasked);
     assert!(syslog.deliver(&[]).await.fault.is_none());

@@ -129,6 +129,30 @@ async fn a_stopped_receiver_confirms_nothing_until_it_goes_on() {
 }
 
 #[tokio::test]
+async fn a_stalled_receiver_costs_the_connection_and_everything_unconfirmed_goes_again() {
+    let pki = Pki::new();
+    let server = Openssl::start(&pki, "-tls1_3");
+    let mut syslog = destination(server.address, &pki);
+    assert_eq!(hand_over(&mut syslog, 1, 10).await, Some(10));
+
+    server.signal(Signal::SIGSTOP);
+    syslog.limits.stall = Duration::from_millis(300);
+    // A connection keeps the limits that it began with.
+    if let Some(session) = &mut syslog.session {
+        session.set_limits(syslog.limits);
+    }
+    assert!(syslog.deliver(&events(11, 12)).await.fault.is_none());
+    let confirmed = syslog.confirm().await;
+    let fault = confirmed.fault.expect("nothing moves");
+    assert!(confirmed.taken.is_none() && fault.context.contains("receiver stalled"), "{fault}");
+
+    server.signal(Signal::SIGCONT);
+    syslog.limits = Limits::default();
+    assert_eq!(hand_over(&mut syslog, 11, 12).await, Some(12));
+    assert_eq!(syslog.receipt(), Receipt::ReadKeyUpdate);
+}
+
+#[tokio::test]
 async fn a_receiver_stopped_before_it_showed_anything_is_not_taken_for_a_weak_one() {
     let pki = Pki::new();
     let server = Openssl::start(&pki, "-tls1_3");
@@ -152,4 +176,49 @@ async fn a_receiver_stopped_before_it_showed_anything_is_not_taken_for_a_weak_on
     syslog.limits = Limits::default();
     assert_eq!(hand_over(&mut syslog, 1, 3).await, Some(3));
     assert_eq!(syslog.receipt(), Receipt::ReadKeyUpdate);
+}
+
+/// `cargo test --release --lib -- --ignored --nocapture events_per_second`: what one connection carries, with receipts.
+#[tokio::test]
+#[ignore = "a measurement, not a check"]
+async fn events_per_second() {
+    let pki = Pki::new();
+    let server = Openssl::start(&pki, "-tls1_3");
+    let mut settings = settings(server.address, &pki);
+    settings.window = 4 << 20;
+    let mut syslog = SyslogTls::new(settings, Keys::default(), "acme-mel-1").expect("valid");
+    let batch = events(1, 512);
+    let mut frames = Vec::new();
+    let begin = Instant::now();
+    for stored in batch.iter().cycle().take(200_000) {
+        if frames.len() > PIECE {
+            frames.clear();
+        }
+        syslog.format.frame(&mut frames, stored).expect("a Vec");
+    }
+    let formatting = begin.elapsed();
+    let bytes: usize = batch
+        .iter()
+        .map(|stored| {
+            frames.clear();
+            syslog.format.frame(&mut frames, stored).expect("a Vec");
+            frames.len()
+        })
+        .sum();
+
+    assert_eq!(hand_over(&mut syslog, 1, 1).await, Some(1));
+    let (begin, rounds) = (Instant::now(), 400);
+    for _ in 0..rounds {
+        let delivered = syslog.deliver(&batch).await;
+        assert!(delivered.fault.is_none(), "{:?}", delivered.fault);
+    }
+    assert_eq!(syslog.confirm().await.fault.map(|f| f.chain()), None);
+    let took = begin.elapsed();
+    let megabytes = (bytes * rounds) as f64 / 1e6;
+    println!(
+        "formatting: {:.3} s per 100k events; delivered and confirmed: {:.0} MB/s, {:.0} events/s",
+        formatting.as_secs_f64() / 2.0,
+        megabytes / took.as_secs_f64(),
+        (batch.len() * rounds) as f64 / took.as_secs_f64()
+    );
 }

@@ -30,6 +30,8 @@ pub(super) enum Manner {
     ReadsNothing,
     /// Closes the connection by itself after so many bytes of events.
     LeavesAfter(usize),
+    /// Answers two KeyUpdates, then closes the connection by itself.
+    AnswersTwoAndLeaves,
     /// Sends a KeyUpdate request of its own before anything else.
     UpdatesUnasked,
 }
@@ -167,7 +169,7 @@ fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, manner: Manner, recei
             if plain.is_empty() && !state.peer_has_closed() {
                 updates += 1;
                 let answers = match manner {
-                    Manner::AnswersEach | Manner::ResetsAfter(_) => true,
+                    Manner::AnswersEach | Manner::ResetsAfter(_) | Manner::AnswersTwoAndLeaves => true,
                     Manner::AnswersLate => updates > 1,
                     Manner::Plain
                     | Manner::NeverCloses
@@ -186,6 +188,11 @@ fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, manner: Manner, recei
             match manner {
                 Manner::ResetsAfter(most) if count >= most => {
                     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+                    return;
+                }
+                Manner::AnswersTwoAndLeaves if updates >= 2 => {
+                    tls.send_close_notify();
+                    flush(&mut tls, &mut stream);
                     return;
                 }
                 Manner::LeavesAfter(most) if count >= most => {
