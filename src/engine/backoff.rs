@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn a_destination_is_tried_within_half_a_second_for_a_minute_then_each_15_seconds() {
         let all = waits(FaultKind::Unavailable, Side::Destination, None, 1.0, 200);
-        let (soon, later): (Vec<_>, Vec<_>) = all.iter().partition(|wait| **wait <= 400);
-        assert!(soon.len() > 100 && later.iter().all(|wait| **wait <= 15_000) && later.contains(&15_000));
+        let (soon, later): (Vec<u128>, Vec<u128>) = all.into_iter().partition(|wait| *wait <= 400);
+        assert!(soon.len() > 100 && later.iter().all(|wait| *wait <= 15_000) && later.contains(&15_000));
     }
 
     #[test]

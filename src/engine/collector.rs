@@ -123,11 +123,11 @@ pub async fn run(facilities: Facilities, mut as_set: Collecting, mut stop: Stop)
         streams.spawn(collector.run(stop.clone()));
     }
     while let Some(ended) = streams.join_next().await {
-        if let Err(e) = ended {
-            if e.is_panic() {
-                // The supervisor of this integration starts all its streams again.
-                std::panic::resume_unwind(e.into_panic());
-            }
+        if let Err(e) = ended
+            && e.is_panic()
+        {
+            // The supervisor of this integration starts all its streams again.
+            std::panic::resume_unwind(e.into_panic());
         }
     }
 }

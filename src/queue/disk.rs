@@ -31,7 +31,7 @@ pub trait Disk: fmt::Debug + Send + Sync {
 
 /// An open file of the journal.
 pub trait DiskFile: fmt::Debug + Send + Sync {
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     fn truncate(&self, len: u64) -> io::Result<()>;
@@ -65,10 +65,10 @@ impl Disk for RealDisk {
         let mut files = Vec::new();
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            if let (Ok(name), Ok(meta)) = (entry.file_name().into_string(), entry.metadata()) {
-                if meta.is_file() {
-                    files.push((name, meta.len()));
-                }
+            if let (Ok(name), Ok(meta)) = (entry.file_name().into_string(), entry.metadata())
+                && meta.is_file()
+            {
+                files.push((name, meta.len()));
             }
         }
         Ok(files)
@@ -82,7 +82,7 @@ impl Disk for RealDisk {
 }
 
 impl DiskFile for fs::File {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
 

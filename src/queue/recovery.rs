@@ -402,12 +402,12 @@ fn catch_up(book: &mut Book, segments: &BTreeMap<u64, Segment>) -> Result<(), St
                 Found::Hole { until, .. } => offset = until,
                 Found::Frame(header) => {
                     let end = offset + header.frame_len();
-                    if header.kind == Kind::Page && (header.keyed || header.count == 0) {
-                        if let Ok(payload) = segment.payload(offset, &header).map_err(|e| e.to_string())? {
-                            if let Some(meta) = page_meta(&header, &payload) {
-                                enter(book, &header, &payload, &meta, Position { segment: *first, offset: end })?;
-                            }
-                        }
+                    let for_the_book = header.kind == Kind::Page && (header.keyed || header.count == 0);
+                    if for_the_book
+                        && let Ok(payload) = segment.payload(offset, &header).map_err(|e| e.to_string())?
+                        && let Some(meta) = page_meta(&header, &payload)
+                    {
+                        enter(book, &header, &payload, &meta, Position { segment: *first, offset: end })?;
                     }
                     offset = end;
                 }

@@ -52,7 +52,7 @@ impl Segment {
     pub fn open(disk: &dyn Disk, dir: &Path, first: Seq) -> std::io::Result<Segment> {
         let path = path(dir, first);
         let file: Arc<dyn DiskFile> = Arc::from(disk.open(&path, false)?);
-        let len = file.len()?;
+        let len = file.size()?;
         let mut segment = Segment { path, file, len, last: first.before(), opened_ms: 0 };
         if let Found::Frame(header) = segment.at(0)? {
             segment.opened_ms = header.written_ms;
