@@ -26,9 +26,9 @@ impl Rfc5424 {
     /// `enterprise_number` is the private enterprise number of the SD-ID (RFC 5424 6.3.2, 7.2.2).
     pub fn new(facility: Facility, hostname: &str, app_name: &str, enterprise_number: u32) -> Rfc5424 {
         let mut origin = Vec::new();
-        push_header(&mut origin, hostname, 255);
+        push_header(&mut origin, hostname, 255, printable);
         origin.push(b' ');
-        push_header(&mut origin, app_name, 48);
+        push_header(&mut origin, app_name, 48, word);
         origin.push(b' ');
         let sd_start = format!("[conductor@{enterprise_number} id=\"").into_bytes();
         Rfc5424 { facility, origin, sd_start }
@@ -134,9 +134,9 @@ fn digits(number: usize) -> usize {
     number.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
-fn push_header(out: &mut Vec<u8>, text: &str, most: usize) {
+fn push_header(out: &mut Vec<u8>, text: &str, most: usize, reduce: fn(char) -> u8) {
     let start = out.len();
-    out.extend(text.chars().take(most).map(printable));
+    out.extend(text.chars().take(most).map(reduce));
     if out.len() == start {
         out.push(b'-');
     }
@@ -147,7 +147,7 @@ fn write_header<W: Write, const MOST: usize>(w: &mut W, text: &str, case: impl F
     let mut field = [0; MOST];
     let mut len = 0;
     for (place, character) in field.iter_mut().zip(text.chars()) {
-        *place = case(printable(character));
+        *place = case(word(character));
         len += 1;
     }
     w.write_all(if len == 0 { b"-" } else { &field[..len] })
@@ -156,6 +156,11 @@ fn write_header<W: Write, const MOST: usize>(w: &mut W, text: &str, case: impl F
 /// A character of PRINTUSASCII (33 to 126) as it is, any other as `_`.
 fn printable(character: char) -> u8 {
     if character.is_ascii_graphic() { character as u8 } else { b'_' }
+}
+
+/// The same without `:`, which parsers that also know RFC 3164 take for the end of its TAG.
+fn word(character: char) -> u8 {
+    if character == ':' { b'_' } else { printable(character) }
 }
 
 /// A PARAM-VALUE (6.3.3): `"`, `\` and `]` behind a backslash; control characters as the pictures that Unicode has

@@ -192,11 +192,13 @@ impl Wire {
             // A syslog receiver has nothing to say; what it says is not ours to keep.
             let _ = io::copy(&mut self.tls.reader().take(plain as u64), &mut io::sink());
         }
-        let silent = plain == 0 && self.tls.tls13_tickets_received() == tickets && !state.peer_has_closed();
-        let fits = record.first() == Some(&APPLICATION_DATA) && KEY_UPDATE.contains(&(record.len() - HEADER));
-        if in_traffic && silent && fits {
-            seen.answers += 1;
-        }
+        let effect = Effect {
+            in_traffic,
+            plain,
+            tickets: self.tls.tls13_tickets_received() - tickets,
+            closing: state.peer_has_closed(),
+        };
+        seen.answers += u32::from(effect.is_answer(record));
         Ok(())
     }
 
@@ -281,6 +283,25 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_user_timeout(Some(DEAD_PATH))
 }
 
+/// What a record did that rustls authenticated and accepted.
+#[derive(Clone, Copy, Debug)]
+struct Effect {
+    /// It came after the handshake, on TLS 1.3.
+    in_traffic: bool,
+    plain: usize,
+    tickets: u32,
+    closing: bool,
+}
+
+impl Effect {
+    /// Was it a KeyUpdate?
+    fn is_answer(self, record: &[u8]) -> bool {
+        let silent = self.plain == 0 && self.tickets == 0 && !self.closing;
+        let fits = record.first() == Some(&APPLICATION_DATA) && KEY_UPDATE.contains(&(record.len() - HEADER));
+        self.in_traffic && silent && fits
+    }
+}
+
 /// Cuts the first whole record off. What can't be a record is given whole, for rustls to refuse.
 pub(super) fn first_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let header = bytes.first_chunk::<HEADER>()?;
@@ -312,6 +333,29 @@ impl io::Write for Outbound<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_silent_record_of_a_key_updates_size_counts_as_an_answer() {
+        let silent = Effect { in_traffic: true, plain: 0, tickets: 0, closing: false };
+        let record = |kind: u8, length: usize| [vec![kind, 3, 3, 0, length as u8], vec![0; length]].concat();
+        let table = [
+            (silent, 23, 22, true),
+            (silent, 23, 38, true),
+            // user_canceled, bare and padded by JSSE; an empty data record; a piece of a long ticket.
+            (silent, 23, 19, false),
+            (silent, 23, 35, false),
+            (silent, 23, 17, false),
+            (silent, 23, 200, false),
+            (silent, 20, 22, false),
+            (Effect { in_traffic: false, ..silent }, 23, 22, false),
+            (Effect { plain: 5, ..silent }, 23, 22, false),
+            (Effect { tickets: 1, ..silent }, 23, 22, false),
+            (Effect { closing: true, ..silent }, 23, 22, false),
+        ];
+        for (effect, kind, length, expected) in table {
+            assert_eq!(effect.is_answer(&record(kind, length)), expected, "{effect:?} {kind} {length}");
+        }
+    }
 
     #[test]
     fn the_stream_is_cut_at_record_borders() {

@@ -154,6 +154,16 @@ fn header_fields_are_cut_to_their_alphabet_and_length_and_never_empty() {
 }
 
 #[test]
+fn a_kind_with_a_colon_is_not_taken_for_rfc_3164() {
+    let mut stored = sample();
+    stored.event.kind = ":".into();
+    stored.event.stream = "a:b".into();
+    let text = message(&stored);
+    let parsed = syslog_loose::parse_message(&text, syslog_loose::Variant::Either);
+    assert_eq!((parsed.protocol, parsed.msgid), (syslog_loose::Protocol::RFC5424(1), Some("_")));
+}
+
+#[test]
 fn control_characters_in_structured_data_are_made_visible() {
     let mut stored = sample();
     stored.event.id = "a\nb\0c\u{7f}]\"\\".into();

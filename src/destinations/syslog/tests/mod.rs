@@ -204,6 +204,26 @@ async fn closing_confirms_what_was_sent() {
     assert_eq!(syslog.close().await.taken, None, "nothing to close");
 }
 
+#[tokio::test]
+async fn a_close_that_crosses_ours_is_no_answer_to_it() {
+    let pki = Pki::new();
+    let (leave, left) = std::sync::mpsc::channel();
+    let mut syslog = destination(receiver::unread(pki.server(&TLS13, false), left), &pki);
+    // Fits in our kernel's queue, not in the receiver's.
+    assert!(syslog.deliver(&events(1, 50)).await.fault.is_none());
+    let closed = {
+        let mut closing = syslog.close();
+        tokio::select! {
+            biased;
+            _ = &mut closing => panic!("nobody has answered yet"),
+            () = std::future::ready(()) => leave.send(()).expect("it waits"),
+        }
+        closing.await
+    };
+    let fault = closed.fault.expect("unread events");
+    assert!(closed.taken.is_none() && fault.context.contains("before it had taken everything"), "{fault}");
+}
+
 /// The fault of a first delivery.
 async fn refusal(mut syslog: SyslogTls) -> Fault {
     let delivered = syslog.deliver(&events(1, 1)).await;
