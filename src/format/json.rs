@@ -37,7 +37,7 @@ pub fn write_event<W: Write>(w: &mut W, stored: &Stored) -> io::Result<()> {
     w.write_all(b"\",\"observed\":\"")?;
     write_time(w, event.observed)?;
     w.write_all(b"\",\"seq\":")?;
-    write!(w, "{}", stored.seq.0)?;
+    write_number(w, stored.seq.0)?;
     w.write_all(b",\"summary\":")?;
     write_string(w, &event.summary)?;
     w.write_all(b",\"raw\":")?;
@@ -63,6 +63,20 @@ fn is_document(raw: &str) -> bool {
 fn write_time<W: Write>(w: &mut W, at: Timestamp) -> io::Result<()> {
     // A year beyond four digits is written in the expanded form of ISO 8601, which is how `Timestamp` prints it.
     if write_rfc3339(w, at, Digits::Needed)? { Ok(()) } else { write!(w, "{at}") }
+}
+
+/// Writes decimal digits, without the detour that `write!` takes.
+pub(super) fn write_number<W: Write>(w: &mut W, mut number: u64) -> io::Result<()> {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return w.write_all(&digits[at..]);
+        }
+    }
 }
 
 /// Writes a JSON string (RFC 8259 section 7), runs of plain bytes at once.

@@ -65,7 +65,9 @@ impl LogFormat<&Stored> for Rfc5424 {
     fn format<W: Write>(&self, w: &mut W, severity: SyslogSeverity, stored: &Stored) -> ::syslog::Result<()> {
         let event = &stored.event;
         // The facilities of the crate are shifted already.
-        write!(w, "<{}>1 ", self.facility as u8 | severity as u8)?;
+        w.write_all(b"<")?;
+        json::write_number(w, u64::from(self.facility as u8 | severity as u8))?;
+        w.write_all(b">1 ")?;
         if !write_rfc3339(w, event.occurred, Digits::Six)? {
             w.write_all(b"-")?;
         }
@@ -82,7 +84,11 @@ impl LogFormat<&Stored> for Rfc5424 {
         write_sd_value(w, &event.integration)?;
         w.write_all(b"\" stream=\"")?;
         write_sd_value(w, &event.stream)?;
-        write!(w, "\" seq=\"{}\" severity=\"{}\"] ", stored.seq.0, event.severity.as_str())?;
+        w.write_all(b"\" seq=\"")?;
+        json::write_number(w, stored.seq.0)?;
+        w.write_all(b"\" severity=\"")?;
+        w.write_all(event.severity.as_str().as_bytes())?;
+        w.write_all(b"\"] ")?;
 
         // MSG-UTF8 begins with the byte order mark, MSG-ANY does not (6.4); pure ASCII needs none.
         let texts = [&event.id, &event.integration, &event.stream, &event.kind, &event.summary, &event.raw];

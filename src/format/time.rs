@@ -20,9 +20,13 @@ pub enum Digits {
 /// # Errors
 /// Those of the writer.
 pub fn write_rfc3339<W: Write>(w: &mut W, at: Timestamp, digits: Digits) -> io::Result<bool> {
-    let nanos = at.as_nanosecond();
-    let second = i64::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(i64::MAX);
-    let fraction = u32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or(0);
+    // Before 1970 both parts are negative; the fraction of a text is not.
+    let (mut second, mut fraction) = (at.as_second(), at.subsec_nanosecond());
+    if fraction < 0 {
+        second -= 1;
+        fraction += 1_000_000_000;
+    }
+    let fraction = fraction.unsigned_abs();
     let (year, month, day) = civil_from_days(second.div_euclid(86_400));
     let Ok(year @ 0..=9999) = u32::try_from(year) else {
         return Ok(false);
