@@ -103,7 +103,7 @@ fn keep(queue: &Queue, events: Vec<Event>, output: &mut impl Write, stopped: &dy
 /// that a trickle is kept soon.
 fn read_groups(mut input: impl Read, groups: &SyncSender<Group>, stopped: &dyn Fn() -> bool) -> io::Result<()> {
     let mut buffer: Vec<u8> = Vec::with_capacity(FRAME_BYTES + FRAME_BYTES / 4);
-    let mut line_number = 0;
+    let (mut line_number, mut lines) = (0, 0);
     loop {
         if stopped() {
             return Ok(());
@@ -125,12 +125,14 @@ fn read_groups(mut input: impl Read, groups: &SyncSender<Group>, stopped: &dyn F
             let group = group_of(std::mem::take(&mut buffer), &mut line_number);
             return send(groups, group);
         }
-        let full = buffer.len() >= FRAME_BYTES || (buffer.len() > filled && lines_of(&buffer) >= FRAME_LINES);
+        lines += lines_of(&buffer[filled..]);
+        let full = buffer.len() >= FRAME_BYTES || lines >= FRAME_LINES;
         if full || ended || paused {
             if let Some(end) = memchr::memrchr(b'\n', &buffer) {
                 let mut rest = Vec::with_capacity(FRAME_BYTES + FRAME_BYTES / 4);
                 rest.extend_from_slice(&buffer[end + 1..]);
                 buffer.truncate(end + 1);
+                lines = 0;
                 send(groups, group_of(std::mem::replace(&mut buffer, rest), &mut line_number))?;
             } else if buffer.len() > LONGEST_LINE {
                 return Err(io::Error::other("a line of the import is longer than 16 MiB"));

@@ -20,6 +20,7 @@ mod janitor;
 mod own;
 mod pace;
 mod stop;
+mod stream;
 mod supervision;
 
 use std::collections::BTreeMap;

@@ -33,6 +33,7 @@ mod fresh;
 mod journal;
 mod reading;
 mod recovery;
+mod replay;
 mod retention;
 mod segment;
 

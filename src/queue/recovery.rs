@@ -11,15 +11,16 @@ use std::sync::{Arc, Mutex};
 use nix::fcntl::{Flock, FlockArg};
 use tokio::sync::watch;
 
-use super::book::{Book, Entry};
+use super::book::Book;
 use super::disk::Disk;
 use super::facts::DamageNote;
-use super::frame::{self, Header, Kind, PageMeta, SnapshotMeta};
+use super::frame::{self, Kind, SnapshotMeta};
 use super::fresh::Fresh;
 use super::journal::{Journal, Position};
+use super::replay::{Replay, catch_up};
 use super::segment::{self, Found, Segment};
-use super::{BEGINNING, NewPage, Options, Place, Queue, QueueError, State, day_of, lock};
-use crate::event::{Checkpoint, Seq};
+use super::{BEGINNING, NewPage, Options, Queue, QueueError, State, lock};
+use crate::event::{Checkpoint, Deferred, Seq};
 
 /// Held for as long as the queue is open.
 #[derive(Debug)]
@@ -104,14 +105,31 @@ impl Queue {
                 let at = old.iter().position(|o| o.integration == integration && o.stream == stream);
                 // A stream that began inside the damaged segment goes back to its very beginning.
                 let old = at.map(|at| old.swap_remove(at)).unwrap_or_default();
-                let key = (integration.clone(), stream.clone());
-                lock(&self.state).streams.entry(key).or_default().generation += 1;
-                let next = Some(old.checkpoint.unwrap_or(Checkpoint(BEGINNING.into())));
-                self.append(NewPage { integration, stream, next, deferred: old.deferred, ..NewPage::default() })?;
+                self.set_back(&integration, &stream, old.checkpoint, old.deferred)?;
             }
         }
         lock(&self.state).damage.iter_mut().for_each(|note| note.rewound = true);
         Ok(fresh)
+    }
+
+    /// The stream begins anew: its checkpoint can't be used. Events that it finds again are known and not doubled.
+    pub fn begin_anew(&self, integration: &str, stream: &str) -> Result<(), QueueError> {
+        self.set_back(integration, stream, None, Vec::new())
+    }
+
+    /// Durable as any checkpoint; a page that was asked for with the old one is refused as stale.
+    fn set_back(
+        &self,
+        integration: &str,
+        stream: &str,
+        to: Option<Checkpoint>,
+        deferred: Vec<Deferred>,
+    ) -> Result<(), QueueError> {
+        let (integration, stream) = (integration.to_owned(), stream.to_owned());
+        let key = (integration.clone(), stream.clone());
+        lock(&self.state).streams.entry(key).or_default().generation += 1;
+        let next = Some(to.unwrap_or(Checkpoint(BEGINNING.into())));
+        self.append(NewPage { integration, stream, next, deferred, ..NewPage::default() }).map(|_| ())
     }
 
     /// Opens the book again after an error and brings it up to date from the journal.
@@ -193,226 +211,11 @@ fn drop_unfinished(disk: &dyn Disk, dir: &Path, segments: &mut BTreeMap<u64, Seg
     Ok(cut)
 }
 
-fn read_snapshot(segment: &Segment) -> Option<SnapshotMeta> {
+pub(super) fn read_snapshot(segment: &Segment) -> Option<SnapshotMeta> {
     let Ok(Found::Frame(header)) = segment.at(0) else { return None };
     if header.kind != Kind::Snapshot {
         return None;
     }
     let payload = segment.payload(0, &header).ok()?.ok()?;
     serde_json::from_slice(frame::meta(&header, &payload).ok()?).ok()
-}
-
-fn page_meta(header: &Header, payload: &[u8]) -> Option<PageMeta> {
-    serde_json::from_slice(frame::meta(header, payload).ok()?).ok()
-}
-
-type Hole = (Segment, Position, u64, Seq, Seq);
-
-/// Reads the frames that the book has not seen.
-struct Replay {
-    book: Book,
-    streams: std::collections::HashMap<(String, String), Place>,
-    cursors: BTreeMap<String, Seq>,
-    from: Position,
-    next: Seq,
-    damage: Vec<Hole>,
-}
-
-impl Replay {
-    /// From where the book stands; without a usable book, from the oldest segment's snapshot.
-    fn begin(mut book: Book, segments: &BTreeMap<u64, Segment>) -> Result<Replay, QueueError> {
-        let mut cursors: BTreeMap<String, Seq> = book.cursors().map_err(QueueError::Book)?.into_iter().collect();
-        let position = book.position().map_err(QueueError::Book)?;
-        let mut streams = std::collections::HashMap::new();
-        let mut put = |meta: PageMeta| {
-            let place = Place { checkpoint: meta.checkpoint, deferred: meta.deferred, generation: 0 };
-            streams.insert((meta.integration, meta.stream), place);
-        };
-        book.streams().map_err(QueueError::Book)?.into_iter().for_each(&mut put);
-        let oldest = Position { segment: segments.keys().next().copied().unwrap_or(0), offset: 0 };
-        if cursors.is_empty() {
-            // A book that was lost: the newest snapshot knows the cursors as they were then.
-            if let Some(snapshot) = segments.values().rev().find_map(read_snapshot) {
-                cursors = snapshot.cursors.into_iter().collect();
-                for (name, seq) in &cursors {
-                    book.put_cursor(name, *seq).map_err(QueueError::Book)?;
-                }
-            }
-        }
-        let known = position.filter(|p| segments.contains_key(&p.segment));
-        let from = known.unwrap_or(oldest);
-        Ok(Replay { book, streams, cursors, from, next: Seq(0), damage: Vec::new() })
-    }
-
-    fn run(&mut self, segments: &mut BTreeMap<u64, Segment>, report: &mut OpenReport) -> Result<(), QueueError> {
-        let newest = segments.keys().next_back().copied();
-        let firsts: Vec<u64> = segments.range(self.from.segment..).map(|(first, _)| *first).collect();
-        for first in firsts {
-            let Some(segment) = segments.get_mut(&first) else { continue };
-            let from = if first == self.from.segment { self.from.offset.min(segment.len) } else { 0 };
-            if newest == Some(first) && from > 0 {
-                // Frames before the book's place are not read again; the last seq follows from those after it.
-                segment.last = self.book_last(segment, from);
-            }
-            self.segment(segment, first, from, newest == Some(first), report)?;
-        }
-        Ok(())
-    }
-
-    /// The last seq before this place of a segment: its headers tell.
-    fn book_last(&self, segment: &Segment, upto: u64) -> Seq {
-        let (mut offset, mut last) = (0, segment.last);
-        while offset < upto {
-            match segment.at(offset) {
-                Ok(Found::Frame(header)) => {
-                    last = last.max(header.last());
-                    offset += header.frame_len();
-                }
-                Ok(Found::Hole { until, .. }) => offset = until,
-                Ok(Found::End) | Err(_) => break,
-            }
-        }
-        last
-    }
-
-    fn segment(
-        &mut self,
-        segment: &mut Segment,
-        first: u64,
-        from: u64,
-        newest: bool,
-        report: &mut OpenReport,
-    ) -> Result<(), QueueError> {
-        let fail = |path: &Path| {
-            let path = path.to_owned();
-            move |e| QueueError::disk("read", &path, e)
-        };
-        let mut offset = from;
-        loop {
-            match segment.at(offset).map_err(fail(&segment.path))? {
-                Found::End => break,
-                Found::Hole { until, next: None } if newest => {
-                    // Nothing whole follows: the torn end of a write that was never confirmed.
-                    report.torn_bytes += until - offset;
-                    cut(segment, offset)?;
-                    break;
-                }
-                Found::Hole { until, next } => {
-                    let lost_to = next.map_or(segment.last, |n| n.first.before());
-                    let at = Position { segment: first, offset };
-                    self.damage.push((segment.clone(), at, until - offset, self.next.max(Seq(first)), lost_to));
-                    offset = until;
-                }
-                Found::Frame(header) => {
-                    let end = offset + header.frame_len();
-                    // A whole segment of imports has nothing for the books: its headers are enough.
-                    let of_no_interest = !newest && !header.keyed && header.count > 0;
-                    if !of_no_interest {
-                        match segment.payload(offset, &header).map_err(fail(&segment.path))? {
-                            Ok(payload) => self.frame(&header, &payload, Position { segment: first, offset: end })?,
-                            Err(_) if newest && end == segment.len => {
-                                report.torn_bytes += end - offset;
-                                cut(segment, offset)?;
-                                break;
-                            }
-                            Err(_) => {
-                                let at = Position { segment: first, offset };
-                                let hole = (segment.clone(), at, end - offset, header.first, header.last());
-                                self.damage.push(hole);
-                            }
-                        }
-                    }
-                    report.frames_read += 1;
-                    self.next = self.next.max(header.last().next());
-                    if newest {
-                        segment.last = segment.last.max(header.last());
-                    }
-                    offset = end;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn frame(&mut self, header: &Header, payload: &[u8], end: Position) -> Result<(), QueueError> {
-        match header.kind {
-            Kind::Snapshot => {
-                let Some(snapshot) =
-                    frame::meta(header, payload).ok().and_then(|m| serde_json::from_slice::<SnapshotMeta>(m).ok())
-                else {
-                    return Ok(());
-                };
-                for meta in snapshot.streams {
-                    let entry = Entry { meta: Some(&meta), ..Entry::default() };
-                    self.book.apply(&entry).map_err(QueueError::Book)?;
-                    self.put(meta);
-                }
-            }
-            Kind::Page => {
-                let Some(meta) = page_meta(header, payload) else { return Ok(()) };
-                enter(&mut self.book, header, payload, &meta, end).map_err(QueueError::Book)?;
-                if meta.checkpoint.is_some() {
-                    self.put(meta);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn put(&mut self, meta: PageMeta) {
-        let place = Place { checkpoint: meta.checkpoint, deferred: meta.deferred, generation: 0 };
-        self.streams.insert((meta.integration, meta.stream), place);
-    }
-}
-
-fn cut(segment: &mut Segment, offset: u64) -> Result<(), QueueError> {
-    segment
-        .file
-        .truncate(offset)
-        .and_then(|()| segment.file.sync())
-        .map_err(|e| QueueError::disk("cut the torn end of", &segment.path, e))?;
-    segment.len = offset;
-    Ok(())
-}
-
-/// Enters one frame into the book: the ids of its events, its stream's checkpoint, how far the book is.
-fn enter(book: &mut Book, header: &Header, payload: &[u8], meta: &PageMeta, end: Position) -> Result<(), String> {
-    if !header.keyed && meta.checkpoint.is_none() {
-        return Ok(());
-    }
-    let events = if header.keyed {
-        let mut codec = frame::Codec::new().map_err(|e| e.to_string())?;
-        frame::events(header, payload, &mut codec).unwrap_or_default()
-    } else {
-        Vec::new()
-    };
-    let seen = events.iter().map(|stored| (&*stored.event.id, stored.seq)).collect();
-    book.apply(&Entry { meta: Some(meta), seen, day: day_of(header.written_ms), position: Some(end) })
-}
-
-/// Brings a reopened book up to date with frames that were committed while it was closed.
-fn catch_up(book: &mut Book, segments: &BTreeMap<u64, Segment>) -> Result<(), String> {
-    let oldest = Position { segment: segments.keys().next().copied().unwrap_or(0), offset: 0 };
-    let from = book.position()?.filter(|p| segments.contains_key(&p.segment)).unwrap_or(oldest);
-    for (first, segment) in segments.range(from.segment..) {
-        let mut offset = if *first == from.segment { from.offset } else { 0 };
-        loop {
-            match segment.at(offset).map_err(|e| e.to_string())? {
-                Found::End => break,
-                Found::Hole { until, .. } => offset = until,
-                Found::Frame(header) => {
-                    let end = offset + header.frame_len();
-                    let for_the_book = header.kind == Kind::Page && (header.keyed || header.count == 0);
-                    if for_the_book
-                        && let Ok(payload) = segment.payload(offset, &header).map_err(|e| e.to_string())?
-                        && let Some(meta) = page_meta(&header, &payload)
-                    {
-                        enter(book, &header, &payload, &meta, Position { segment: *first, offset: end })?;
-                    }
-                    offset = end;
-                }
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,0 +1,288 @@
+//! One stream of one integration: poll, keep, tell, wait, poll again.
+//!
+//! Promise: a page is kept before anything else is asked; dropped at any await, nothing is lost, because what was
+//! not kept is asked for again. While the queue has no room nothing is asked: the vendor keeps the history.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::backoff::Backoff;
+use super::pace::Pace;
+use super::stop::Stop;
+use super::{Collecting, Facilities, off_thread, own};
+use crate::config::Connector as ConnectorSettings;
+use crate::connectors::{Connector, Page, PollContext};
+use crate::egress;
+use crate::event::{Deferred, Gap};
+use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
+use crate::queue::{NewPage, QueueError};
+use crate::status::{Code, Standing};
+use crate::values::Name;
+
+/// A fault that lasts this long becomes a condition.
+const TOLD_AFTER: Duration = Duration::from_secs(60);
+/// Clocks further apart than this are told, in seconds.
+const SKEW_TOLD: f64 = 60.0;
+
+/// One stream as it is polled.
+pub struct Stream {
+    pub facilities: Facilities,
+    pub as_set: Collecting,
+    pub connector: Arc<dyn Connector>,
+    pub pace: Arc<Pace>,
+    pub stream: String,
+    /// `integration/stream`: whom its conditions concern.
+    pub subject: String,
+    pub backoff: Backoff,
+}
+
+impl Stream {
+    /// Polls until it is stopped.
+    pub async fn run(mut self, mut stop: Stop) {
+        loop {
+            let started = Instant::now();
+            let wait = tokio::select! {
+                () = stop.stopped() => return,
+                wait = self.step(started) => wait,
+            };
+            let next = jiff::SignedDuration::try_from(wait).ok().and_then(|w| Timestamp::now().checked_add(w).ok());
+            self.record(|record| record.next_poll = next);
+            tokio::select! {
+                () = stop.stopped() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    fn name(&self) -> &Name {
+        &self.as_set.integration.name
+    }
+
+    fn record(&self, write: impl FnOnce(&mut crate::status::StreamRecord)) {
+        self.facilities.board.stream(self.name(), &self.stream, write);
+    }
+
+    fn interval(&self) -> Duration {
+        let ConnectorSettings::Abnormal(settings) = &self.as_set.integration.connector;
+        settings.intervals.get(&self.stream).copied().unwrap_or(settings.polling_interval)
+    }
+
+    /// One poll, kept. Returns how long to wait for the next. Dropped at any await, it has lost nothing: what
+    /// was not kept is asked for again.
+    async fn step(&mut self, started: Instant) -> Duration {
+        if let Some(wait) = self.wait_for_room().await {
+            return wait;
+        }
+        let queue = Arc::clone(&self.facilities.queue);
+        let place = queue.place(self.name().as_str(), &self.stream);
+        let known = {
+            let (queue, name, stream) = (Arc::clone(&queue), self.name().clone(), self.stream.clone());
+            move |native: &str| queue.knows(name.as_str(), &stream, native)
+        };
+        let context = PollContext { now: Timestamp::now(), known: &known };
+        let page = self.connector.poll(&self.stream, place.checkpoint.as_ref(), &context).await;
+        self.tell_clock(&page);
+        let (more, fault, wake) = (page.more, page.fault.clone(), page.wake);
+        match self.keep(page, place.generation).await {
+            Ok(()) => {}
+            Err(QueueError::Stale) => return Duration::ZERO,
+            Err(error) => return self.failed(&error.fault(), Side::Queue),
+        }
+        if let Some(fault) = fault {
+            if fault.kind == FaultKind::Corrupt {
+                self.begin_anew(&fault).await;
+            }
+            return self.failed(&fault, Side::Api);
+        }
+        self.worked();
+        if more {
+            return Duration::ZERO;
+        }
+        let until_next = self.interval().saturating_sub(started.elapsed());
+        // A wake that has passed already is due now; a second keeps it from becoming a busy loop.
+        let until_wake =
+            wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO));
+        until_wake.map_or(until_next, |wake| wake.max(Duration::from_secs(1)).min(until_next))
+    }
+
+    /// Polling pauses while the queue is full: asked here, before any request is spent.
+    async fn wait_for_room(&mut self) -> Option<Duration> {
+        let queue = Arc::clone(&self.facilities.queue);
+        match off_thread(move || queue.has_room()).await {
+            Err(error) if error.is_full() => Some(self.failed(&error.fault(), Side::Queue)),
+            _ => None,
+        }
+    }
+
+    /// Keeps a page and what it says about the stream; the events are in the queue when this returns.
+    async fn keep(&self, page: Page, generation: u64) -> Result<(), QueueError> {
+        let (items, found, gaps) = (page.items, page.events.len(), page.gaps);
+        let (more, deferred) = (page.more, page.deferred);
+        let (name, stream) = (self.name().to_string(), self.stream.clone());
+        let queue = Arc::clone(&self.facilities.queue);
+        let told_gaps = own::gaps(&name, &stream, &gaps);
+        let kept = if page.next.is_some() || found > 0 {
+            let new = NewPage {
+                integration: name,
+                stream,
+                events: page.events,
+                next: page.next,
+                deferred: deferred.clone(),
+                generation: Some(generation),
+                keyed: true,
+            };
+            let appended = off_thread(move || {
+                if !told_gaps.events.is_empty() {
+                    queue.append(told_gaps)?;
+                }
+                queue.append(new)
+            });
+            appended.await?.kept
+        } else {
+            0
+        };
+        self.tell_page(items, kept, &deferred, &gaps);
+        let now = Timestamp::now();
+        if page.fault.is_none() {
+            self.record(|record| record.succeeded(kept as u64, more, now));
+        } else {
+            self.record(|record| record.events += kept as u64);
+        }
+        Ok(())
+    }
+
+    /// A checkpoint that its connector can't read: the stream begins anew, and the break is told as a gap.
+    async fn begin_anew(&self, fault: &Fault) {
+        let (queue, name, stream) = (Arc::clone(&self.facilities.queue), self.name().to_string(), self.stream.clone());
+        let now = Timestamp::now();
+        let reason = format!("{}; what the vendor still lists is fetched again", fault.chain());
+        let gap = Gap { from: now, to: now, reason };
+        tracing::error!(integration = %self.name(), stream = self.stream, "{}", gap.reason);
+        self.facilities.board.raise(Code::CollectionGap, &self.subject, &gap.reason, now);
+        let told = own::gaps(&name, &stream, &[gap]);
+        let anew = off_thread(move || queue.append(told).and_then(|_| queue.begin_anew(&name, &stream))).await;
+        if let Err(error) = anew {
+            tracing::error!(integration = %self.name(), stream = self.stream, "{error}");
+        }
+    }
+
+    fn tell_page(&self, items: usize, kept: usize, deferred: &[Deferred], gaps: &[Gap]) {
+        let (board, now) = (&self.facilities.board, Timestamp::now());
+        if items > 0 {
+            let connector = self.as_set.integration.connector.as_str();
+            tracing::info!(
+                integration = %self.name(), stream = self.stream, events = kept,
+                "{connector}: fetched {items} {}", self.stream
+            );
+        }
+        let checkpoint = self.facilities.queue.place(self.name().as_str(), &self.stream).checkpoint.map(|c| c.0);
+        self.record(|record| {
+            record.deferred = deferred.len() as u64;
+            record.gaps += gaps.len() as u64;
+            record.checkpoint = checkpoint;
+        });
+        for gap in gaps {
+            let text = format!("not collected from {} to {}: {}", gap.from, gap.to, gap.reason);
+            tracing::warn!(integration = %self.name(), stream = self.stream, "{text}");
+            board.raise(Code::CollectionGap, &self.subject, text, now);
+        }
+        match deferred.first() {
+            Some(first) => {
+                let text = format!(
+                    "{} waiting to be tried again, the first is {} ({})",
+                    if deferred.len() == 1 { "1 item is".into() } else { format!("{} items are", deferred.len()) },
+                    first.id,
+                    first.reason
+                );
+                board.raise(Code::ItemsDeferred, &self.subject, text, now);
+            }
+            None => {
+                board.clear(Code::ItemsDeferred, &self.subject);
+            }
+        }
+    }
+
+    fn tell_clock(&self, page: &Page) {
+        self.facilities.board.integration(self.name(), |record| record.requests = self.pace.requests());
+        let Some(date) = page.vendor_date else { return };
+        let now = Timestamp::now();
+        let offset = date.duration_since(now).as_secs_f64();
+        let board = &self.facilities.board;
+        board.clock(|clock| {
+            clock.offset_seconds = Some(offset);
+            clock.checked = Some(now);
+        });
+        if offset.abs() > SKEW_TOLD {
+            let text = format!(
+                "the vendor's clock and ours are {:.0} s apart: set this box's clock (timedatectl); windows end at the \
+                 earlier of the two, nothing is lost",
+                offset.abs()
+            );
+            if board.raise(Code::ClockSkew, "", &text, now) {
+                tracing::warn!("{text}");
+            }
+        } else {
+            board.clear(Code::ClockSkew, "");
+        }
+    }
+
+    fn worked(&mut self) {
+        self.backoff.reset();
+        let board = &self.facilities.board;
+        let stood = [Code::IntegrationRefused, Code::IntegrationFailing, Code::StreamUnlicensed, Code::QueuePaused]
+            .into_iter()
+            .filter(|code| board.clear(*code, &self.subject))
+            .count();
+        if stood > 0 {
+            tracing::info!(integration = %self.name(), stream = self.stream, "collecting again");
+        }
+    }
+
+    /// Tells a fault and returns how long to wait.
+    fn failed(&mut self, fault: &Fault, side: Side) -> Duration {
+        let now = Timestamp::now();
+        let reaction = reaction(fault.kind, side);
+        let wait = self.backoff.next(reaction, fault.retry_after, Instant::now(), fastrand::f64());
+        let mut fault = fault.clone();
+        if fault.status == Some(403) {
+            let seen = self.facilities.egress.borrow().clone();
+            let unseen = || egress::Observation {
+                address: None,
+                by: "nobody yet".into(),
+                source_address: None,
+                checked: now,
+                fault: None,
+            };
+            let hint = egress::hint_403(&self.as_set.egress.allowlisted, &seen.unwrap_or_else(unseen));
+            fault.context = format!("{}; {hint}", fault.context);
+        }
+        let (standing, told) = match reaction {
+            Reaction::Park { .. } | Reaction::ParkUntilChanged { .. } | Reaction::RefuseSettings => {
+                (Standing::Parked, Some(Code::IntegrationRefused))
+            }
+            Reaction::ParkStream { .. } => (Standing::Parked, Some(Code::StreamUnlicensed)),
+            Reaction::Slow { .. } => {
+                self.pace.hold(wait);
+                self.facilities.board.integration(self.name(), |record| record.throttled += 1);
+                (Standing::Waiting, None)
+            }
+            Reaction::Pause { .. } => (Standing::Waiting, Some(Code::QueuePaused)),
+            Reaction::Retry { .. } | Reaction::Refetch | Reaction::MoveOn | Reaction::Defer | Reaction::Quarantine => {
+                let lasts = self.backoff.failing_for(Instant::now()) >= TOLD_AFTER;
+                (Standing::Failing, (lasts || fault.kind == FaultKind::Unreadable).then_some(Code::IntegrationFailing))
+            }
+        };
+        self.record(|record| record.failed(standing, &fault, now));
+        let text = fault.chain();
+        let new = told.is_some_and(|code| self.facilities.board.raise(code, &self.subject, &text, now));
+        let seconds = wait.as_secs_f64();
+        if new {
+            tracing::warn!(integration = %self.name(), stream = self.stream, fault = fault.kind.as_str(), "{text}; trying again in {seconds:.0} s");
+        } else if told.is_none() {
+            tracing::info!(integration = %self.name(), stream = self.stream, fault = fault.kind.as_str(), "{text}; trying again in {seconds:.1} s");
+        }
+        wait
+    }
+}

@@ -1,0 +1,235 @@
+//! Replaying the journal's tail: what the book has not seen yet is entered, and where everything stands is found.
+//!
+//! Promise: frames take effect in their order and only when they check out; what does not is cut where it is the
+//! torn end of an unconfirmed write, and reported with its extent where it is not.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use super::book::{Book, Entry};
+use super::frame::{self, Header, Kind, PageMeta, SnapshotMeta};
+use super::journal::Position;
+use super::recovery::{OpenReport, read_snapshot};
+use super::segment::{Found, Segment};
+use super::{Place, QueueError, day_of};
+use crate::event::Seq;
+
+fn page_meta(header: &Header, payload: &[u8]) -> Option<PageMeta> {
+    serde_json::from_slice(frame::meta(header, payload).ok()?).ok()
+}
+
+/// A stretch that does not check out: where, how long, and the seqs that it took along.
+pub(super) type Hole = (Segment, Position, u64, Seq, Seq);
+
+/// Reads the frames that the book has not seen.
+pub(super) struct Replay {
+    pub(super) book: Book,
+    pub(super) streams: HashMap<(String, String), Place>,
+    pub(super) cursors: BTreeMap<String, Seq>,
+    from: Position,
+    pub(super) next: Seq,
+    pub(super) damage: Vec<Hole>,
+}
+
+impl Replay {
+    /// From where the book stands; without a usable book, from the oldest segment's snapshot.
+    pub(super) fn begin(mut book: Book, segments: &BTreeMap<u64, Segment>) -> Result<Replay, QueueError> {
+        let mut cursors: BTreeMap<String, Seq> = book.cursors().map_err(QueueError::Book)?.into_iter().collect();
+        let position = book.position().map_err(QueueError::Book)?;
+        let mut streams = HashMap::new();
+        let mut put = |meta: PageMeta| {
+            let place = Place { checkpoint: meta.checkpoint, deferred: meta.deferred, generation: 0 };
+            streams.insert((meta.integration, meta.stream), place);
+        };
+        book.streams().map_err(QueueError::Book)?.into_iter().for_each(&mut put);
+        let oldest = Position { segment: segments.keys().next().copied().unwrap_or(0), offset: 0 };
+        if cursors.is_empty() {
+            // A book that was lost: the newest snapshot knows the cursors as they were then.
+            if let Some(snapshot) = segments.values().rev().find_map(read_snapshot) {
+                cursors = snapshot.cursors.into_iter().collect();
+                for (name, seq) in &cursors {
+                    book.put_cursor(name, *seq).map_err(QueueError::Book)?;
+                }
+            }
+        }
+        let known = position.filter(|p| segments.contains_key(&p.segment));
+        let from = known.unwrap_or(oldest);
+        Ok(Replay { book, streams, cursors, from, next: Seq(0), damage: Vec::new() })
+    }
+
+    pub(super) fn run(
+        &mut self,
+        segments: &mut BTreeMap<u64, Segment>,
+        report: &mut OpenReport,
+    ) -> Result<(), QueueError> {
+        let newest = segments.keys().next_back().copied();
+        let firsts: Vec<u64> = segments.range(self.from.segment..).map(|(first, _)| *first).collect();
+        for first in firsts {
+            let Some(segment) = segments.get_mut(&first) else { continue };
+            let from = if first == self.from.segment { self.from.offset.min(segment.len) } else { 0 };
+            if newest == Some(first) && from > 0 {
+                // Frames before the book's place are not read again; the last seq follows from those after it.
+                segment.last = self.book_last(segment, from);
+            }
+            self.segment(segment, first, from, newest == Some(first), report)?;
+        }
+        Ok(())
+    }
+
+    /// The last seq before this place of a segment: its headers tell.
+    fn book_last(&self, segment: &Segment, upto: u64) -> Seq {
+        let (mut offset, mut last) = (0, segment.last);
+        while offset < upto {
+            match segment.at(offset) {
+                Ok(Found::Frame(header)) => {
+                    last = last.max(header.last());
+                    offset += header.frame_len();
+                }
+                Ok(Found::Hole { until, .. }) => offset = until,
+                Ok(Found::End) | Err(_) => break,
+            }
+        }
+        last
+    }
+
+    fn segment(
+        &mut self,
+        segment: &mut Segment,
+        first: u64,
+        from: u64,
+        newest: bool,
+        report: &mut OpenReport,
+    ) -> Result<(), QueueError> {
+        let fail = |path: &Path| {
+            let path = path.to_owned();
+            move |e| QueueError::disk("read", &path, e)
+        };
+        let mut offset = from;
+        loop {
+            match segment.at(offset).map_err(fail(&segment.path))? {
+                Found::End => break,
+                Found::Hole { until, next: None } if newest => {
+                    // Nothing whole follows: the torn end of a write that was never confirmed.
+                    report.torn_bytes += until - offset;
+                    cut(segment, offset)?;
+                    break;
+                }
+                Found::Hole { until, next } => {
+                    let lost_to = next.map_or(segment.last, |n| n.first.before());
+                    let at = Position { segment: first, offset };
+                    self.damage.push((segment.clone(), at, until - offset, self.next.max(Seq(first)), lost_to));
+                    offset = until;
+                }
+                Found::Frame(header) => {
+                    let end = offset + header.frame_len();
+                    // A whole segment of imports has nothing for the books: its headers are enough.
+                    let of_no_interest = !newest && !header.keyed && header.count > 0;
+                    if !of_no_interest {
+                        match segment.payload(offset, &header).map_err(fail(&segment.path))? {
+                            Ok(payload) => self.frame(&header, &payload, Position { segment: first, offset: end })?,
+                            Err(_) if newest && end == segment.len => {
+                                report.torn_bytes += end - offset;
+                                cut(segment, offset)?;
+                                break;
+                            }
+                            Err(_) => {
+                                let at = Position { segment: first, offset };
+                                let hole = (segment.clone(), at, end - offset, header.first, header.last());
+                                self.damage.push(hole);
+                            }
+                        }
+                    }
+                    report.frames_read += 1;
+                    self.next = self.next.max(header.last().next());
+                    if newest {
+                        segment.last = segment.last.max(header.last());
+                    }
+                    offset = end;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, header: &Header, payload: &[u8], end: Position) -> Result<(), QueueError> {
+        match header.kind {
+            Kind::Snapshot => {
+                let Some(snapshot) =
+                    frame::meta(header, payload).ok().and_then(|m| serde_json::from_slice::<SnapshotMeta>(m).ok())
+                else {
+                    return Ok(());
+                };
+                for meta in snapshot.streams {
+                    let entry = Entry { meta: Some(&meta), ..Entry::default() };
+                    self.book.apply(&entry).map_err(QueueError::Book)?;
+                    self.put(meta);
+                }
+            }
+            Kind::Page => {
+                let Some(meta) = page_meta(header, payload) else { return Ok(()) };
+                enter(&mut self.book, header, payload, &meta, end).map_err(QueueError::Book)?;
+                if meta.checkpoint.is_some() {
+                    self.put(meta);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, meta: PageMeta) {
+        let place = Place { checkpoint: meta.checkpoint, deferred: meta.deferred, generation: 0 };
+        self.streams.insert((meta.integration, meta.stream), place);
+    }
+}
+
+fn cut(segment: &mut Segment, offset: u64) -> Result<(), QueueError> {
+    segment
+        .file
+        .truncate(offset)
+        .and_then(|()| segment.file.sync())
+        .map_err(|e| QueueError::disk("cut the torn end of", &segment.path, e))?;
+    segment.len = offset;
+    Ok(())
+}
+
+/// Enters one frame into the book: the ids of its events, its stream's checkpoint, how far the book is.
+fn enter(book: &mut Book, header: &Header, payload: &[u8], meta: &PageMeta, end: Position) -> Result<(), String> {
+    if !header.keyed && meta.checkpoint.is_none() {
+        return Ok(());
+    }
+    let events = if header.keyed {
+        let mut codec = frame::Codec::new().map_err(|e| e.to_string())?;
+        frame::events(header, payload, &mut codec).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let seen = events.iter().map(|stored| (&*stored.event.id, stored.seq)).collect();
+    book.apply(&Entry { meta: Some(meta), seen, day: day_of(header.written_ms), position: Some(end) })
+}
+
+/// Brings a reopened book up to date with frames that were committed while it was closed.
+pub(super) fn catch_up(book: &mut Book, segments: &BTreeMap<u64, Segment>) -> Result<(), String> {
+    let oldest = Position { segment: segments.keys().next().copied().unwrap_or(0), offset: 0 };
+    let from = book.position()?.filter(|p| segments.contains_key(&p.segment)).unwrap_or(oldest);
+    for (first, segment) in segments.range(from.segment..) {
+        let mut offset = if *first == from.segment { from.offset } else { 0 };
+        loop {
+            match segment.at(offset).map_err(|e| e.to_string())? {
+                Found::End => break,
+                Found::Hole { until, .. } => offset = until,
+                Found::Frame(header) => {
+                    let end = offset + header.frame_len();
+                    let for_the_book = header.kind == Kind::Page && (header.keyed || header.count == 0);
+                    if for_the_book
+                        && let Ok(payload) = segment.payload(offset, &header).map_err(|e| e.to_string())?
+                        && let Some(meta) = page_meta(&header, &payload)
+                    {
+                        enter(book, &header, &payload, &meta, Position { segment: *first, offset: end })?;
+                    }
+                    offset = end;
+                }
+            }
+        }
+    }
+    Ok(())
+}
