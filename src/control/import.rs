@@ -19,6 +19,8 @@ use crate::queue::{NewPage, Queue};
 /// beside the payload.
 const FRAME_LINES: usize = 512;
 const FRAME_BYTES: usize = 1 << 20;
+/// A frame, and what one read may bring beyond it.
+const ROOM: usize = FRAME_BYTES + (256 << 10);
 /// No line is longer than this.
 const LONGEST_LINE: usize = 16 << 20;
 /// How long a full queue is left alone before it is tried again.
@@ -102,54 +104,47 @@ fn keep(queue: &Queue, events: Vec<Event>, output: &mut impl Write, stopped: &dy
 /// Cuts the input into groups of whole lines. A pause in the input (its read timing out) ends a group early, so
 /// that a trickle is kept soon.
 fn read_groups(mut input: impl Read, groups: &SyncSender<Group>, stopped: &dyn Fn() -> bool) -> io::Result<()> {
-    let mut buffer: Vec<u8> = Vec::with_capacity(FRAME_BYTES + FRAME_BYTES / 4);
-    let (mut line_number, mut lines) = (0, 0);
-    loop {
-        if stopped() {
-            return Ok(());
-        }
-        let filled = buffer.len();
-        let want = (FRAME_BYTES - filled.min(FRAME_BYTES - 4096)).max(64 << 10);
-        buffer.resize(filled + want, 0);
-        let read = input.read(&mut buffer[filled..]);
-        buffer.truncate(filled + *read.as_ref().unwrap_or(&0));
-        let ended = matches!(read, Ok(0));
-        let paused = match read {
-            Ok(_) => false,
-            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => true,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => false,
-            Err(e) => return Err(e),
-        };
-        if ended && !buffer.is_empty() && buffer.last() != Some(&b'\n') {
-            // The last line of a file may lack its end; its bytes are counted without it.
-            let group = group_of(std::mem::take(&mut buffer), &mut line_number);
-            return send(groups, group);
-        }
-        lines += lines_of(&buffer[filled..]);
-        let full = buffer.len() >= FRAME_BYTES || lines >= FRAME_LINES;
-        if full || ended || paused {
-            if let Some(end) = memchr::memrchr(b'\n', &buffer) {
-                let mut rest = Vec::with_capacity(FRAME_BYTES + FRAME_BYTES / 4);
-                rest.extend_from_slice(&buffer[end + 1..]);
-                buffer.truncate(end + 1);
-                lines = 0;
-                send(groups, group_of(std::mem::replace(&mut buffer, rest), &mut line_number))?;
-            } else if buffer.len() > LONGEST_LINE {
+    let mut buffer = vec![0; ROOM];
+    let (mut filled, mut lines, mut line_number) = (0, 0, 0);
+    while !stopped() {
+        if filled == buffer.len() {
+            if filled > LONGEST_LINE {
                 return Err(io::Error::other("a line of the import is longer than 16 MiB"));
             }
+            buffer.resize(2 * filled, 0);
+        }
+        let (read, paused) = match input.read(&mut buffer[filled..]) {
+            Ok(read) => (read, false),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => (0, true),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        let ended = read == 0 && !paused;
+        lines += memchr::memchr_iter(b'\n', &buffer[filled..filled + read]).count();
+        filled += read;
+        if ended && filled > 0 && buffer[filled - 1] != b'\n' {
+            // The last line of a file may lack its end; its bytes are counted without it.
+            buffer.truncate(filled);
+            return send(groups, group_of(buffer, &mut line_number));
+        }
+        let whole = lines > 0 && (filled >= FRAME_BYTES || lines >= FRAME_LINES || ended || paused);
+        if let Some(end) = memchr::memrchr(b'\n', &buffer[..filled]).filter(|_| whole) {
+            let mut next = vec![0; ROOM.max(filled - end)];
+            let rest = filled - end - 1;
+            next[..rest].copy_from_slice(&buffer[end + 1..filled]);
+            buffer.truncate(end + 1);
+            send(groups, group_of(std::mem::replace(&mut buffer, next), &mut line_number))?;
+            (filled, lines) = (rest, 0);
         }
         if ended {
             return Ok(());
         }
     }
+    Ok(())
 }
 
 fn send(groups: &SyncSender<Group>, group: Group) -> io::Result<()> {
     groups.send(group).map_err(|_| io::Error::other("the import was ended"))
-}
-
-fn lines_of(buffer: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', buffer).count()
 }
 
 fn group_of(buffer: Vec<u8>, line_number: &mut u64) -> Group {
@@ -197,5 +192,56 @@ mod tests {
         assert_eq!((group.lines, number), (5, 15));
         assert!(matches!(&group.skipped[0], Reply::Skipped { skipped_line: 13, .. }));
         assert!(matches!(&group.skipped[1], Reply::Skipped { skipped_line: 15, why } if why.contains("UTF-8")));
+    }
+
+    /// Gives what it has in the sizes it is told, then pauses once, then ends.
+    struct Drip(Vec<Vec<u8>>, bool);
+
+    impl Read for Drip {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.first_mut() {
+                None if self.1 => {
+                    self.1 = false;
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                None => Ok(0),
+                Some(first) => {
+                    let n = first.len().min(buffer.len());
+                    buffer[..n].copy_from_slice(&first[..n]);
+                    first.drain(..n);
+                    if first.is_empty() {
+                        self.0.remove(0);
+                    }
+                    Ok(n)
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_cut_anywhere_by_the_socket_come_whole_and_are_counted_to_the_byte() {
+        let text: String = (0..3000).map(|n| format!("{{\"n\":{n},\"pad\":\"{}\"}}\n", "x".repeat(n % 900))).collect();
+        let text = text.trim_end();
+        let pieces = text.as_bytes().chunks(77_777).map(<[u8]>::to_vec).collect();
+        let (sender, receiver) = sync_channel(10_000);
+        read_groups(Drip(pieces, true), &sender, &|| false).expect("read");
+        drop(sender);
+        let groups: Vec<Group> = receiver.into_iter().collect();
+        assert_eq!(groups.iter().map(|g| g.bytes).sum::<u64>(), text.len() as u64);
+        assert_eq!(groups.iter().map(|g| g.lines).sum::<u64>(), 3000);
+        let raws: Vec<String> = groups.iter().flat_map(|g| g.events.iter().map(|e| e.raw.to_string())).collect();
+        assert_eq!(raws.join("\n"), text);
+        assert!(groups.len() > 3 && groups.iter().all(|g| g.lines <= 4 * FRAME_LINES as u64));
+    }
+
+    #[test]
+    fn a_line_longer_than_a_frame_is_kept_whole_and_an_endless_one_ends_the_import() {
+        let long = format!("{{\"pad\":\"{}\"}}\n", "x".repeat(3 << 20));
+        let (sender, receiver) = sync_channel(10);
+        read_groups(Drip(vec![long.clone().into_bytes()], false), &sender, &|| false).expect("read");
+        assert_eq!(receiver.recv().expect("a group").events[0].raw.len() + 1, long.len());
+        let endless = vec![b'x'; 40 << 20];
+        let (sender, _receiver) = sync_channel(10);
+        read_groups(Drip(vec![endless], false), &sender, &|| false).expect_err("too long");
     }
 }
