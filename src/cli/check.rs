@@ -1,13 +1,159 @@
-//! `conductor check`.
+//! `conductor check`: looks at everything that the agent needs, before or while it runs.
+//!
+//! Each diagnostic is a file in `check/`. They run side by side, each within [`LIMIT`]; what is printed keeps one order.
+//! Promise: nothing is changed, no event is sent, nothing printed holds a secret, and the exit code is that of the
+//! gravest failure.
+
+mod certificate;
+mod clock;
+mod disk;
+mod egress;
+mod finding;
+mod integrations;
+mod names;
+mod peers;
+mod proxy;
+mod secrets;
+mod settings;
+
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
+use tokio::time::timeout;
 
-use super::Failure;
+use super::{Exit, Failure};
+use crate::config;
+use crate::secrets::SecretSources;
+use finding::{Finding, Report};
+
+/// How long one diagnostic may take.
+const LIMIT: Duration = Duration::from_secs(15);
+/// What needs the network, in the order of printing: skipped as a whole with `--offline`.
+const ONLINE: [&str; 6] = ["clock", "names", "proxy", "egress", "integration", "destination"];
+/// What needs the settings only, before those.
+const OFFLINE: [&str; 2] = ["secrets", "disk"];
 
 #[derive(Debug, Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Only what needs no network: settings, secrets and disk.
+    #[arg(long)]
+    offline: bool,
+    /// One JSON document: {ok, checks: [{id, subject, outcome, text, advice}]}.
+    #[arg(long, conflicts_with = "print_schema")]
+    json: bool,
+    /// Print the JSON Schema of the settings, for editors, and do nothing else.
+    #[arg(long)]
+    print_schema: bool,
+}
 
-pub fn run(_config: &Path, _arguments: &Arguments) -> Result<u8, Failure> {
-    Ok(0)
+/// What the diagnostics look at.
+struct Subject {
+    settings: config::Settings,
+    secrets: SecretSources,
+}
+
+pub fn run(config: &Path, arguments: &Arguments) -> Result<u8, Failure> {
+    let mut stdout = std::io::stdout().lock();
+    if arguments.print_schema {
+        writeln!(stdout, "{:#}", config::schema())?;
+        return Ok(0);
+    }
+    let mut report = Report::default();
+    match settings::load(config) {
+        Ok((loaded, findings)) => {
+            report.add(findings);
+            let secrets = super::settings::secret_sources(&loaded.agent.state_dir);
+            report.add(look(Arc::new(Subject { settings: loaded, secrets }), arguments.offline)?);
+        }
+        Err(findings) => {
+            report.add(findings);
+            let advice = "correct the settings first, then check again";
+            let skipped = |id: &&'static str| Finding::skipped(id, "", "the settings can't be used", advice);
+            report.add(OFFLINE.iter().chain(&ONLINE).map(skipped));
+        }
+    }
+    if arguments.json {
+        serde_json::to_writer(&mut stdout, &report.document()).map_err(std::io::Error::from)?;
+        writeln!(stdout)?;
+    } else {
+        stdout.write_all(report.text().as_bytes())?;
+    }
+    Ok(report.exit().unwrap_or(Exit::Ok) as u8)
+}
+
+/// Runs the diagnostics on a runtime that is left behind at the end: a name server that never answers holds a thread
+/// of it for longer than anybody waits.
+fn look(subject: Arc<Subject>, offline: bool) -> Result<Vec<Finding>, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::new(Exit::Software, format!("the runtime can't start: {e}")))?;
+    let findings = runtime.block_on(async {
+        let here = {
+            let (for_secrets, for_disk) = (Arc::clone(&subject), Arc::clone(&subject));
+            let secrets = off_thread("secrets", Exit::Permission, move || secrets::look(&for_secrets));
+            let disk = off_thread("disk", Exit::Disk, move || disk::look(&for_disk.settings));
+            async { tokio::join!(secrets, disk) }
+        };
+        if offline {
+            let ((secrets, disk), online) = (here.await, ONLINE.iter().map(|id| skipped_offline(id)));
+            return secrets.into_iter().chain(disk).chain(online).collect();
+        }
+        let settings = &subject.settings;
+        let seen = within("egress", egress::observe(&settings.egress));
+        let vendor = async {
+            // A 403 is explained by the address that the vendor sees: the question waits for that answer.
+            let (seen, answers) = tokio::join!(seen, integrations::ask(&subject));
+            match seen {
+                Ok(seen) => {
+                    let asked = integrations::judge(answers, settings, Some(&seen));
+                    (vec![egress::judge(&settings.egress, &seen)], asked)
+                }
+                Err(late) => (vec![late], integrations::judge(answers, settings, None)),
+            }
+        };
+        let clock = clock::look(settings, Timestamp::now);
+        let ((secrets, disk), clock, names, proxy, (egress, integrations), peers) =
+            tokio::join!(here, clock, names::look(settings), proxy::look(settings), vendor, peers::look(&subject));
+        let there = [vec![clock], names, proxy, egress, integrations, peers];
+        secrets.into_iter().chain(disk).chain(there.into_iter().flatten()).collect()
+    });
+    runtime.shutdown_background();
+    Ok(findings)
+}
+
+fn skipped_offline(id: &'static str) -> Finding {
+    Finding::skipped(id, "", "needs the network", "run it without --offline")
+}
+
+/// Synchronous looks, which a file system that hangs must not hold up.
+async fn off_thread(
+    id: &'static str,
+    exit: Exit,
+    look: impl FnOnce() -> Vec<Finding> + Send + 'static,
+) -> Vec<Finding> {
+    match timeout(LIMIT, tokio::task::spawn_blocking(look)).await {
+        Ok(Ok(findings)) => findings,
+        Ok(Err(ended)) => vec![Finding::failed(id, "", Exit::Software, format!("ended early: {ended}"), "report this")],
+        Err(_) => {
+            let text = format!("took longer than {} s", LIMIT.as_secs());
+            vec![Finding::failed(id, "", exit, text, "see whether the file system under it answers (mount, dmesg)")]
+        }
+    }
+}
+
+/// A diagnostic of one subject within the limit.
+async fn within<T>(id: &'static str, look: impl Future<Output = T>) -> Result<T, Finding> {
+    timeout(LIMIT, look).await.map_err(|_| late(id, ""))
+}
+
+fn late(id: &'static str, subject: &str) -> Finding {
+    let text = format!("no answer within {} s", LIMIT.as_secs());
+    let advice = "see whether a firewall on the way drops what we send, and whether the peer is overloaded";
+    Finding::failed(id, subject, Exit::Unavailable, text, advice)
 }

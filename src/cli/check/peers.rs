@@ -1,0 +1,162 @@
+//! Each destination: dialled and greeted by TLS with its CA, certificate and key.
+//!
+//! Promise: no event and no other byte of ours is sent inside the TLS connection. It is ended in order and read to its
+//! end, because in TLS 1.3 a peer refuses our certificate only after our handshake is done (RFC 8446 section 4.4.2.4).
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rustls::ProtocolVersion;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+
+use super::certificate::{self, Certificate};
+use super::finding::Finding;
+use super::{LIMIT, Subject, late};
+use crate::cli::Exit;
+use crate::config::{Destination, Protocol};
+use crate::fault::{Fault, FaultKind};
+use crate::net::dial::{Path, dial};
+use crate::net::tls::{self, TlsOptions};
+use crate::secrets::{SecretSources, resolve_text};
+
+const ID: &str = "destination";
+/// Dialling and the handshake, each.
+const STEP: Duration = Duration::from_secs(6);
+/// How long a peer may take to answer our close.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// A certificate that ends sooner is told.
+const SOON: i64 = 14 * 86_400;
+
+/// Host and port of a destination, the host as it is written.
+pub fn address(destination: &Destination) -> Option<(&str, u16)> {
+    let Protocol::Syslog { settings, .. } = &destination.protocol;
+    let (host, port) = settings.address.rsplit_once(':')?;
+    Some((host, port.parse().ok()?))
+}
+
+pub async fn look(subject: &Subject) -> Vec<Finding> {
+    let destinations = &subject.settings.destinations;
+    if destinations.is_empty() {
+        return vec![Finding::skipped(ID, "", "none is set", "add [destinations.NAME]")];
+    }
+    let mut greeted = Vec::new();
+    for (name, destination) in destinations {
+        let (name, destination, secrets) = (name.to_string(), destination.clone(), subject.secrets.clone());
+        greeted.push(tokio::spawn(async move {
+            if !destination.enabled {
+                return Finding::skipped(ID, &name, "is disabled", "set enabled = true to use it");
+            }
+            match timeout(LIMIT, greet(&destination, &secrets)).await {
+                Ok(Ok(peer)) => judge(&name, &peer, Timestamp::now()),
+                Ok(Err(fault)) => Finding::fault(ID, &name, &fault, advice(&fault, &name)),
+                Err(_) => late(ID, &name),
+            }
+        }));
+    }
+    let mut findings = Vec::new();
+    for one in greeted {
+        match one.await {
+            Ok(finding) => findings.push(finding),
+            Err(ended) => findings.push(Finding::failed(ID, "", Exit::Software, ended.to_string(), "report this")),
+        }
+    }
+    findings
+}
+
+/// What a handshake showed.
+struct Peer {
+    version: Option<ProtocolVersion>,
+    certificate: Option<Certificate>,
+    /// It reset the connection where we had closed in order.
+    reset: bool,
+}
+
+async fn greet(destination: &Destination, secrets: &SecretSources) -> Result<Peer, Fault> {
+    let Protocol::Syslog { settings, key } = &destination.protocol;
+    let key = key.as_ref().map(|key| resolve_text(key, secrets)).transpose()?;
+    let options = TlsOptions { ca: settings.ca.clone(), cert: settings.cert.clone(), key };
+    let config = Arc::new(tls::client_config(&options)?);
+    let (host, port) =
+        address(destination).ok_or_else(|| Fault::new(FaultKind::Misconfigured, "the address must be host:port"))?;
+    let host = host.trim_matches(['[', ']']);
+    let name = settings.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']);
+    // Destinations are inside: no proxy, no source address.
+    let stream = dial(host, port, &Path::default(), STEP).await?;
+    let mut stream = tls::handshake(config, name, stream, STEP).await?;
+    let (_, connection) = stream.get_ref();
+    let version = connection.protocol_version();
+    let certificate = connection.peer_certificates().and_then(|chain| certificate::read(chain.first()?));
+    let reset = farewell(&mut stream, host).await?;
+    Ok(Peer { version, certificate, reset })
+}
+
+/// Closes and reads to the end; an alert on the way is the peer's last word on our certificate. True: a reset.
+async fn farewell(stream: &mut TlsStream<TcpStream>, host: &str) -> Result<bool, Fault> {
+    let end = async {
+        // A peer that has refused us may be gone: its alert is read all the same.
+        let _ = stream.shutdown().await;
+        let mut unread = [0; 512];
+        loop {
+            match stream.read(&mut unread).await {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    };
+    match timeout(FAREWELL, end).await {
+        // Many receivers close without a word of TLS, or not at all.
+        Err(_) | Ok(Ok(())) => Ok(false),
+        Ok(Err(error)) => match tls::fault_of(&error, host) {
+            Some(fault) => Err(fault),
+            None => Ok(matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)),
+        },
+    }
+}
+
+fn judge(name: &str, peer: &Peer, now: Timestamp) -> Finding {
+    let version = match peer.version {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
+    };
+    let mut text = version.to_owned();
+    if let Some(certificate) = &peer.certificate {
+        text.push_str(&format!(
+            ", its certificate is by {}, valid until {}",
+            certificate.issuer, certificate.not_after
+        ));
+        if certificate.not_after.as_second() - now.as_second() < SOON {
+            return Finding::warning(ID, name, text, "have the receiver's certificate renewed: events wait without it");
+        }
+    }
+    if peer.reset {
+        text.push_str("; it then reset the connection");
+        return Finding::warning(ID, name, text, "see the receiver's log for why it did");
+    }
+    Finding::ok(ID, name, text)
+}
+
+fn advice(fault: &Fault, name: &str) -> String {
+    let section = format!("[destinations.{name}]");
+    match fault.kind {
+        FaultKind::Keyless => format!("mend `cert` and what `key` of {section} refers to"),
+        FaultKind::Misconfigured => format!("correct {section}"),
+        FaultKind::Refused => format!("check `address`, `server-name`, `ca`, `cert` and `key` of {section}"),
+        FaultKind::Unlicensed
+        | FaultKind::Throttled
+        | FaultKind::Unavailable
+        | FaultKind::OutOfRetention
+        | FaultKind::Unreadable
+        | FaultKind::Rejected
+        | FaultKind::Full
+        | FaultKind::Corrupt => {
+            format!("check `address` of {section}, the receiver, and the firewall between; events are kept meanwhile")
+        }
+    }
+}

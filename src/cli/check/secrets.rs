@@ -1,0 +1,61 @@
+//! The secrets that the settings refer to: can each be read, and by whom else.
+//!
+//! Promise: a secret is read, judged and wiped; of what a file holds nothing is told.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use super::Subject;
+use super::finding::Finding;
+use crate::config::Protocol;
+use crate::fault::Fault;
+use crate::secrets::{SecretSources, resolve_text, resolve_token};
+use crate::values::{Secret, SecretRef};
+
+const ID: &str = "secrets";
+
+/// How a secret of this kind is read.
+type Resolve = fn(&SecretRef, &SecretSources) -> Result<Secret, Fault>;
+
+pub fn look(subject: &Subject) -> Vec<Finding> {
+    let settings = &subject.settings;
+    let keys = settings.integrations.values().map(|one| {
+        let setting = format!("integrations.{}.api-key", one.name);
+        (setting, one.enabled, &one.api_key, resolve_token as Resolve)
+    });
+    let private = settings.destinations.values().filter_map(|one| {
+        let Protocol::Syslog { key, .. } = &one.protocol;
+        Some((format!("destinations.{}.key", one.name), one.enabled, key.as_ref()?, resolve_text as Resolve))
+    });
+    let found: Vec<Finding> = keys
+        .chain(private)
+        .map(|(setting, enabled, secret, resolve)| match enabled {
+            true => one(&setting, secret, resolve, &subject.secrets),
+            false => Finding::skipped(ID, &setting, "is disabled", "set enabled = true to use it"),
+        })
+        .collect();
+    if found.is_empty() { vec![Finding::ok(ID, "", "the settings refer to none")] } else { found }
+}
+
+fn one(setting: &str, secret: &SecretRef, resolve: Resolve, sources: &SecretSources) -> Finding {
+    if let Err(fault) = resolve(secret, sources) {
+        let advice = format!("mend that file, or what {setting} refers to; the agent looks again each minute");
+        return Finding::fault(ID, setting, &fault, advice);
+    }
+    match secret {
+        SecretRef::File(path) => {
+            let place = path.display();
+            // A file that was just read and can't be looked at has gone in between: the next run tells.
+            let mode = fs::metadata(path).map_or(0, |found| found.mode() & 0o777);
+            if mode & 0o027 == 0 {
+                return Finding::ok(ID, setting, format!("{place} can be read (mode {mode:03o})"));
+            }
+            let who =
+                if mode & 0o007 == 0 { "its group may change" } else { "anyone on this machine may read or change" };
+            let text = format!("{who} {place} (mode {mode:03o})");
+            Finding::warning(ID, setting, text, format!("chmod 600 {place}, and make a new key if others were there"))
+        }
+        SecretRef::Credential(name) => Finding::ok(ID, setting, format!("the credential {name} can be read")),
+        SecretRef::Sealed(name) => Finding::ok(ID, setting, format!("the sealed secret {name} can be read")),
+    }
+}
