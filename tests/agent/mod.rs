@@ -65,12 +65,18 @@ impl Place {
 
     /// Starts the agent; it may not be ready yet.
     pub fn spawn(&self) -> Agent {
+        self.spawn_with(&[])
+    }
+
+    /// The same with more arguments, such as `-vv`.
+    pub fn spawn_with(&self, more: &[&str]) -> Agent {
         let _ = fs::remove_file(self.state().join("local-address"));
         let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("agent.log"));
         let log = log.expect("a log");
         let child = Command::new(env!("CARGO_BIN_EXE_conductor"))
             .args(["run", "--config"])
             .arg(self.config())
+            .args(more)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)
