@@ -18,9 +18,9 @@ use crate::queue::{NewPage, Queue};
 /// A frame: this many lines or bytes, whichever is reached first. From ten lines a frame, little is written
 /// beside the payload.
 const FRAME_LINES: usize = 512;
-const FRAME_BYTES: usize = 1 << 20;
+const FRAME_BYTES: usize = 512 << 10;
 /// A frame, and what one read may bring beyond it.
-const ROOM: usize = FRAME_BYTES + (256 << 10);
+const ROOM: usize = FRAME_BYTES + (128 << 10);
 /// No line is longer than this.
 const LONGEST_LINE: usize = 16 << 20;
 /// How long a full queue is left alone before it is tried again.
