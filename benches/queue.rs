@@ -1,0 +1,101 @@
+//! The queue alone: keep, read, open with a million events waiting. `cargo bench --bench queue`.
+//!
+//! Prints figures for docs/benchmarks.md; compares with a plain append + fdatasync of the same bytes in the same
+//! run, because machines are noisy.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use conductor::event::{Event, Seq, Severity};
+use conductor::queue::disk::RealDisk;
+use conductor::queue::{NewPage, Options, Queue};
+use jiff::Timestamp;
+
+const EVENTS: u64 = 1_000_000;
+const FRAME: u64 = 200;
+const OPTIONS: Options = Options { max_bytes: 16 << 30, drop_oldest: false, keep_ms: 0, keep_bytes: 0 };
+
+fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+fn open(dir: &Path) -> Queue {
+    Queue::open(dir, OPTIONS, Arc::new(RealDisk), now_ms).expect("the queue opens").0
+}
+
+/// About 2 kB of JSON that compresses as events do: known keys, random values.
+fn event(n: u64) -> Event {
+    let mut x = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut raw = format!("{{\"n\":{n}");
+    for field in 0..24 {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        raw.push_str(&format!(",\"attribute_{field}\":\"{x:016x}\",\"note_{field}\":\"value for tenant {}\"", x % 500));
+    }
+    raw.push('}');
+    Event {
+        id: format!("import/import/{n:032x}/1").into(),
+        integration: "import".into(),
+        stream: "import".into(),
+        kind: "import".into(),
+        severity: Severity::Unknown,
+        occurred: Timestamp::UNIX_EPOCH,
+        observed: Timestamp::UNIX_EPOCH,
+        summary: "".into(),
+        raw: raw.into(),
+    }
+}
+
+fn main() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let queue = open(&dir.path().join("queue"));
+    queue.register("soc", true);
+    let (mut payload, mut keeping) = (0u64, 0.0);
+    for first in (0..EVENTS).step_by(FRAME as usize) {
+        let events: Vec<Event> = (first..first + FRAME).map(event).collect();
+        payload += events.iter().map(|e| e.raw.len() as u64).sum::<u64>();
+        let begun = Instant::now();
+        let page = NewPage { integration: "import".into(), stream: "import".into(), events, ..NewPage::default() };
+        queue.append(page).expect("kept");
+        keeping += begun.elapsed().as_secs_f64();
+    }
+    let disk = queue.facts().disk_bytes;
+    println!(
+        "kept {EVENTS} events of {} bytes: {:.0}/s, {:.2} bytes on disk a byte",
+        payload / EVENTS,
+        EVENTS as f64 / keeping,
+        disk as f64 / payload as f64
+    );
+    queue.close();
+    drop(queue);
+
+    let begun = Instant::now();
+    let queue = open(&dir.path().join("queue"));
+    println!("opened with {EVENTS} waiting: {:.3} s", begun.elapsed().as_secs_f64());
+
+    let (begun, mut at, mut read) = (Instant::now(), Seq(0), 0);
+    while at < queue.head_now() {
+        let batch = queue.read_after(at, 1024, 512 << 10).expect("readable");
+        read += batch.events.len();
+        at = batch.upto;
+        queue.ack("soc", at);
+    }
+    println!("read and acknowledged {read} events: {:.0}/s", read as f64 / begun.elapsed().as_secs_f64());
+    let begun = Instant::now();
+    queue.trim().expect("trimmed");
+    println!("trimmed to {} kB in {:.3} s", queue.facts().disk_bytes / 1000, begun.elapsed().as_secs_f64());
+
+    let mut file = File::create(dir.path().join("plain")).expect("a file");
+    let frame = vec![0x5a; (payload / (EVENTS / FRAME)) as usize];
+    let begun = Instant::now();
+    for _ in 0..EVENTS / FRAME / 10 {
+        file.write_all(&frame).expect("written");
+        file.sync_data().expect("durable");
+    }
+    let plain = (EVENTS / 10) as f64 / begun.elapsed().as_secs_f64();
+    println!("the same bytes, plain append + fdatasync: {plain:.0}/s");
+}
