@@ -1,0 +1,106 @@
+//! Faults in mid-stream, at both receivers at once. Repeats are allowed, within two windows for each cut; losses are not.
+//!
+//! What makes sure that a fault falls into the stream: cuts fall at counts of bytes, kills at counts of events that had
+//! arrived, and each test holds that less than everything had arrived by then.
+
+use std::time::{Duration, Instant};
+
+use super::cutter::Cutter;
+use super::scene::{PATIENCE, Scene, THREATS, destination, loopback};
+use crate::receivers::Receiver;
+
+/// Small, so that 30 MB are many windows, and that what may come twice is little.
+const WINDOW: u64 = 512 << 10;
+/// Unconfirmed at any one time, at most: so much may come again after each fault.
+const AGAIN: u64 = 2 * WINDOW;
+
+fn window() -> String {
+    format!("window = \"{}KiB\"", WINDOW >> 10)
+}
+
+#[test]
+fn five_resets_in_mid_stream_lose_nothing() {
+    const CUTS: u64 = 5;
+    let mut scene = Scene::new(5, THREATS);
+    let all = scene.truth.bytes();
+    let cuts: Vec<u64> = (1..=CUTS).map(|n| all * n / (CUTS + 2)).collect();
+    let before = |receiver: &Receiver| Cutter::before(loopback(receiver.port()), cuts.clone());
+    let (r, s) = (before(&scene.rsyslog), before(&scene.syslog_ng));
+    scene.settings(&r.address(), &s.address(), &window());
+    let agent = scene.place.start();
+    scene.end(agent, "5 resets");
+    assert_eq!([r.cuts(), s.cuts()], [5, 5]);
+    for at in [&scene.at_rsyslog, &scene.at_syslog_ng] {
+        assert!(at.repeated_bytes <= CUTS * AGAIN, "{} bytes came again", at.repeated_bytes);
+    }
+}
+
+#[test]
+fn receivers_that_stop_reading_and_are_killed_with_full_buffers_lose_nothing() {
+    let mut scene = Scene::new(6, THREATS);
+    scene.plain_settings("");
+    let mut agent = scene.place.start();
+    let part = scene.share(20);
+    agent.wait_within(PATIENCE, "a fifth has arrived", |_| scene.arrived() >= part);
+    scene.rsyslog.stop_reading();
+    scene.syslog_ng.stop_reading();
+    let stopped = Instant::now();
+    let stop = Duration::from_secs(if std::env::var_os("CONDUCTOR_FULL").is_some() { 30 } else { 8 });
+    // The stop has its length by definition; what it must have done is looked for beside it.
+    let had = scene.arrived();
+    assert!(had < scene.truth.events(), "stopped in mid-stream");
+    let (mut unread, mut since) = ([0, 0], Instant::now());
+    agent.wait_within(PATIENCE, "the buffers are full and the time is over", |_| {
+        let now = [unread_bytes(&scene.rsyslog), unread_bytes(&scene.syslog_ng)];
+        if now != unread {
+            (unread, since) = (now, Instant::now());
+        }
+        stopped.elapsed() >= stop && since.elapsed() >= Duration::from_secs(1)
+    });
+    assert!(unread.iter().all(|bytes| *bytes > 100_000), "kernels hold {unread:?} bytes that nobody has read");
+    for name in ["rsyslog", "syslog-ng"] {
+        assert!(destination(&agent, name)["depth"].as_u64() > Some(0), "{name} waits");
+    }
+    scene.rsyslog.kill();
+    scene.syslog_ng.kill();
+    scene.rsyslog.restart();
+    scene.syslog_ng.restart();
+    scene.end(agent, &format!("killed after {stop:?} with {unread:?} bytes unread"));
+    for at in [&scene.at_rsyslog, &scene.at_syslog_ng] {
+        assert!(at.torn <= 1, "one kill tears one line");
+    }
+}
+
+#[test]
+fn twenty_kills_of_the_agent_in_mid_stream_lose_nothing() {
+    const KILLS: u64 = 20;
+    let mut scene = Scene::new(7, THREATS);
+    let receivers = (scene.rsyslog.address(), scene.syslog_ng.address());
+    scene.settings(&receivers.0, &receivers.1, &window());
+    for kill in 1..=KILLS {
+        let mut agent = scene.place.spawn();
+        // The high-water mark moves on from kill to kill, so none falls before the agent has made way again.
+        let mark = scene.share(90) * kill as usize / KILLS as usize;
+        agent.wait_within(PATIENCE, "more has arrived", |_| scene.arrived() >= mark);
+        agent.kill();
+        let had = scene.arrived();
+        assert!(had < scene.truth.events(), "kill {kill} falls into the stream");
+    }
+    let agent = scene.place.start();
+    scene.end(agent, "20 kills of the agent");
+    for at in [&scene.at_rsyslog, &scene.at_syslog_ng] {
+        assert!(at.repeated_bytes <= KILLS * AGAIN, "{} bytes came again", at.repeated_bytes);
+    }
+}
+
+/// Bytes in the kernel that the receiver has not read, over all its connections (proc_net_tcp(5): rx_queue).
+fn unread_bytes(receiver: &Receiver) -> u64 {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel tells its connections");
+    let local = format!(":{:04X}", receiver.port());
+    let established = |line: &&str| {
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next().is_some_and(|at| at.ends_with(&local)) && fields.nth(1) == Some("01")
+    };
+    let queued = |line: &str| u64::from_str_radix(line.split_whitespace().nth(4)?.split(':').nth(1)?, 16).ok();
+    table.lines().filter(established).filter_map(queued).sum()
+}

@@ -1,0 +1,118 @@
+//! The world around one agent: a CA, the simulated API behind TLS, and what the API holds.
+//!
+//! Promise: what must arrive is computed from what the API serves, never from what the agent says.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use conductor_sim::api::{Api, ApiOptions, Threat, generate};
+use conductor_sim::ca::{Authority, Paths};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::agent::Place;
+
+/// The bearer token that every simulated API of the tests takes.
+pub const TOKEN: &str = "a-token-of-the-tests";
+
+/// A CA with its files; APIs and receivers get their certificates from it.
+pub struct Trust {
+    pub authority: Authority,
+    pub paths: Paths,
+    dir: tempfile::TempDir,
+}
+
+impl Trust {
+    pub fn new() -> Trust {
+        let dir = tempfile::tempdir().expect("a folder");
+        let authority = Authority::new("The tests' CA").expect("a CA");
+        let paths = authority.write_to(dir.path()).expect("its files");
+        Trust { authority, paths, dir }
+    }
+
+    /// A folder inside, for a receiver.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// An API that answers as the vendor does, holding nothing yet.
+    pub fn api(&self) -> Api {
+        Api::start(ApiOptions::new(TOKEN, self.paths.server().expect("a certificate"))).expect("it listens")
+    }
+
+    /// Settings of an integration that asks `api` as often and as fast as it may.
+    pub fn integration(&self, place: &Place, name: &str, api: &Api) -> String {
+        format!(
+            "[integrations.{name}]\nconnector = \"abnormal-security\"\nhost = \"{}\"\nca = \"{}\"\napi-key = {}\n\
+             polling-interval = \"1s\"\nlag = \"1s\"\noverlap = \"2s\"\nrequests-per-minute = 100000\n",
+            api.addr(),
+            self.paths.ca.display(),
+            place.secret(name, TOKEN),
+        )
+    }
+
+    /// Settings of a destination that begins with the oldest event and shows our certificate; `more` is the rest.
+    pub fn destination(&self, name: &str, address: &str, more: &str) -> String {
+        format!(
+            "[destinations.{name}]\ntype = \"syslog\"\naddress = \"{address}\"\nca = \"{}\"\ncert = \"{}\"\n\
+             key = {{ file = \"{}\" }}\nstart = \"oldest\"\n{more}\n",
+            self.paths.ca.display(),
+            self.paths.client_cert.display(),
+            self.paths.client_key.display(),
+        )
+    }
+}
+
+/// Threats received between 20 hours and one hour ago: the first poll of a new integration finds all of them.
+pub fn threats(seed: u64, count: usize) -> Vec<Threat> {
+    let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
+    generate(seed, count, ago(20), ago(1))
+}
+
+/// What may arrive, and must: the vendor's JSON of each message (of each version of it), by the beginning of its
+/// event id.
+#[derive(Clone, Debug, Default)]
+pub struct Truth {
+    raws: HashMap<String, Vec<String>>,
+    versions: usize,
+}
+
+impl Truth {
+    /// What this API holds now, as `integration` will tell it.
+    pub fn of(integration: &str, api: &Api) -> Truth {
+        let mut truth = Truth::default();
+        truth.note(integration, api);
+        truth
+    }
+
+    /// Adds what this API holds now: a message that has changed since is one more version of it.
+    pub fn note(&mut self, integration: &str, api: &Api) {
+        for threat in api.threats() {
+            for message in &threat.messages {
+                let known = self.raws.entry(format!("{integration}/threats/{}:{}", threat.id, message.id)).or_default();
+                let raw = message.json(&threat.id);
+                if !known.contains(&raw) {
+                    known.push(raw);
+                    self.versions += 1;
+                }
+            }
+        }
+    }
+
+    /// Versions of messages: so many different events must arrive.
+    pub fn events(&self) -> usize {
+        self.versions
+    }
+
+    /// Bytes of all of them.
+    pub fn bytes(&self) -> u64 {
+        self.raws.values().flatten().map(|raw| raw.len() as u64).sum()
+    }
+
+    /// Is `raw`, byte for byte, what the API held under this event id?
+    pub fn holds(&self, id: &str, raw: &str) -> bool {
+        let native = id.rsplit_once('/').map_or("", |(native, _version)| native);
+        self.raws.get(native).is_some_and(|known| known.iter().any(|one| one == raw))
+    }
+}
