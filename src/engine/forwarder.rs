@@ -281,16 +281,18 @@ impl Forwarder {
         self.handed = self.taken;
         let side = if fault.kind == FaultKind::Corrupt { Side::Queue } else { Side::Destination };
         let reaction = reaction(fault.kind, side);
-        let wait = self.backoff.next(reaction, fault.retry_after, Instant::now(), fastrand::f64());
+        // One time for both: the failing begins with this fault, and must be seen to.
+        let at = Instant::now();
+        let wait = self.backoff.next(reaction, fault.retry_after, at, fastrand::f64());
         let parked = matches!(reaction, Reaction::Park { .. } | Reaction::ParkUntilChanged { .. });
         let standing = if parked { Standing::Parked } else { Standing::Failing };
-        let first = self.backoff.failing_for(Instant::now()).is_zero();
+        let first = self.backoff.failing_for(at).is_zero();
         self.facilities.board.destination(&self.board_name, |record| {
             record.failed(standing, fault, now);
             record.resent += again;
             record.reconnects += u64::from(first);
         });
-        let lasts = self.backoff.failing_for(Instant::now()) >= TOLD_AFTER;
+        let lasts = self.backoff.failing_for(at) >= TOLD_AFTER;
         let code = if parked { Code::DestinationRefused } else { Code::DestinationDown };
         let text = fault.chain();
         if (parked || lasts) && self.facilities.board.raise(code, &self.name, &text, now) {

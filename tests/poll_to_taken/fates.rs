@@ -36,7 +36,7 @@ fn a_dead_destination_holds_up_neither_the_other_nor_the_integrations() {
     let mut agent = place.start();
     let (mut at_live, mut at_later) = (Arrivals::of("live", &live, &truth), Arrivals::of("later", &later, &truth));
     agent.wait_within(PATIENCE, "the live one has everything", |_| at_live.complete());
-    assert_eq!((at_live.repeats, at_live.order.len()), (0, truth.events()));
+    assert_eq!((at_live.judge.repeats, at_live.judge.order.len()), (0, truth.events()));
     for name in ["refusing", "mute"] {
         let all = truth.events();
         agent.wait_until("all of it waits for the dead one", |agent| destination(agent, name)["depth"] == all);
@@ -45,6 +45,6 @@ fn a_dead_destination_holds_up_neither_the_other_nor_the_integrations() {
     // It comes to life: nothing was let go meanwhile.
     let _revived = Rsyslog::start(&later, &certs, later_port, Driver::Ossl);
     agent.wait_within(PATIENCE, "the one that refused has everything", |_| at_later.complete());
-    assert!(at_live.order == at_later.order, "the receivers have seen different orders");
+    assert!(at_live.judge.order == at_later.judge.order, "the receivers have seen different orders");
     assert_eq!(destination(&agent, "mute")["taken_total"], 0);
 }

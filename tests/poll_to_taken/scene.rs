@@ -88,10 +88,12 @@ impl Scene {
         let total = self.truth.events();
         for (name, at) in [("rsyslog", &mut self.at_rsyslog), ("syslog-ng", &mut self.at_syslog_ng)] {
             assert_eq!(at.look(), total, "{name}: events, of so many that the API holds");
-            let (repeats, bytes) = (at.repeats, at.repeated_bytes);
-            println!("{scene}: {name}: {total} events, 0 missing, {repeats} repeats ({bytes} bytes), {} torn", at.torn);
+            println!("{scene}: {}, {} torn", at.judge.told(), at.torn);
         }
-        assert!(self.at_rsyslog.order == self.at_syslog_ng.order, "the receivers have seen different orders");
+        assert!(
+            self.at_rsyslog.judge.order == self.at_syslog_ng.judge.order,
+            "the receivers have seen different orders"
+        );
     }
 }
 

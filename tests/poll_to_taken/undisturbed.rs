@@ -19,7 +19,7 @@ fn every_message_of_5000_threats_reaches_both_receivers_once_in_order_and_whole(
     scene.plain_settings("");
     let agent = scene.place.start();
     scene.end(agent, "undisturbed");
-    assert_eq!((scene.at_rsyslog.repeats, scene.at_syslog_ng.repeats), (0, 0));
+    assert_eq!((scene.at_rsyslog.judge.repeats, scene.at_syslog_ng.judge.repeats), (0, 0));
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_threat_that_is_remediated_later_comes_again_as_a_new_version() {
         at.expect(&scene.truth);
     }
     scene.end(agent, "late remediation");
-    let newest = &scene.at_rsyslog.order[scene.truth.events() - late.messages.len()..];
+    let newest = &scene.at_rsyslog.judge.order[scene.truth.events() - late.messages.len()..];
     assert!(newest.iter().all(|id| id.contains(&late.id)), "{newest:?}");
 }
 
@@ -73,7 +73,7 @@ fn after_a_clean_stop_in_mid_stream_nothing_comes_twice() {
     agent.wait_within(PATIENCE, "GnuTLS has everything", |_| at_gtls.complete());
     scene.end(agent, &format!("clean stop after {had}"));
     at_gtls.look();
-    assert_eq!([scene.at_rsyslog.repeats, scene.at_syslog_ng.repeats, at_gtls.repeats], [0, 0, 0]);
+    assert_eq!([scene.at_rsyslog.judge.repeats, scene.at_syslog_ng.judge.repeats, at_gtls.judge.repeats], [0, 0, 0]);
 }
 
 /// A third receiver: rsyslog with its other TLS library, which knows TLS 1.2 alone.

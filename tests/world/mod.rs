@@ -2,16 +2,28 @@
 //!
 //! Promise: what must arrive is computed from what the API serves, never from what the agent says.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
-use std::collections::HashMap;
+mod at_soc;
+mod judge;
+
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use conductor_sim::api::{Api, ApiOptions, Threat, generate};
 use conductor_sim::ca::{Authority, Paths};
 use jiff::{SignedDuration, Timestamp};
 
+pub use at_soc::AtSoc;
+pub use judge::Judge;
+
 use crate::agent::Place;
+
+/// Bytes of the frames that the engine hands to a destination at once: 1 MiB of texts, and what stands around them.
+pub const BATCH: u64 = 3 << 19;
+
+/// How the ids of imported lines begin.
+const IMPORT: &str = "import/import/";
 
 /// The bearer token that every simulated API of the tests takes.
 pub const TOKEN: &str = "a-token-of-the-tests";
@@ -70,12 +82,19 @@ pub fn threats(seed: u64, count: usize) -> Vec<Threat> {
     generate(seed, count, ago(20), ago(1))
 }
 
+/// More of them, received just now: the polls to come will find them.
+pub fn new_threats(seed: u64, count: usize) -> Vec<Threat> {
+    let now = Timestamp::now();
+    generate(seed, count, now, now)
+}
+
 /// What may arrive, and must: the vendor's JSON of each message (of each version of it), by the beginning of its
 /// event id.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     raws: HashMap<String, Vec<String>>,
     versions: usize,
+    lines: HashSet<String>,
 }
 
 impl Truth {
@@ -100,9 +119,14 @@ impl Truth {
         }
     }
 
-    /// Versions of messages: so many different events must arrive.
+    /// Adds a line that is imported. Returns whether it is new.
+    pub fn note_line(&mut self, line: String) -> bool {
+        self.lines.insert(line)
+    }
+
+    /// Versions of messages, and lines: so many different events must arrive.
     pub fn events(&self) -> usize {
-        self.versions
+        self.versions + self.lines.len()
     }
 
     /// Bytes of all of them.
@@ -112,6 +136,9 @@ impl Truth {
 
     /// Is `raw`, byte for byte, what the API held under this event id?
     pub fn holds(&self, id: &str, raw: &str) -> bool {
+        if id.starts_with(IMPORT) {
+            return self.lines.contains(raw);
+        }
         let native = id.rsplit_once('/').map_or("", |(native, _version)| native);
         self.raws.get(native).is_some_and(|known| known.iter().any(|one| one == raw))
     }
