@@ -1,0 +1,66 @@
+//! `conductor queue import` as a child that outlives the agent: lines go in, it says in the end that all are durable.
+
+use std::io::{PipeWriter, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+use crate::agent::{Agent, Place};
+
+pub struct Importer {
+    child: Child,
+    lines: Option<Sender<String>>,
+    feeding: Option<JoinHandle<()>>,
+}
+
+impl Importer {
+    /// It waits for an agent by itself.
+    pub fn start(place: &Place) -> Importer {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let said = std::fs::File::create(place.dir.path().join("import.log")).expect("a log");
+        let child = Command::new(env!("CARGO_BIN_EXE_conductor"))
+            .args(["queue", "import", "-", "--config"])
+            .arg(place.config())
+            .stdin(reader)
+            .stdout(Stdio::null())
+            .stderr(said)
+            .spawn()
+            .expect("the verb starts");
+        let (lines, given) = channel::<String>();
+        let feed = move |mut writer: PipeWriter| {
+            // An error here is an importer that ended: its exit code tells.
+            while let Ok(line) = given.recv() {
+                if writer.write_all(line.as_bytes()).and_then(|()| writer.write_all(b"\n")).is_err() {
+                    return;
+                }
+            }
+        };
+        let feeding = std::thread::spawn(move || feed(writer));
+        Importer { child, lines: Some(lines), feeding: Some(feeding) }
+    }
+
+    /// Never waits: what the importer does not take yet stands in line.
+    pub fn give(&self, line: String) {
+        let _ = self.lines.as_ref().expect("it was not ended").send(line);
+    }
+
+    /// No more lines: waits until it says that every one is durable.
+    pub fn end(mut self, place: &Place, agent: &mut Agent) {
+        drop(self.lines.take());
+        let child = &mut self.child;
+        agent.wait_until("the import has ended", |_| child.try_wait().expect("asked").is_some());
+        let exit = self.child.wait().expect("reaped");
+        let said = std::fs::read_to_string(place.dir.path().join("import.log")).unwrap_or_default();
+        assert!(exit.success() && said.contains("each of them durable"), "{exit}: {said}");
+        if let Some(feeding) = self.feeding.take() {
+            feeding.join().expect("the feeder is well");
+        }
+    }
+}
+
+impl Drop for Importer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
