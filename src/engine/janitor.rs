@@ -73,10 +73,11 @@ fn tell(board: &Board, look: &Look) {
     let damaged: u64 = facts.damage.iter().map(|note| note.events()).sum();
     let dropped: u64 = facts.dropped.values().sum();
     let oldest = facts.oldest_seconds.and_then(|s| now.checked_sub(SignedDuration::from_secs(s as i64)).ok());
-    let failed = look.room.as_ref().err().filter(|e| !e.is_full()).or(look.trouble.as_ref().filter(|e| !e.is_full()));
+    let unusable = look.room.as_ref().err().filter(|e| !e.is_full()).or(look.trouble.as_ref().filter(|e| !e.is_full()));
+    let failed = unusable.map(ToString::to_string).or_else(|| facts.write_fault.clone());
     board.queue(|record| {
         record.state = if failed.is_some() { QueueState::Failed } else { QueueState::Open };
-        record.reason = failed.map(ToString::to_string);
+        record.reason = failed.clone();
         record.events = facts.waiting;
         record.bytes = facts.bytes;
         record.disk_bytes = facts.disk_bytes;
@@ -85,7 +86,7 @@ fn tell(board: &Board, look: &Look) {
         record.paused = paused;
         record.damaged = damaged;
         record.duplicates = facts.duplicates;
-        record.appended = facts.head.0;
+        record.appended = facts.appended;
         record.dropped = dropped;
     });
     let condition = |code: Code, text: Option<String>| match text {
@@ -101,7 +102,7 @@ fn tell(board: &Board, look: &Look) {
         }
     };
     condition(Code::QueueFull, look.room.as_ref().err().filter(|e| e.is_full()).map(ToString::to_string));
-    condition(Code::DiskError, failed.map(ToString::to_string));
+    condition(Code::DiskError, failed.clone());
     condition(
         Code::QueueDamaged,
         (!facts.damage.is_empty()).then(|| {

@@ -24,6 +24,7 @@ const STREAM: &str = "s/";
 const SEEN: &str = "d/";
 const LOST: &str = "l/";
 const ASIDE: &str = "q/";
+const DROPPED: &str = "x/";
 const POSITION: &str = "p";
 
 /// An event that a peer will never take, and why.
@@ -38,11 +39,9 @@ pub struct Quarantined {
 /// What one frame adds to the books.
 #[derive(Default)]
 pub struct Entry<'e> {
-    pub meta: Option<&'e PageMeta>,
     /// Event ids to remember, with their seqs.
     pub seen: Vec<(&'e str, Seq)>,
     pub day: u32,
-    pub position: Option<Position>,
 }
 
 #[derive(Debug)]
@@ -119,20 +118,39 @@ impl Book {
     }
 
     pub fn apply(&mut self, entry: &Entry<'_>) -> Outcome<()> {
-        let mut batch = sled::Batch::default();
-        if let Some(meta) = entry.meta {
-            let json = serde_json::to_vec(meta).map_err(|e| e.to_string())?;
-            batch.insert(format!("{STREAM}{}/{}", meta.integration, meta.stream).as_bytes(), json);
+        if entry.seen.is_empty() {
+            return Ok(());
         }
+        let mut batch = sled::Batch::default();
         for (id, seq) in &entry.seen {
             let mut value = seq.0.to_le_bytes().to_vec();
             value.extend_from_slice(&entry.day.to_le_bytes());
             batch.insert(format!("{SEEN}{id}").as_bytes(), value);
         }
-        if let Some(position) = entry.position {
-            batch.insert(POSITION, serde_json::to_vec(&position).map_err(|e| e.to_string())?);
-        }
         self.write(batch)
+    }
+
+    /// Where streams stand after everything up to `position`: replaying begins there. Now and then, not for each
+    /// frame: the frames hold it too, and sled's file grows with every overwrite.
+    pub fn put_streams(&mut self, streams: &[PageMeta], position: Position) -> Outcome<()> {
+        let mut batch = sled::Batch::default();
+        for meta in streams {
+            let json = serde_json::to_vec(meta).map_err(|e| e.to_string())?;
+            batch.insert(format!("{STREAM}{}/{}", meta.integration, meta.stream).as_bytes(), json);
+        }
+        batch.insert(POSITION, serde_json::to_vec(&position).map_err(|e| e.to_string())?);
+        self.write(batch)
+    }
+
+    /// How many events the operator's rule has dropped that this destination had not taken.
+    pub fn put_dropped(&mut self, destination: &str, events: u64) -> Outcome<()> {
+        let mut batch = sled::Batch::default();
+        batch.insert(format!("{DROPPED}{destination}").as_bytes(), &events.to_le_bytes());
+        self.write(batch)
+    }
+
+    pub fn dropped(&self) -> Outcome<Vec<(String, u64)>> {
+        self.each(DROPPED, |name, value| Some((name.to_owned(), le64(value)?)))
     }
 
     pub fn put_cursor(&mut self, destination: &str, seq: Seq) -> Outcome<()> {

@@ -44,7 +44,12 @@ pub struct Facts {
     pub damage: Vec<DamageNote>,
     /// Events dropped by the operator's rule, by destination.
     pub dropped: BTreeMap<String, u64>,
+    /// Since the start of this process.
     pub duplicates: u64,
+    /// Kept since the start of this process.
+    pub appended: u64,
+    /// Why the last append could not be made durable; `None` once one works.
+    pub write_fault: Option<String>,
     /// What is wrong with the book-keeping, if anything.
     pub book_fault: Option<String>,
 }
@@ -68,6 +73,8 @@ impl Queue {
             damage: state.damage.clone(),
             dropped: state.dropped.clone(),
             duplicates: state.duplicates,
+            appended: state.appended,
+            write_fault: state.write_fault.clone(),
             book_fault: state.book_fault.clone(),
         };
         drop(state);

@@ -37,7 +37,7 @@ mod replay;
 mod retention;
 mod segment;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -118,7 +118,13 @@ struct State {
     lost: Vec<(Seq, Seq)>,
     damage: Vec<DamageNote>,
     dropped: BTreeMap<String, u64>,
+    /// Streams whose place the book does not have yet, and the end of what it covers then.
+    unbooked: HashSet<(String, String)>,
+    position: Option<Position>,
     duplicates: u64,
+    appended: u64,
+    /// Why the last append could not be made durable.
+    write_fault: Option<String>,
     book_fault: Option<String>,
     book_bytes: u64,
 }
@@ -177,8 +183,13 @@ impl Queue {
             .map_err(|e| QueueError::disk("encode a page for", &self.dir, e))?;
         self.make_room(draft.len())?;
         let payload = Payload { meta, events: page.events, keyed: page.keyed };
-        let placed = self.journal.append(draft, payload, self.segment_limit(), self)?;
-        lock(&self.state).duplicates += (given - kept) as u64;
+        let placed = self.journal.append(draft, payload, self.segment_limit(), self);
+        let mut state = lock(&self.state);
+        state.write_fault = placed.as_ref().err().filter(|e| !e.is_full()).map(ToString::to_string);
+        let placed = placed?;
+        state.duplicates += (given - kept) as u64;
+        state.appended += kept as u64;
+        drop(state);
         Ok(Appended { last: placed.last, kept, duplicates: given - kept })
     }
 
@@ -264,13 +275,36 @@ impl Queue {
 
     /// Makes cursors durable and mends the book after an error. For the janitor, every few seconds.
     pub fn tidy_book(&self) {
-        if lock(&self.book).is_open() {
-            self.write_book(Book::barrier);
-        } else {
+        if !lock(&self.book).is_open() {
             self.mend_book();
         }
+        self.book_streams();
         let bytes = lock(&self.book).disk_bytes();
         lock(&self.state).book_bytes = bytes;
+    }
+
+    /// Enters where the streams stand, and makes the book durable.
+    fn book_streams(&self) {
+        let mut state = lock(&self.state);
+        let (unbooked, position) = (std::mem::take(&mut state.unbooked), state.position.take());
+        let place = |key: &(String, String)| {
+            let place = state.streams.get(key)?;
+            Some(PageMeta {
+                integration: key.0.clone(),
+                stream: key.1.clone(),
+                checkpoint: place.checkpoint.clone(),
+                deferred: place.deferred.clone(),
+            })
+        };
+        let streams: Vec<PageMeta> = unbooked.iter().filter_map(place).collect();
+        drop(state);
+        let Some(position) = position else { return self.write_book(Book::barrier) };
+        self.write_book(|book| book.put_streams(&streams, position).and_then(|()| book.barrier()));
+        let mut state = lock(&self.state);
+        if state.book_fault.is_some() {
+            state.unbooked.extend(unbooked);
+            state.position = state.position.or(Some(position));
+        }
     }
 
     /// Forgets ids past the horizon. For the janitor, once a day.
@@ -301,22 +335,25 @@ impl Queue {
 
     /// Ends in order: everything durable.
     pub fn close(&self) {
-        self.write_book(Book::barrier);
+        self.book_streams();
     }
 }
 
 impl Keeper<Payload> for Queue {
     fn committed(&self, placed: Placed, payload: Payload) {
         let Payload { meta, events, keyed } = payload;
-        if keyed || meta.checkpoint.is_some() {
+        if keyed && !events.is_empty() {
             let numbered = (placed.first.0..).map(Seq);
-            let seen = events.iter().zip(numbered).filter(|_| keyed).map(|(event, seq)| (&*event.id, seq)).collect();
-            let entry = Entry { meta: Some(&meta), seen, day: day_of(placed.written_ms), position: Some(placed.end) };
+            let seen = events.iter().zip(numbered).map(|(event, seq)| (&*event.id, seq)).collect();
+            let entry = Entry { seen, day: day_of(placed.written_ms) };
             self.write_book(|book| book.apply(&entry));
         }
         let mut state = lock(&self.state);
+        state.position = Some(placed.end);
         if meta.checkpoint.is_some() {
-            let place = state.streams.entry((meta.integration, meta.stream)).or_default();
+            let key = (meta.integration, meta.stream);
+            state.unbooked.insert(key.clone());
+            let place = state.streams.entry(key).or_default();
             place.checkpoint = meta.checkpoint;
             place.deferred = meta.deferred;
         }

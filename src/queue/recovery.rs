@@ -3,7 +3,7 @@
 //! Promise: whatever a crash or a power cut left behind, the queue opens by itself with all that was confirmed;
 //! a torn tail is cut, other damage is set aside and told. Only another agent or a later format stops it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -14,10 +14,10 @@ use tokio::sync::watch;
 use super::book::Book;
 use super::disk::Disk;
 use super::facts::DamageNote;
-use super::frame::{self, Kind, SnapshotMeta};
+use super::frame::{self, Kind, PageMeta, SnapshotMeta};
 use super::fresh::Fresh;
 use super::journal::{Journal, Position};
-use super::replay::{Replay, catch_up};
+use super::replay::{Replay, catch_up, page_meta};
 use super::segment::{self, Found, Segment};
 use super::{BEGINNING, NewPage, Options, Queue, QueueError, State, lock};
 use crate::event::{Checkpoint, Deferred, Seq};
@@ -65,6 +65,8 @@ impl Queue {
         next = Seq([Some(next.0), highest, above_cursors, Some(1)].into_iter().flatten().max().unwrap_or(1));
         // A gap between the journal's end and the next seq needs a segment of its own name.
         let lost = book.lost().unwrap_or_default();
+        let dropped = book.dropped().unwrap_or_default().into_iter().collect();
+        let position = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
         let head = next.before();
         let book_bytes = book.disk_bytes();
         let queue = Queue {
@@ -74,10 +76,13 @@ impl Queue {
             journal: Journal::resume(Arc::clone(&disk), journal_dir, segments, next),
             disk,
             state: Mutex::new(State {
+                unbooked: streams.keys().cloned().collect(),
+                position,
                 streams,
                 cursors,
                 fresh: Fresh::default(),
                 lost,
+                dropped,
                 book_bytes,
                 ..State::default()
             }),
@@ -93,18 +98,17 @@ impl Queue {
         Ok((queue, report))
     }
 
-    /// Streams whose pages lie in a damaged segment go back to where that segment began, and fetch again.
+    /// Streams go back to where they stood before the damage, and fetch again what it took along.
     /// For the janitor; returns the damage that it acted on.
     pub fn rewind_damaged(&self) -> Result<Vec<DamageNote>, QueueError> {
         let fresh: Vec<DamageNote> = lock(&self.state).damage.iter().filter(|n| !n.rewound).copied().collect();
         for note in &fresh {
             let segment = self.journal.with_segments(|all| all.get(&note.at.segment).cloned());
-            let mut old = segment.and_then(|s| read_snapshot(&s)).unwrap_or_default().streams;
+            let mut old = segment.map(|s| places_before(&s, note.at.offset)).unwrap_or_default();
             let known: Vec<(String, String)> = lock(&self.state).streams.keys().cloned().collect();
             for (integration, stream) in known {
-                let at = old.iter().position(|o| o.integration == integration && o.stream == stream);
-                // A stream that began inside the damaged segment goes back to its very beginning.
-                let old = at.map(|at| old.swap_remove(at)).unwrap_or_default();
+                // A stream that began with what is damaged goes back to its very beginning.
+                let old = old.remove(&(integration.clone(), stream.clone())).unwrap_or_default();
                 self.set_back(&integration, &stream, old.checkpoint, old.deferred)?;
             }
         }
@@ -139,14 +143,21 @@ impl Queue {
             lock(&self.state).book_fault = Some(fault);
             return;
         }
+        let mut end = None;
         let cursors: Vec<(String, Seq)> =
             lock(&self.state).cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect();
         let mut result: Result<(), String> = cursors.iter().try_for_each(|(name, seq)| book.put_cursor(name, *seq));
         if result.is_ok() {
             let segments = self.journal.with_segments(Clone::clone);
+            end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
             result = catch_up(&mut book, &segments);
         }
-        lock(&self.state).book_fault = result.and_then(|()| book.barrier()).err();
+        drop(book);
+        let mut state = lock(&self.state);
+        let all: Vec<(String, String)> = state.streams.keys().cloned().collect();
+        state.unbooked.extend(all);
+        state.position = state.position.or(end);
+        state.book_fault = result.err();
     }
 
     /// Keeps a copy of damaged bytes for whoever wants to look; best effort, a few at the most.
@@ -209,6 +220,30 @@ fn drop_unfinished(disk: &dyn Disk, dir: &Path, segments: &mut BTreeMap<u64, Seg
             .map_err(|e| QueueError::disk("remove", &segment.path, e))?;
     }
     Ok(cut)
+}
+
+/// Where each stream stood before this offset of a segment: its snapshot, and the pages after it.
+fn places_before(segment: &Segment, offset: u64) -> HashMap<(String, String), PageMeta> {
+    let mut places: HashMap<(String, String), PageMeta> = HashMap::new();
+    let mut put = |meta: PageMeta| places.insert((meta.integration.clone(), meta.stream.clone()), meta);
+    read_snapshot(segment).unwrap_or_default().streams.into_iter().for_each(|meta| drop(put(meta)));
+    let mut at = 0;
+    while at < offset {
+        match segment.at(at) {
+            Ok(Found::Frame(header)) => {
+                if header.kind == Kind::Page
+                    && let Ok(Ok(payload)) = segment.payload(at, &header)
+                    && let Some(meta) = page_meta(&header, &payload).filter(|meta| meta.checkpoint.is_some())
+                {
+                    put(meta);
+                }
+                at += header.frame_len();
+            }
+            Ok(Found::Hole { until, .. }) => at = until,
+            Ok(Found::End) | Err(_) => break,
+        }
+    }
+    places
 }
 
 pub(super) fn read_snapshot(segment: &Segment) -> Option<SnapshotMeta> {

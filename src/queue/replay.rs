@@ -14,7 +14,7 @@ use super::segment::{Found, Segment};
 use super::{Place, QueueError, day_of};
 use crate::event::Seq;
 
-fn page_meta(header: &Header, payload: &[u8]) -> Option<PageMeta> {
+pub(super) fn page_meta(header: &Header, payload: &[u8]) -> Option<PageMeta> {
     serde_json::from_slice(frame::meta(header, payload).ok()?).ok()
 }
 
@@ -126,7 +126,7 @@ impl Replay {
                     let of_no_interest = !newest && !header.keyed && header.count > 0;
                     if !of_no_interest {
                         match segment.payload(offset, &header).map_err(fail(&segment.path))? {
-                            Ok(payload) => self.frame(&header, &payload, Position { segment: first, offset: end })?,
+                            Ok(payload) => self.frame(&header, &payload)?,
                             Err(_) if newest && end == segment.len => {
                                 report.torn_bytes += end - offset;
                                 cut(segment, offset)?;
@@ -151,7 +151,7 @@ impl Replay {
         Ok(())
     }
 
-    fn frame(&mut self, header: &Header, payload: &[u8], end: Position) -> Result<(), QueueError> {
+    fn frame(&mut self, header: &Header, payload: &[u8]) -> Result<(), QueueError> {
         match header.kind {
             Kind::Snapshot => {
                 let Some(snapshot) =
@@ -160,14 +160,12 @@ impl Replay {
                     return Ok(());
                 };
                 for meta in snapshot.streams {
-                    let entry = Entry { meta: Some(&meta), ..Entry::default() };
-                    self.book.apply(&entry).map_err(QueueError::Book)?;
                     self.put(meta);
                 }
             }
             Kind::Page => {
                 let Some(meta) = page_meta(header, payload) else { return Ok(()) };
-                enter(&mut self.book, header, payload, &meta, end).map_err(QueueError::Book)?;
+                enter(&mut self.book, header, payload).map_err(QueueError::Book)?;
                 if meta.checkpoint.is_some() {
                     self.put(meta);
                 }
@@ -192,19 +190,15 @@ fn cut(segment: &mut Segment, offset: u64) -> Result<(), QueueError> {
     Ok(())
 }
 
-/// Enters one frame into the book: the ids of its events, its stream's checkpoint, how far the book is.
-fn enter(book: &mut Book, header: &Header, payload: &[u8], meta: &PageMeta, end: Position) -> Result<(), String> {
-    if !header.keyed && meta.checkpoint.is_none() {
+/// Enters one frame into the book: the ids of its events.
+fn enter(book: &mut Book, header: &Header, payload: &[u8]) -> Result<(), String> {
+    if !header.keyed || header.count == 0 {
         return Ok(());
     }
-    let events = if header.keyed {
-        let mut codec = frame::Codec::new().map_err(|e| e.to_string())?;
-        frame::events(header, payload, &mut codec).unwrap_or_default()
-    } else {
-        Vec::new()
-    };
+    let mut codec = frame::Codec::new().map_err(|e| e.to_string())?;
+    let events = frame::events(header, payload, &mut codec).unwrap_or_default();
     let seen = events.iter().map(|stored| (&*stored.event.id, stored.seq)).collect();
-    book.apply(&Entry { meta: Some(meta), seen, day: day_of(header.written_ms), position: Some(end) })
+    book.apply(&Entry { seen, day: day_of(header.written_ms) })
 }
 
 /// Brings a reopened book up to date with frames that were committed while it was closed.
@@ -219,12 +213,10 @@ pub(super) fn catch_up(book: &mut Book, segments: &BTreeMap<u64, Segment>) -> Re
                 Found::Hole { until, .. } => offset = until,
                 Found::Frame(header) => {
                     let end = offset + header.frame_len();
-                    let for_the_book = header.kind == Kind::Page && (header.keyed || header.count == 0);
-                    if for_the_book
+                    if header.keyed
                         && let Ok(payload) = segment.payload(offset, &header).map_err(|e| e.to_string())?
-                        && let Some(meta) = page_meta(&header, &payload)
                     {
-                        enter(book, &header, &payload, &meta, Position { segment: *first, offset: end })?;
+                        enter(book, &header, &payload)?;
                     }
                     offset = end;
                 }

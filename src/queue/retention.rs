@@ -31,9 +31,13 @@ impl Queue {
         (space.total / 16).min(64 << 20)
     }
 
+    fn journal_bytes(&self) -> u64 {
+        self.journal.with_segments(|all| all.values().map(|s| s.len).sum())
+    }
+
     pub(super) fn disk_bytes(&self) -> u64 {
-        let journal: u64 = self.journal.with_segments(|all| all.values().map(|s| s.len).sum());
-        journal + lock(&self.state).book_bytes
+        let book = lock(&self.state).book_bytes;
+        self.journal_bytes() + book
     }
 
     /// Refuses, or drops the oldest by the operator's rule, when a frame of this length has no room.
@@ -57,7 +61,8 @@ impl Queue {
 
     fn check_room(&self, len: u64) -> Result<(), QueueError> {
         let max = lock(&self.options).max_bytes;
-        let used = self.disk_bytes();
+        // What taking events can free. The book comes on top: it can't be drained, and must not stop collecting.
+        let used = self.journal_bytes();
         if used + len > max {
             return Err(QueueError::Quota { used: ByteSize(used), max: ByteSize(max) });
         }
@@ -137,11 +142,18 @@ impl Queue {
                 moved.push((name.clone(), lost));
             }
         }
-        for (name, lost) in &moved {
-            *state.dropped.entry(name.clone()).or_default() += lost;
+        for (name, lost) in &mut moved {
+            let all = state.dropped.entry(name.clone()).or_default();
+            *all += *lost;
+            *lost = *all;
         }
         drop(state);
-        self.write_book(|book| moved.iter().try_for_each(|(name, _)| book.put_cursor(name, last)));
+        self.write_book(|book| {
+            moved.iter().try_for_each(|(name, all)| {
+                book.put_cursor(name, last)?;
+                book.put_dropped(name, *all)
+            })
+        });
         self.barrier_before_removal();
         self.journal.remove_oldest()?;
         Ok(true)
