@@ -34,6 +34,8 @@ pub struct Arguments {
 
 pub fn run(config: &Path, verbose: u8, arguments: &Arguments) -> Result<u8, Failure> {
     logging::begin(arguments.log_format, verbose);
+    // Everything that the agent writes is for its own user alone: events hold mail subjects and addresses.
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     let loaded = settings::load(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -89,7 +91,14 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
 
     loop {
         tokio::select! {
-            _ = hangup.recv() => reload(&config, &engine, &board, &fixed).await,
+            _ = hangup.recv() => {
+                // A reload waits for tasks to end; a stop that comes meanwhile goes first.
+                tokio::select! {
+                    () = reload(&config, &engine, &board, &fixed) => {}
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                }
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }

@@ -53,7 +53,7 @@ pub async fn serve(state_dir: &Path, queue: Arc<Queue>, stop: impl Future<Output
     stopping.store(true, Ordering::SeqCst);
     let _ = fs::remove_file(&path);
     // Threads look each 100 ms; the queue is closed after the last of them.
-    let _ = tokio::time::timeout(Duration::from_secs(5), places.acquire_many(CONNECTIONS as u32)).await;
+    let _ = tokio::time::timeout(Duration::from_secs(3), places.acquire_many(CONNECTIONS as u32)).await;
     Ok(())
 }
 

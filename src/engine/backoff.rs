@@ -34,7 +34,9 @@ impl Backoff {
         self.tries += 1;
         let grown = |base: Duration, most: Duration| base.saturating_mul(1 << doublings).min(most);
         let wait = match reaction {
-            Reaction::RefuseSettings | Reaction::MoveOn | Reaction::Defer | Reaction::Quarantine => Duration::ZERO,
+            Reaction::MoveOn | Reaction::Defer | Reaction::Quarantine => Duration::ZERO,
+            // Met while running (a proxy that the environment names, say), wrong settings park like a missing key.
+            Reaction::RefuseSettings => Duration::from_secs(60),
             Reaction::Refetch => Duration::from_secs(1),
             Reaction::ParkUntilChanged { again } | Reaction::ParkStream { again } | Reaction::Pause { again } => again,
             // A tenth of jitter: many boxes behind one SOC must not come back in step.
@@ -91,7 +93,10 @@ mod tests {
 
     #[test]
     fn jitter_never_makes_a_busy_loop() {
-        for kind in [FaultKind::Unavailable, FaultKind::Throttled, FaultKind::Refused, FaultKind::Keyless] {
+        let all = FaultKind::ALL.into_iter();
+        let waiting = all
+            .filter(|k| !matches!(k, FaultKind::OutOfRetention | FaultKind::Rejected) && *k != FaultKind::Unreadable);
+        for kind in waiting {
             assert!(waits(kind, Side::Destination, None, 0.0, 20).iter().all(|wait| *wait >= 20), "{kind}");
         }
     }

@@ -67,7 +67,7 @@ pub async fn probe(
     secrets: &crate::secrets::SecretSources,
 ) -> Result<String, Fault> {
     let token = crate::secrets::resolve_token(&integration.api_key, secrets)?;
-    let as_set = Collecting { integration: integration.clone(), egress: egress.clone(), token: Some(token) };
+    let as_set = Collecting { integration: integration.clone(), egress: egress.clone(), token: Some(token), ca: None };
     build(&as_set, None)?.probe().await
 }
 
@@ -98,8 +98,10 @@ pub async fn run(facilities: Facilities, mut as_set: Collecting, mut stop: Stop)
             () = tokio::time::sleep(wait) => {}
         }
     };
-    if facilities.board.clear(Code::IntegrationKeyless, name.as_str()) {
-        tracing::info!(integration = %name, "the API key can be read again");
+    for code in [Code::IntegrationKeyless, Code::IntegrationFailing] {
+        if facilities.board.clear(code, name.as_str()) {
+            tracing::info!(integration = %name, "the integration can be asked again");
+        }
     }
     facilities.board.integration(&name, crate::status::IntegrationRecord::unpark);
     let connector: Arc<dyn Connector> = Arc::from(connector);

@@ -27,6 +27,8 @@ pub async fn run(
     told: Arc<watch::Sender<Option<Observation>>>,
     mut stop: Stop,
 ) {
+    // The last look that showed an address: a change is seen across looks that failed.
+    let mut shown: Option<Observation> = None;
     loop {
         let current = settings.borrow_and_update().as_ref().map(|s| s.egress.clone());
         let wait = match &current {
@@ -35,7 +37,10 @@ pub async fn run(
                     () = stop.stopped() => return,
                     looked = look(egress) => looked,
                 };
-                let well = tell(&board, egress, &looked, told.borrow().as_ref());
+                let well = tell(&board, egress, &looked, shown.as_ref());
+                if looked.address.is_some() || shown.is_none() {
+                    shown = Some(looked.clone());
+                }
                 told.send_replace(Some(looked));
                 if well { EVERY } else { SOONER }
             }
@@ -62,7 +67,7 @@ async fn look(settings: &Egress) -> Observation {
         Ok(client) => egress::observe(&client, settings.probe.as_deref(), &path, now).await,
         Err(fault) => Observation {
             address: None,
-            by: settings.probe.clone().unwrap_or_else(|| "no probe".into()),
+            by: "nobody: the probe can't be asked".into(),
             source_address: egress::local_source(None, &path).await,
             checked: now,
             fault: Some(fault.chain()),

@@ -3,6 +3,8 @@
 //! Promise: the cursor never passes what the peer confirmed; after a fault everything behind it is handed over
 //! again, in order. A slow or broken destination slows no other, and never the collecting.
 
+use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +34,13 @@ const TOLD_AFTER: Duration = Duration::from_secs(60);
 pub fn key_of(destination: &config::Destination) -> Option<&SecretRef> {
     match &destination.protocol {
         Protocol::Syslog { key, .. } => key.as_ref(),
+    }
+}
+
+/// The CA and the certificate that a destination refers to.
+pub fn certificates_of(destination: &config::Destination) -> [Option<&Path>; 2] {
+    match &destination.protocol {
+        Protocol::Syslog { settings, .. } => [settings.ca.as_deref(), settings.cert.as_deref()],
     }
 }
 
@@ -102,6 +111,7 @@ pub async fn run(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
         handed: cursor,
         taken: cursor,
         delivered: 0,
+        open: VecDeque::new(),
         backoff,
     };
     forwarder.run(stop).await;
@@ -119,8 +129,10 @@ struct Forwarder {
     handed: Seq,
     /// Everything up to here is confirmed: the cursor.
     taken: Seq,
-    /// Events handed over since the last confirmation.
+    /// Events handed over, repeats counted.
     delivered: u64,
+    /// The seqs of events that were handed over and are not confirmed.
+    open: VecDeque<Seq>,
     backoff: Backoff,
 }
 
@@ -204,6 +216,7 @@ impl Forwarder {
             return self.take(Delivered::default()).await;
         };
         self.delivered += events.len() as u64;
+        self.open.extend(events.iter().map(|stored| stored.seq));
         let delivered = self.destination.deliver(&events).await;
         self.sent = batch.upto;
         self.handed = last;
@@ -223,8 +236,13 @@ impl Forwarder {
     /// Moves the cursor to what was confirmed. Returns the fault, if there was one.
     async fn take(&mut self, delivered: Delivered) -> Option<Fault> {
         let before = self.taken;
+        let mut count = 0;
         if let Some(taken) = delivered.taken {
             self.taken = self.taken.max(taken);
+            while self.open.front().is_some_and(|seq| *seq <= taken) {
+                self.open.pop_front();
+                count += 1;
+            }
         }
         if delivered.fault.is_none() && self.taken >= self.handed {
             // Nothing is open: what the filter held back behind the last event is passed over too.
@@ -234,16 +252,15 @@ impl Forwarder {
             let (queue, name, taken) = (Arc::clone(&self.facilities.queue), self.name.clone(), self.taken);
             off_thread(move || queue.ack(&name, taken)).await;
             if delivered.taken.is_some() {
-                self.worked(before);
+                self.worked(count);
             }
         }
         delivered.fault
     }
 
-    fn worked(&mut self, before: Seq) {
+    fn worked(&mut self, count: u64) {
         self.backoff.reset();
         let now = Timestamp::now();
-        let count = self.taken.0 - before.0;
         let cursor = self.taken.0;
         self.facilities.board.destination(&self.board_name, |record| record.took(count, cursor, now));
         let stood = [Code::DestinationDown, Code::DestinationRefused, Code::DestinationStalled]
@@ -269,16 +286,21 @@ impl Forwarder {
         let queue = Arc::clone(&self.facilities.queue);
         off_thread(move || queue.quarantine(&entry)).await;
         self.taken = self.taken.max(stored.seq);
+        self.go_back();
+    }
+
+    /// Everything behind the cursor is to be handed over again.
+    fn go_back(&mut self) {
         self.sent = self.taken;
         self.handed = self.taken;
+        self.open.clear();
     }
 
     /// Goes back to the cursor, tells the fault, and returns how long to wait.
     async fn failed(&mut self, fault: &Fault) -> Duration {
         let now = Timestamp::now();
-        let again = self.handed.0.saturating_sub(self.taken.0);
-        self.sent = self.taken;
-        self.handed = self.taken;
+        let again = self.open.len() as u64;
+        self.go_back();
         let side = if fault.kind == FaultKind::Corrupt { Side::Queue } else { Side::Destination };
         let reaction = reaction(fault.kind, side);
         // One time for both: the failing begins with this fault, and must be seen to.

@@ -2,6 +2,7 @@
 //!
 //! Promise: everything that resumes by itself resumes within seconds, because this task looks every second.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,12 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::stop::Stop;
 use super::{Facilities, off_thread};
+use crate::event::Seq;
 use crate::queue::{Facts, Queue, QueueError};
 use crate::status::{Board, Code, QueueState};
 
 const EVERY: Duration = Duration::from_secs(1);
 const BOOKS_EVERY: Duration = Duration::from_secs(5);
 const IDS_EVERY: Duration = Duration::from_secs(86_400);
+/// A connected destination that takes nothing for this long has stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
 
 /// What one look at the queue brought.
 struct Look {
@@ -25,6 +29,7 @@ struct Look {
 
 pub async fn run(facilities: Facilities, mut stop: Stop) {
     let (mut books, mut ids) = (Instant::now(), Instant::now());
+    let mut stalls = Stalls::default();
     loop {
         let with_books = books.elapsed() >= BOOKS_EVERY;
         let with_ids = ids.elapsed() >= IDS_EVERY;
@@ -37,6 +42,8 @@ pub async fn run(facilities: Facilities, mut stop: Stop) {
             ids = Instant::now();
         }
         tell(&facilities.board, &look);
+        stalls.tell(&facilities.board, &look.facts, Instant::now());
+        forget_the_past(&facilities.board);
         tokio::select! {
             () = stop.stopped() => return,
             () = tokio::time::sleep(EVERY) => {}
@@ -133,6 +140,51 @@ fn tell(board: &Board, look: &Look) {
                 record.cursor = cursor.0;
                 record.depth = depth;
             });
+        }
+    }
+}
+
+/// Conditions that report something past (a range not collected, a task that came back) stand for a day: long
+/// enough to be seen, and the events and the log keep them.
+fn forget_the_past(board: &Board) {
+    let now = Timestamp::now();
+    for condition in board.snapshot(now).conditions {
+        let past = matches!(condition.code, Code::CollectionGap | Code::TaskRestarted);
+        if past && now.duration_since(condition.since) > SignedDuration::from_hours(24) {
+            board.clear(condition.code, &condition.subject);
+        }
+    }
+}
+
+/// Since when each destination has had events waiting and taken none.
+#[derive(Default)]
+struct Stalls(BTreeMap<String, (Seq, Instant)>);
+
+impl Stalls {
+    fn tell(&mut self, board: &Board, facts: &Facts, now: Instant) {
+        self.0.retain(|name, _| facts.cursors.contains_key(name));
+        for (name, cursor) in &facts.cursors {
+            let (seen, since) = self.0.entry(name.clone()).or_insert((*cursor, now));
+            if *seen != *cursor || *cursor >= facts.head {
+                (*seen, *since) = (*cursor, now);
+            }
+            let waited = now.duration_since(*since);
+            let mut connected = false;
+            if let Ok(name) = name.parse() {
+                board.existing_destination(&name, |record| connected = record.connected);
+            }
+            if connected && waited > STALLED_AFTER {
+                let text = format!(
+                    "{name} is connected but has confirmed nothing for {} s, though {} events wait",
+                    waited.as_secs(),
+                    facts.head.0 - cursor.0
+                );
+                if board.raise(Code::DestinationStalled, name, &text, Timestamp::now()) {
+                    tracing::warn!(destination = name, "{text}");
+                }
+            } else if waited <= STALLED_AFTER {
+                board.clear(Code::DestinationStalled, name);
+            }
         }
     }
 }

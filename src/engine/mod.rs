@@ -44,7 +44,7 @@ use stop::Stopper;
 pub use collector::probe;
 
 /// How long a stop may take until tasks are cut off: nothing is lost by it, some is handed over again.
-const STOP_LIMIT: Duration = Duration::from_secs(15);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// What every task is handed. Nothing in the house is global.
 #[derive(Clone)]
@@ -65,6 +65,8 @@ struct Collecting {
     egress: config::Egress,
     /// The key as it was read, so that a rotated one takes effect at a reload.
     token: Option<Secret>,
+    /// The CA file as it was read, for the same reason.
+    ca: Option<Vec<u8>>,
 }
 
 /// A destination as it runs.
@@ -73,6 +75,8 @@ struct Forwarding {
     destination: config::Destination,
     agent_name: String,
     key: Option<Secret>,
+    /// CA and certificate as they were read: renewed ones take effect at a reload.
+    certificates: [Option<Vec<u8>>; 2],
 }
 
 struct Running<K> {
@@ -140,6 +144,8 @@ impl Engine {
     async fn reconcile_integrations(&self, running: &mut BTreeMap<Name, Running<Collecting>>, settings: &Settings) {
         let board = &self.facilities.board;
         let gone: Vec<Name> = running.keys().filter(|n| !settings.integrations.contains_key(*n)).cloned().collect();
+        // All that go are told first, so that they end side by side.
+        gone.iter().filter_map(|name| running.get(name)).for_each(|task| task.stopper.stop());
         for name in gone {
             if let Some(task) = running.remove(&name) {
                 end(task).await;
@@ -149,8 +155,12 @@ impl Engine {
         }
         for (name, integration) in &settings.integrations {
             let token = crate::secrets::resolve_token(&integration.api_key, &self.facilities.secrets).ok();
-            let as_set =
-                Collecting { integration: integration.clone(), egress: settings.egress.clone(), token: token.clone() };
+            let as_set = Collecting {
+                integration: integration.clone(),
+                egress: settings.egress.clone(),
+                token: token.clone(),
+                ca: contents(integration.ca.as_deref()),
+            };
             if running.get(name).is_some_and(|task| task.as_set == as_set && !task.done.is_finished()) {
                 continue;
             }
@@ -173,6 +183,7 @@ impl Engine {
     async fn reconcile_destinations(&self, running: &mut BTreeMap<Name, Running<Forwarding>>, settings: &Settings) {
         let board = &self.facilities.board;
         let gone: Vec<Name> = running.keys().filter(|n| !settings.destinations.contains_key(*n)).cloned().collect();
+        gone.iter().filter_map(|name| running.get(name)).for_each(|task| task.stopper.stop());
         for name in gone {
             if let Some(task) = running.remove(&name) {
                 end(task).await;
@@ -183,7 +194,12 @@ impl Engine {
         for (name, destination) in &settings.destinations {
             let key = forwarder::key_of(destination)
                 .and_then(|key| crate::secrets::resolve_text(key, &self.facilities.secrets).ok());
-            let as_set = Forwarding { destination: destination.clone(), agent_name: settings.agent.name.clone(), key };
+            let as_set = Forwarding {
+                destination: destination.clone(),
+                agent_name: settings.agent.name.clone(),
+                key,
+                certificates: forwarder::certificates_of(destination).map(contents),
+            };
             if running.get(name).is_some_and(|task| task.as_set == as_set && !task.done.is_finished()) {
                 continue;
             }
@@ -210,8 +226,8 @@ impl Engine {
     /// No destination, or one that the settings no longer name: everything is kept for them, and that is told.
     fn tell_about_destinations(&self, settings: &Settings) {
         let (board, now) = (&self.facilities.board, Timestamp::now());
-        if settings.destinations.is_empty() {
-            let text = "no destination is set: every event is kept, up to the queue's quota; add [destinations.NAME]";
+        if !settings.destinations.values().any(|destination| destination.enabled) {
+            let text = "no destination is set or enabled: every event is kept, up to the queue's quota; add [destinations.NAME]";
             board.raise(Code::NoDestination, "", text, now);
         } else {
             board.clear(Code::NoDestination, "");
@@ -259,6 +275,11 @@ async fn end<K>(task: Running<K>) {
         done.abort();
         let _ = done.await;
     }
+}
+
+/// A file as it is now; what can't be read is told by whoever uses it.
+fn contents(path: Option<&std::path::Path>) -> Option<Vec<u8>> {
+    std::fs::read(path?).ok()
 }
 
 /// The queue's options from the settings.

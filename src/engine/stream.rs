@@ -23,6 +23,8 @@ use crate::values::Name;
 
 /// A fault that lasts this long becomes a condition.
 const TOLD_AFTER: Duration = Duration::from_secs(60);
+/// A key's end is told from this many days before.
+const EXPIRY_TOLD_DAYS: i32 = 30;
 /// Clocks further apart than this are told, in seconds.
 const SKEW_TOLD: f64 = 60.0;
 
@@ -72,6 +74,7 @@ impl Stream {
     /// One poll, kept. Returns how long to wait for the next. Dropped at any await, it has lost nothing: what
     /// was not kept is asked for again.
     async fn step(&mut self, started: Instant) -> Duration {
+        self.tell_expiry();
         if let Some(wait) = self.wait_for_room().await {
             return wait;
         }
@@ -85,6 +88,11 @@ impl Stream {
         let page = self.connector.poll(&self.stream, place.checkpoint.as_ref(), &context).await;
         self.tell_clock(&page);
         let (more, fault, wake) = (page.more, page.fault.clone(), page.wake);
+        let mut page = page;
+        if page.events.is_empty() && page.next == place.checkpoint {
+            // Nothing moved: a page that failed at its first question costs no frame.
+            page.next = None;
+        }
         match self.keep(page, place.generation).await {
             Ok(()) => {}
             Err(QueueError::Stale) => return Duration::ZERO,
@@ -200,6 +208,31 @@ impl Stream {
             }
             None => {
                 board.clear(Code::ItemsDeferred, &self.subject);
+            }
+        }
+    }
+
+    /// The key's end as the operator set it: told from a month before.
+    fn tell_expiry(&self) {
+        let (board, now) = (&self.facilities.board, Timestamp::now());
+        let days = self.as_set.integration.api_key_expires.and_then(|end| {
+            let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+            end.since(today).ok().map(|left| left.get_days())
+        });
+        let subject = self.name().as_str();
+        match days {
+            Some(days) if days <= EXPIRY_TOLD_DAYS => {
+                let text = match days {
+                    ..0 => format!("the API key of {subject} ended {} days ago by api-key-expires", -days),
+                    0 => format!("the API key of {subject} ends today"),
+                    1.. => format!("the API key of {subject} ends in {days} days"),
+                };
+                if board.raise(Code::ApiKeyExpiring, subject, &text, now) {
+                    tracing::warn!(integration = subject, "{text}");
+                }
+            }
+            Some(_) | None => {
+                board.clear(Code::ApiKeyExpiring, subject);
             }
         }
     }

@@ -76,7 +76,6 @@ pub enum Code {
     TaskRestarted,
     SettingsRefused,
     NoDestination,
-    TimeJump,
 }
 
 /// One row of the table: word, severity, what it means, what to do.
@@ -84,7 +83,7 @@ struct Row(&'static str, Severity, &'static str, &'static str);
 
 impl Code {
     /// All codes, in the order of the guide.
-    pub const ALL: [Code; 26] = [
+    pub const ALL: [Code; 25] = [
         Code::QueueFull,
         Code::QueuePaused,
         Code::QueueCorrupt,
@@ -110,7 +109,6 @@ impl Code {
         Code::TaskRestarted,
         Code::SettingsRefused,
         Code::NoDestination,
-        Code::TimeJump,
     ];
 
     /// The word in JSON, metrics, logs and the guide.
@@ -151,14 +149,14 @@ impl Code {
             Code::QueueCorrupt => Row(
                 "queue-corrupt",
                 Error,
-                "The queue can't be opened: its files don't hold together.",
-                "Run `conductor queue verify`, then `conductor queue repair`; keep a copy of the state folder first.",
+                "The queue's book-keeping failed and is mended by itself; events may come twice, none is lost.",
+                "Nothing at once. If it stays, check the disk (dmesg) and the space under the state folder.",
             ),
             Code::QueueDamaged => Row(
                 "queue-damaged",
                 Warning,
                 "A record failed its checksum; it was set aside and its stream is fetched again from before it.",
-                "Check the disk (smartctl, dmesg); `conductor queue verify` lists what was set aside.",
+                "Check the disk (smartctl, dmesg); what was set aside lies in the state folder under queue/damaged.",
             ),
             Code::DiskError => Row(
                 "disk-error",
@@ -176,7 +174,7 @@ impl Code {
                 "integration-keyless",
                 Error,
                 "The API key of this integration can't be read; it is parked, the others go on.",
-                "Set it with `conductor integration set-key`, or check the file or credential that api-key names.",
+                "Check the file or credential that api-key names, and who may read it; then reload.",
             ),
             Code::IntegrationFailing => Row(
                 "integration-failing",
@@ -206,7 +204,7 @@ impl Code {
                 "api-key-expiring",
                 Warning,
                 "The API key of this integration ends soon.",
-                "Make a new key in the vendor's portal and set it with `conductor integration set-key`.",
+                "Make a new key in the vendor's portal, put it where api-key says, set api-key-expires, and reload.",
             ),
             Code::EgressMismatch => Row(
                 "egress-mismatch",
@@ -260,19 +258,19 @@ impl Code {
                 "events-quarantined",
                 Warning,
                 "The destination will never take certain events; they were set aside and the others go on.",
-                "Look at them with `conductor queue quarantine` and mend the cause, then hand them over again.",
+                "Look at them with `conductor queue quarantine` and mend the cause at the receiver.",
             ),
             Code::EventsDropped => Row(
                 "events-dropped",
                 Error,
                 "Events left the queue before every destination took them, by the rule when-full = \"drop-oldest\".",
-                "Raise [queue] max-size, or set when-full to \"pause\"; `conductor queue replay` can't bring them back.",
+                "Raise [queue] max-size, or set when-full to \"pause\".",
             ),
             Code::TaskRestarted => Row(
                 "task-restarted",
                 Warning,
                 "A task of the agent ended unexpectedly and was started again.",
-                "Send us `conductor support-bundle`: this is a bug of ours.",
+                "This is a bug of ours: please report it with the log around that time.",
             ),
             Code::SettingsRefused => Row(
                 "settings-refused",
@@ -284,13 +282,7 @@ impl Code {
                 "no-destination",
                 Warning,
                 "No destination is set or enabled; everything is kept in the queue until there is one.",
-                "Add one with `conductor destination add`.",
-            ),
-            Code::TimeJump => Row(
-                "time-jump",
-                Info,
-                "The clock of this machine jumped.",
-                "Check time synchronisation; after a suspended virtual machine woke up, nothing is to do.",
+                "Add a [destinations.NAME] section to the settings and reload.",
             ),
         }
     }

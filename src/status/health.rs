@@ -171,8 +171,7 @@ fn is_about_the_queue(code: Code) -> bool {
         | Code::EventsQuarantined
         | Code::TaskRestarted
         | Code::SettingsRefused
-        | Code::NoDestination
-        | Code::TimeJump => false,
+        | Code::NoDestination => false,
     }
 }
 

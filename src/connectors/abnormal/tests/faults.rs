@@ -154,14 +154,17 @@ async fn a_checkpoint_of_another_version_or_broken_is_corrupt_and_not_guessed_at
 #[tokio::test]
 async fn a_probe_tells_the_clock_skew_or_the_fault() {
     let bench = Bench::new(|ask| {
-        assert!(matches!(ask, Ask::Other(url) if url.ends_with("/v1/cases?pageSize=1")));
-        status(200, "{\"cases\":[]}").map(|answer| Answer { date: Some(Timestamp::UNIX_EPOCH), ..answer })
+        assert!(matches!(ask, Ask::Other(url) if url.ends_with("/v1/threats?pageSize=1")), "{ask:?}");
+        status(200, "{\"threats\":[]}").map(|answer| Answer { date: Some(Timestamp::UNIX_EPOCH), ..answer })
     });
     let said = bench.connector.probe().await.expect("an answer");
     assert!(said.starts_with("answered, clock skew ") && said.ends_with(" s"), "{said}");
-    bench.script(|_| status(402, ""));
-    assert!(bench.connector.probe().await.expect("the token was accepted").contains("licence"));
-    for (code, kind) in [(401, FaultKind::Refused), (404, FaultKind::Unreadable), (503, FaultKind::Unavailable)] {
+    for (code, kind) in [
+        (402, FaultKind::Unlicensed),
+        (401, FaultKind::Refused),
+        (404, FaultKind::Unreadable),
+        (503, FaultKind::Unavailable),
+    ] {
         bench.script(move |_| status(code, "<html>"));
         assert_eq!(bench.connector.probe().await.expect_err("a fault").kind, kind);
     }

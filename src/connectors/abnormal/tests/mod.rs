@@ -212,7 +212,8 @@ fn parse(url: &str) -> Ask {
         assert_eq!(value("pageSize"), Some("100"));
         return Ask::Item { id: id.to_owned(), page };
     }
-    if path != "/threats" {
+    // Without a filter a list tells the newest alone: enough for a probe, never for collecting.
+    if path != "/threats" || value("filter").is_none() && value("pageSize") == Some("1") {
         return Ask::Other(url.to_owned());
     }
     assert_eq!(value("pageSize"), Some("500"));
