@@ -47,6 +47,7 @@ pub fn destination(
     let app_name = reader.word("app-name");
     let enterprise_number = reader.count("enterprise-number");
     let window = reader.size("window");
+    let max_message_size = reader.size("max-message-size");
     let start = reader.choice("start");
     let enabled = reader.flag("enabled");
     if reader.flag("insecure") == Some(true) {
@@ -77,6 +78,7 @@ pub fn destination(
                 app_name: app_name?,
                 enterprise_number: u32::try_from(enterprise_number?).ok()?,
                 window: window?.0,
+                max_message_size: usize::try_from(max_message_size?.0).ok()?,
             },
             key,
         },

@@ -290,6 +290,14 @@ pub static DESTINATION: Section = Section {
             "How much is sent between two receipts.",
         ),
         key(
+            "max-message-size",
+            Kind::Size { min: ByteSize(2 << 10), max: ByteSize::mib(16) },
+            Value(r#""64KiB""#),
+            r#""64KiB""#,
+            "The longest message that the receiver takes (rsyslog: maxMessageSize, syslog-ng: log-msg-size); a longer \
+             event is sent visibly short, its whole stays in the queue.",
+        ),
+        key(
             "start",
             Kind::Choice { now: &["head", "oldest"], later: &[], says: "" },
             Value(r#""head""#),

@@ -54,6 +54,27 @@ pub fn likely_len(stored: &Stored) -> usize {
     stored.event.weight() + 200
 }
 
+/// Bytes that [`shortened`] needs beside the beginning that it keeps.
+pub const SHORTENED: usize = 100;
+
+/// What stands for a `raw` that is too long for its receiver: a JSON object that says so, with as much of its
+/// beginning, as a string, as fits `room` bytes. The whole stays in the queue (`conductor queue export`).
+pub fn shortened(raw: &str, room: usize) -> String {
+    let mut taken = 0;
+    // What escaping makes of a character: at most six bytes, `\u001f`.
+    let cost = |c: char| match c {
+        '"' | '\\' => 2,
+        c if u32::from(c) < 0x20 => 6,
+        c => c.len_utf8(),
+    };
+    let fits = |c: &char| {
+        taken += cost(*c);
+        taken <= room
+    };
+    let start: String = raw.chars().take_while(fits).collect();
+    serde_json::json!({"conductor_truncated": true, "bytes": raw.len(), "start": start}).to_string()
+}
+
 /// Is `raw` a JSON document by its shape? Its contents were validated before it was queued.
 fn is_document(raw: &str) -> bool {
     let raw = raw.as_bytes();

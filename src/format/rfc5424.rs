@@ -20,7 +20,12 @@ pub struct Rfc5424 {
     origin: Vec<u8>,
     /// `[conductor@32473 id="`.
     sd_start: Vec<u8>,
+    /// Bytes of a message, at the most.
+    largest: usize,
 }
+
+/// What receivers take unless they are told otherwise: syslog-ng closes the connection on anything longer, for ever.
+pub const LARGEST: usize = 64 << 10;
 
 impl Rfc5424 {
     /// `enterprise_number` is the private enterprise number of the SD-ID (RFC 5424 6.3.2, 7.2.2).
@@ -31,16 +36,46 @@ impl Rfc5424 {
         push_header(&mut origin, app_name, 48, word);
         origin.push(b' ');
         let sd_start = format!("[conductor@{enterprise_number} id=\"").into_bytes();
-        Rfc5424 { facility, origin, sd_start }
+        Rfc5424 { facility, origin, sd_start, largest: LARGEST }
     }
 
-    /// Appends one octet-counted frame.
+    /// The same with another limit on a message's bytes.
+    pub fn at_most(self, largest: usize) -> Rfc5424 {
+        Rfc5424 { largest, ..self }
+    }
+
+    /// Appends one octet-counted frame. An event whose message would be longer than the limit is told visibly short
+    /// (see [`json::shortened`]): the receiver gets its id, its time and its beginning, and one long message stops no
+    /// feed. Returns whether it was whole.
     ///
     /// # Errors
     /// None in practice: writing to a `Vec` does not fail.
-    pub fn frame(&self, out: &mut Vec<u8>, stored: &Stored) -> Result<(), ::syslog::Error> {
+    pub fn frame(&self, out: &mut Vec<u8>, stored: &Stored) -> Result<bool, ::syslog::Error> {
+        let start = out.len();
+        let whole = self.count_out(out, stored)?;
+        if whole <= self.largest {
+            return Ok(true);
+        }
+        out.truncate(start);
+        let other = whole - stored.event.raw.len();
+        let room = self.largest.saturating_sub(other + json::SHORTENED);
+        let mut short = stored.clone();
+        short.event.raw = json::shortened(&stored.event.raw, room).into();
+        self.count_out(out, &short)?;
+        Ok(false)
+    }
+
+    /// Appends a frame and returns the bytes of its message.
+    fn count_out(&self, out: &mut Vec<u8>, stored: &Stored) -> Result<usize, ::syslog::Error> {
         let likely = json::likely_len(stored) + stored.event.id.len() + self.origin.len() + 150;
-        octet_count(out, likely, |out| self.format(out, severity(stored.event.severity), stored))
+        let mut length = 0;
+        octet_count(out, likely, |out| {
+            let body = out.len();
+            let written = self.format(out, severity(stored.event.severity), stored);
+            length = out.len() - body;
+            written
+        })?;
+        Ok(length)
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Settings {
     /// Bytes of one window. A receipt is asked for twice a window; at most two windows are unconfirmed, four where
     /// only an orderly close confirms. Below 64 KiB it counts as 64 KiB.
     pub window: u64,
+    /// Bytes of a message; a longer one is sent visibly short.
+    pub max_message_size: usize,
 }
 
 /// What else the destination needs: resolved by the engine.
@@ -114,7 +116,8 @@ impl SyslogTls {
             port,
             server_name,
             config: Arc::new(tls::client_config(&options)?),
-            format: Rfc5424::new(facility, agent_name, &settings.app_name, settings.enterprise_number),
+            format: Rfc5424::new(facility, agent_name, &settings.app_name, settings.enterprise_number)
+                .at_most(settings.max_message_size),
             window,
             piece: PIECE.min(usize::try_from(window / 8).unwrap_or(PIECE)),
             limits: Limits::default(),
@@ -129,9 +132,13 @@ impl SyslogTls {
     async fn hand_over(&mut self, batch: &[Stored], until: Instant) -> Result<(), Fault> {
         self.buffer.clear();
         for (at, stored) in batch.iter().enumerate() {
-            self.format.frame(&mut self.buffer, stored).map_err(|e| {
+            let whole = self.format.frame(&mut self.buffer, stored).map_err(|e| {
                 Fault::new(FaultKind::Unreadable, format!("event {} can't be written", stored.seq)).caused_by(e)
             })?;
+            if !whole {
+                let bytes = stored.event.raw.len();
+                tracing::warn!(address = self.address, event = %stored.event.id, bytes, "too long for one message: sent short");
+            }
             if self.buffer.len() >= self.piece || at + 1 == batch.len() {
                 let frames = std::mem::take(&mut self.buffer);
                 let sent = self.send(&frames, stored.seq, until).await;

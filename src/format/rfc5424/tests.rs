@@ -244,3 +244,29 @@ proptest! {
         prop_assert!(rest.is_empty());
     }
 }
+
+#[test]
+fn an_event_too_long_for_its_receiver_is_sent_visibly_short_and_keeps_its_id() {
+    let body = "\"\\\u{1F4A3}\u{1}ä".repeat(20_000);
+    let raw = serde_json::json!({ "body": body }).to_string();
+    let mut long = sample();
+    long.event.id = "acme/threats/t:m/v".into();
+    long.event.raw = raw.clone().into();
+    let format = Rfc5424::new(facility("local0").expect("known"), "box", "conductor", 32473).at_most(8192);
+    let mut out = Vec::new();
+    assert!(!format.frame(&mut out, &long).expect("written"));
+    let text = String::from_utf8(out).expect("UTF-8");
+    let (length, message) = text.split_once(' ').expect("a length");
+    assert_eq!(length.parse(), Ok(message.len()));
+    assert!(message.len() <= 8192 && message.len() > 7000, "{}", message.len());
+    let json = &message[message.find('{').expect("an object")..];
+    let told: serde_json::Value = serde_json::from_str(json).expect("whole JSON");
+    assert_eq!(told["id"], "acme/threats/t:m/v");
+    assert_eq!(told["raw"]["conductor_truncated"], true);
+    assert_eq!(told["raw"]["bytes"], raw.len());
+    assert!(raw.starts_with(told["raw"]["start"].as_str().expect("text")));
+
+    long.event.raw = "{}".into();
+    let mut out = Vec::new();
+    assert!(format.frame(&mut out, &long).expect("written"), "what fits is whole");
+}

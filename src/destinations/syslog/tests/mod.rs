@@ -34,6 +34,7 @@ fn settings(address: SocketAddr, pki: &Pki) -> Settings {
         app_name: "conductor".to_owned(),
         enterprise_number: 32473,
         window: 64 * 1024,
+        max_message_size: 64 * 1024,
     }
 }
 
