@@ -125,6 +125,22 @@ impl Agent {
         self.child.wait().expect("reaped")
     }
 
+    /// Waits until it is ready (`None`) or has ended by itself (its exit code).
+    pub fn ready_or_ended(&mut self) -> Option<i32> {
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(60) {
+            if let Some(ended) = self.child.try_wait().expect("asked") {
+                return Some(ended.code().expect("an exit code, not a signal"));
+            }
+            if self.get("/readyz").is_some_and(|(status, _)| status == 200) {
+                return None;
+            }
+            // Not a synchronisation: only how often the question is asked.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("neither ready nor ended within a minute\n{}", tail(&self.log));
+    }
+
     pub fn address(&self) -> Option<SocketAddr> {
         fs::read_to_string(&self.address_file).ok()?.trim().parse().ok()
     }

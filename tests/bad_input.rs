@@ -1,0 +1,13 @@
+//! Bad input against the real agent: each accident gets a sentence, a condition or an exit code, and loses nothing.
+
+mod agent;
+
+mod bad_input {
+    mod answers;
+    mod disk;
+    mod half_written;
+    mod peers;
+    mod start;
+    mod vendor;
+    pub mod world;
+}

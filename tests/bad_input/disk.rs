@@ -1,0 +1,102 @@
+//! The disk under the state folder: full, read-only, not ours.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::world::{World, number_at, wait_for, wait_gone};
+use crate::agent::Place;
+
+/// A small file system of its own; unmounted in the end.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    /// `None`, and a line that says so, where this process may not mount.
+    fn tmpfs(at: &Path, options: &str) -> Option<Mounted> {
+        if !nix::unistd::Uid::effective().is_root() {
+            let _ = writeln!(io::stderr(), "not run: a small file system can only be mounted by root");
+            return None;
+        }
+        fs::create_dir_all(at).expect("a folder");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
+        if !mounted.is_ok_and(|output| output.status.success()) {
+            let _ = writeln!(io::stderr(), "not run: this root may not mount a file system");
+            return None;
+        }
+        Some(Mounted(at.to_owned()))
+    }
+
+    fn read_only(&self) {
+        let remounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().expect("mount runs");
+        assert!(remounted.success());
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        // Lazily: an agent that a failing test leaves behind may hold it for a moment.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Lines that hardly compress: `{"n":N,"text":"..."}`.
+fn lines(path: &Path, seed: u64, count: u64, bytes: usize) {
+    const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    let mut file = io::BufWriter::new(fs::File::create(path).expect("a file"));
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64 ^ seed;
+    for n in 0..count {
+        let text: Vec<u8> = (0..bytes)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                LETTERS[(state >> 58) as usize]
+            })
+            .collect();
+        let text = String::from_utf8(text).expect("ASCII");
+        writeln!(file, "{{\"n\":{n},\"text\":\"{text}\"}}").expect("written");
+    }
+    file.flush().expect("written");
+}
+
+#[test]
+fn a_full_disk_pauses_with_a_condition_and_goes_on_by_itself_when_the_soc_takes_events_again() {
+    let world = World::new();
+    let Some(_mounted) = Mounted::tmpfs(&world.place.state(), "size=32m") else { return };
+    const LINES: u64 = 8_000;
+    let file = world.place.dir.path().join("lines.ndjson");
+    lines(&file, 0, LINES, 6_000);
+    world.soc.refuse();
+    let mut agent = world.place.start();
+    let importing = Command::new(env!("CARGO_BIN_EXE_conductor"))
+        .args(["queue", "import"])
+        .arg(&file)
+        .arg("--config")
+        .arg(world.place.config())
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the import starts");
+    wait_for(&mut agent, "queue-full", &["nearly full", "goes on by itself"]);
+    assert_eq!(agent.status()["queue"]["paused"], true);
+    assert_eq!(agent.get("/readyz").map(|(status, _)| status), Some(200), "full is not broken");
+    // Polling pauses too, and loses nothing by it.
+    world.put_now(40, 20);
+    wait_for(&mut agent, "queue-paused", &["nearly full"]);
+    world.soc.listen_again().expect("the same port");
+    let kept = |agent: &crate::agent::Agent| number_at(agent, "/queue/appended_total");
+    let before = kept(&agent);
+    agent.wait_within(Duration::from_secs(5), "it goes on", |agent| kept(agent) > before);
+    let imported = importing.wait_with_output().expect("the import ends");
+    let said = String::from_utf8_lossy(&imported.stderr);
+    assert!(imported.status.success() && said.contains("waiting: the disk under"), "{said}");
+    world.everything_arrives(&mut agent);
+    agent.wait_within(Duration::from_secs(100), "every line is at the SOC", |_| {
+        let arrived = world.arrived();
+        let imported: std::collections::HashSet<_> = arrived.iter().filter(|id| id.starts_with("import/")).collect();
+        imported.len() as u64 == LINES
+    });
+    wait_gone(&mut agent, "queue-full");
+    wait_gone(&mut agent, "queue-paused");
+}

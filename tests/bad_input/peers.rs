@@ -1,0 +1,25 @@
+//! The SOC's side is wrong: its CA, its port, nobody there.
+
+use std::fs;
+use std::time::Duration;
+
+use conductor_sim::ca::Authority;
+
+use super::world::{World, text_at, wait_for, wait_gone};
+
+#[test]
+fn a_soc_that_is_away_is_told_after_a_minute_and_gets_everything_when_it_is_back() {
+    let world = World::new();
+    world.soc.refuse();
+    world.put(21, 20);
+    let mut agent = world.place.start();
+    agent.wait_until("the port is named", |agent| {
+        text_at(agent, "/destinations/0/last_fault/text").contains("nothing listens there")
+    });
+    assert!(!agent.has_condition("destination-down"), "not within the first seconds");
+    agent.wait_within(Duration::from_secs(120), "destination-down stands", |a| a.has_condition("destination-down"));
+    assert_eq!(agent.get("/readyz").map(|(status, _)| status), Some(200), "a box that waits does its job");
+    world.soc.listen_again().expect("the same port");
+    world.everything_arrives(&mut agent);
+    wait_gone(&mut agent, "destination-down");
+}
