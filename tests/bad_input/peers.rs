@@ -23,3 +23,21 @@ fn a_soc_that_is_away_is_told_after_a_minute_and_gets_everything_when_it_is_back
     world.everything_arrives(&mut agent);
     wait_gone(&mut agent, "destination-down");
 }
+
+#[test]
+fn a_wrong_ca_for_the_destination_is_told_with_the_setting_and_the_right_file_counts_at_the_next_reload() {
+    let world = World::new();
+    world.put(20, 20);
+    let right = fs::read(world.ca()).expect("the CA");
+    let own = world.place.dir.path().join("soc-ca.pem");
+    let destination = world.destination().replace(&world.ca().display().to_string(), &own.display().to_string());
+    fs::write(&own, Authority::new("Another CA").expect("a CA").ca_pem()).expect("written");
+    world.place.write_settings(&format!("{}{destination}", world.integration()));
+    let mut agent = world.place.start();
+    wait_for(&mut agent, "destination-refused", &["not trusted", "`ca`"]);
+    assert_eq!(text_at(&agent, "/destinations/0/state"), "parked");
+    fs::write(&own, right).expect("written");
+    world.reload_as_is(&mut agent);
+    world.everything_arrives(&mut agent);
+    wait_gone(&mut agent, "destination-refused");
+}

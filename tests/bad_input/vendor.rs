@@ -127,3 +127,22 @@ fn a_key_file_that_can_not_be_read_parks_its_integration_alone_until_it_can_and_
     world.everything_arrives(&mut agent);
     wait_gone(&mut agent, "integration-keyless");
 }
+
+#[test]
+fn a_wrong_ca_for_the_api_is_told_with_the_setting_and_the_right_file_counts_at_the_next_reload() {
+    let world = World::new();
+    world.put(4, 20);
+    let right = fs::read(world.ca()).expect("the CA");
+    let other = Authority::new("Another CA").expect("a CA");
+    let own = world.place.dir.path().join("api-ca.pem");
+    let settings = world.settings().replacen(&world.ca().display().to_string(), &own.display().to_string(), 1);
+    fs::write(&own, other.ca_pem()).expect("written");
+    world.place.write_settings(&settings);
+    let mut agent = world.place.start();
+    wait_for(&mut agent, "integration-refused", &["certificate", "issuer", "`ca`"]);
+    // Only the file changes: the settings are the same to the letter.
+    fs::write(&own, right).expect("written");
+    world.reload_as_is(&mut agent);
+    world.everything_arrives(&mut agent);
+    wait_gone(&mut agent, "integration-refused");
+}
