@@ -23,6 +23,15 @@ use crate::net::tls::TlsOptions;
 use crate::status::{Board, Code, Standing};
 use crate::values::Name;
 
+/// What a collector tells about its tries: no longer true when it has ended.
+pub const TOLD: [Code; 5] = [
+    Code::IntegrationRefused,
+    Code::IntegrationKeyless,
+    Code::IntegrationFailing,
+    Code::StreamUnlicensed,
+    Code::QueuePaused,
+];
+
 /// Writes what the settings say of an integration to the board.
 pub fn describe(board: &Board, integration: &config::Integration) {
     let ConnectorSettings::Abnormal(settings) = &integration.connector;

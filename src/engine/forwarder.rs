@@ -30,6 +30,15 @@ const QUIET: Duration = Duration::from_millis(200);
 /// A fault that lasts this long becomes a condition.
 const TOLD_AFTER: Duration = Duration::from_secs(60);
 
+/// What a forwarder tells about its tries: no longer true when it has ended.
+pub const TOLD: [Code; 5] = [
+    Code::DestinationDown,
+    Code::DestinationRefused,
+    Code::DestinationKeyless,
+    Code::DestinationStalled,
+    Code::DestinationWeakReceipt,
+];
+
 /// The private key that a destination refers to.
 pub fn key_of(destination: &config::Destination) -> Option<&SecretRef> {
     match &destination.protocol {

@@ -166,6 +166,7 @@ impl Engine {
             }
             if let Some(old) = running.remove(name) {
                 end(old).await;
+                board.clear_about(&collector::TOLD, name);
             }
             collector::describe(board, integration);
             if !integration.enabled {
@@ -205,6 +206,7 @@ impl Engine {
             }
             if let Some(old) = running.remove(name) {
                 end(old).await;
+                board.clear_about(&forwarder::TOLD, name);
             }
             // A destination is known to the queue from here on, so that nothing is let go before it took it.
             let queue = Arc::clone(&self.facilities.queue);

@@ -135,6 +135,13 @@ impl Board {
         self.lock().conditions.remove(&(code, subject.to_owned())).is_some()
     }
 
+    /// Clears conditions of these codes about an integration and its streams, or about a destination: what its task
+    /// told goes with the task.
+    pub fn clear_about(&self, codes: &[Code], name: &Name) {
+        let whose = |subject: &str| subject.split('/').next() == Some(name.as_str());
+        self.lock().conditions.retain(|(code, subject), _| !(codes.contains(code) && whose(subject)));
+    }
+
     /// Does this condition stand?
     pub fn stands(&self, code: Code, subject: &str) -> bool {
         self.lock().conditions.contains_key(&(code, subject.to_owned()))

@@ -41,3 +41,20 @@ fn a_wrong_ca_for_the_destination_is_told_with_the_setting_and_the_right_file_co
     world.everything_arrives(&mut agent);
     wait_gone(&mut agent, "destination-refused");
 }
+
+#[test]
+fn a_destination_that_is_switched_off_leaves_no_condition_behind_and_keeps_its_place() {
+    let world = World::new();
+    let own = world.place.dir.path().join("soc-ca.pem");
+    let wrong = world.destination().replace(&world.ca().display().to_string(), &own.display().to_string());
+    fs::write(&own, Authority::new("Another CA").expect("a CA").ca_pem()).expect("written");
+    world.place.write_settings(&format!("{}{wrong}", world.integration()));
+    world.put(22, 10);
+    let mut agent = world.place.start();
+    wait_for(&mut agent, "destination-refused", &["`ca`"]);
+    world.reload(&mut agent, &format!("{}{wrong}enabled = false\n", world.integration()));
+    assert_eq!(text_at(&agent, "/destinations/0/state"), "disabled");
+    assert!(!agent.has_condition("destination-refused"), "{:?}", agent.conditions());
+    world.reload(&mut agent, &world.settings());
+    world.everything_arrives(&mut agent);
+}

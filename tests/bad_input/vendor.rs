@@ -146,3 +146,32 @@ fn a_wrong_ca_for_the_api_is_told_with_the_setting_and_the_right_file_counts_at_
     world.everything_arrives(&mut agent);
     wait_gone(&mut agent, "integration-refused");
 }
+
+#[test]
+fn a_ca_file_that_is_missing_parks_the_integration_until_it_is_there_and_nothing_is_told_afterwards() {
+    let world = World::new();
+    world.put(5, 20);
+    let own = world.place.dir.path().join("api-ca.pem");
+    let settings = world.settings().replacen(&world.ca().display().to_string(), &own.display().to_string(), 1);
+    world.place.write_settings(&settings);
+    let mut agent = world.place.start();
+    wait_for(&mut agent, "integration-failing", &["api-ca.pem", "can't be read"]);
+    fs::copy(world.ca(), &own).expect("copied");
+    // No reload: it looks again by itself, each minute.
+    world.everything_arrives(&mut agent);
+    wait_gone(&mut agent, "integration-failing");
+}
+
+#[test]
+fn an_integration_that_is_switched_off_leaves_no_condition_behind() {
+    let world = World::new();
+    world.place.secret("acme.key", "a-wrong-token");
+    let mut agent = world.place.start();
+    wait_for(&mut agent, "integration-refused", &["401"]);
+    let off = world.settings().replace("polling-interval", "enabled = false\npolling-interval");
+    world.place.secret("acme.key", "a-wrong-token");
+    world.reload(&mut agent, &off);
+    assert_eq!(text_at(&agent, "/integrations/0/state"), "disabled");
+    assert!(!agent.has_condition("integration-refused"), "{:?}", agent.conditions());
+    assert_eq!(text_at(&agent, "/state"), "healthy");
+}
