@@ -27,7 +27,7 @@ pub async fn run(
     told: Arc<watch::Sender<Option<Observation>>>,
     mut stop: Stop,
 ) {
-    // The last look that showed an address: a change is seen across looks that failed.
+    // What was last seen of each address: a blind look in between must not hide a change.
     let mut shown: Option<Observation> = None;
     loop {
         let current = settings.borrow_and_update().as_ref().map(|s| s.egress.clone());
@@ -38,9 +38,12 @@ pub async fn run(
                     looked = look(egress) => looked,
                 };
                 let well = tell(&board, egress, &looked, shown.as_ref());
-                if looked.address.is_some() || shown.is_none() {
-                    shown = Some(looked.clone());
-                }
+                let last = shown.take();
+                shown = Some(Observation {
+                    address: looked.address.or(last.as_ref().and_then(|last| last.address)),
+                    source_address: looked.source_address.or(last.and_then(|last| last.source_address)),
+                    ..looked.clone()
+                });
                 told.send_replace(Some(looked));
                 if well { EVERY } else { SOONER }
             }
@@ -106,10 +109,15 @@ fn tell(board: &Board, settings: &Egress, seen: &Observation, before: Option<&Ob
                 tracing::warn!("{text}");
             }
         }
-        _ => {
+        (Some(true), _) => {
             if board.clear(Code::EgressMismatch, "") {
                 tracing::info!("the egress IP is among the allowlisted again");
             }
+        }
+        // A probe that failed has not shown that the address is another: what stood, stands.
+        _ if seen.fault.is_some() => {}
+        _ => {
+            board.clear(Code::EgressMismatch, "");
         }
     }
     match &seen.fault {

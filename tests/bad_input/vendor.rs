@@ -175,3 +175,38 @@ fn an_integration_that_is_switched_off_leaves_no_condition_behind() {
     assert!(!agent.has_condition("integration-refused"), "{:?}", agent.conditions());
     assert_eq!(text_at(&agent, "/state"), "healthy");
 }
+
+#[test]
+fn a_probe_that_fails_does_not_say_that_the_address_is_allowlisted_again() {
+    let world = World::new();
+    world.api.set_egress(Some("198.51.100.77"));
+    let settings = format!("{}{}", world.settings(), world.egress("\"203.0.113.10\""));
+    world.place.write_settings(&settings);
+    let mut agent = world.place.start();
+    wait_for(&mut agent, "egress-mismatch", &["198.51.100.77"]);
+    world.api.set(Behaviour::ServerError.on(Endpoint::Ip));
+    world.reload_as_is(&mut agent);
+    wait_for(&mut agent, "egress-unknown", &["could not be observed", "500"]);
+    assert!(agent.has_condition("egress-mismatch"), "what was last seen still did not match");
+    assert!(!world.place.log().contains("among the allowlisted again"), "{}", world.place.log());
+}
+
+#[test]
+fn a_change_of_the_egress_ip_across_a_probe_that_failed_is_still_told_with_both_addresses() {
+    let world = World::new();
+    world.api.set_egress(Some("203.0.113.10"));
+    world.place.write_settings(&format!("{}{}", world.settings(), world.egress("\"203.0.113.10\"")));
+    let mut agent = world.place.start();
+    agent.wait_until("the first look", |agent| text_at(agent, "/egress/observed") == "203.0.113.10");
+    assert_eq!(agent.status()["egress"]["matches"], true);
+    world.api.set(Behaviour::ServerError.on(Endpoint::Ip));
+    world.reload_as_is(&mut agent);
+    wait_for(&mut agent, "egress-unknown", &["could not be observed"]);
+    world.api.clear();
+    world.api.set_egress(Some("198.51.100.77"));
+    world.reload_as_is(&mut agent);
+    wait_for(&mut agent, "egress-mismatch", &["198.51.100.77"]);
+    let log = world.place.log();
+    let told = |line: &str| line.contains("changed from 203.0.113.10 to 198.51.100.77");
+    assert!(log.lines().any(told), "{log}");
+}
