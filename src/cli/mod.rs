@@ -72,9 +72,7 @@ impl From<Fault> for Failure {
 impl From<QueueError> for Failure {
     fn from(error: QueueError) -> Failure {
         let exit = match &error {
-            QueueError::Disk { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                Exit::Permission
-            }
+            QueueError::Disk { source, .. } if is_forbidden(source) => Exit::Permission,
             QueueError::Locked { .. } => Exit::Unavailable,
             QueueError::Quota { .. }
             | QueueError::NoSpace { .. }
@@ -89,12 +87,14 @@ impl From<QueueError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Failure {
-        let exit = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Exit::Permission,
-            _ => Exit::Disk,
-        };
+        let exit = if is_forbidden(&error) { Exit::Permission } else { Exit::Disk };
         Failure::new(exit, error.to_string())
     }
+}
+
+/// Not a broken disk: somebody decided that this process may not write there.
+fn is_forbidden(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Collects Abnormal Security events into a durable queue and hands them to a SOC, losing none.

@@ -18,8 +18,8 @@ use super::logging::{self, LogFormat};
 use super::{Exit, Failure, settings};
 use crate::config::Loaded;
 use crate::engine::{Engine, queue_options};
-use crate::queue::Queue;
 use crate::queue::disk::RealDisk;
+use crate::queue::{Queue, QueueError};
 use crate::status::{Board, Code, QueueState};
 use crate::{control, web};
 
@@ -62,7 +62,8 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
         Failure::new(Exit::Unavailable, text)
     })?;
     let local = listener.local_addr()?;
-    fs::write(state_dir.join(LOCAL_ADDRESS), local.to_string())?;
+    let address_file = state_dir.join(LOCAL_ADDRESS);
+    fs::write(&address_file, local.to_string()).map_err(|e| unwritable(&address_file, &e))?;
 
     let (stopping, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {
@@ -117,11 +118,15 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
 fn open_queue(state_dir: &Path, options: &crate::config::Queue) -> Result<Arc<Queue>, Failure> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
     made.map_err(|e| {
-        let exit = if e.kind() == std::io::ErrorKind::PermissionDenied { Exit::Permission } else { Exit::Disk };
+        let exit = if super::is_forbidden(&e) { Exit::Permission } else { Exit::Disk };
         Failure::new(exit, format!("the state folder {} can't be made: {e}; set agent.state-dir", state_dir.display()))
     })?;
     let clock = || Timestamp::now().as_millisecond();
-    let (queue, report) = Queue::open(&state_dir.join("queue"), queue_options(options), Arc::new(RealDisk), clock)?;
+    let opened = Queue::open(&state_dir.join("queue"), queue_options(options), Arc::new(RealDisk), clock);
+    let (queue, report) = opened.map_err(|error| match &error {
+        QueueError::Disk { path, source, .. } if super::is_forbidden(source) => unwritable(path, source),
+        _ => Failure::from(error),
+    })?;
     if report.torn_bytes > 0 {
         tracing::info!(bytes = report.torn_bytes, "the end of the queue was torn and is cut: it was never confirmed");
     }
@@ -132,6 +137,16 @@ fn open_queue(state_dir: &Path, options: &crate::config::Queue) -> Result<Arc<Qu
     }
     tracing::info!(head = queue.head_now().0, frames_read = report.frames_read, "the queue is open");
     Ok(Arc::new(queue))
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let exit = if super::is_forbidden(error) { Exit::Permission } else { Exit::Disk };
+    let text = format!(
+        "{} can't be written: {error}; let the agent's user own the state folder, on a file system that can be \
+         written, or set agent.state-dir",
+        path.display()
+    );
+    Failure::new(exit, text)
 }
 
 /// Reads the settings again. What only a restart can change is told and left as it is.

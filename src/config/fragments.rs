@@ -63,6 +63,8 @@ impl Gathered {
         let names = match toml_files(folder) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            // The state folder is a file: no mistake in the settings; whoever opens it says so.
+            Err(error) if origin == Origin::State && error.kind() == io::ErrorKind::NotADirectory => return,
             Err(error) => return self.mistakes.push(unreadable(folder, &error)),
         };
         if let Ok(metadata) = fs::metadata(folder) {

@@ -100,3 +100,30 @@ fn a_full_disk_pauses_with_a_condition_and_goes_on_by_itself_when_the_soc_takes_
     wait_gone(&mut agent, "queue-full");
     wait_gone(&mut agent, "queue-paused");
 }
+
+#[test]
+fn a_state_folder_that_is_a_file_ends_a_start_with_a_sentence() {
+    let place = Place::new("");
+    fs::write(place.state(), "not a folder").expect("written");
+    let ended = place.verb(&["run"]);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(matches!(ended.status.code(), Some(74 | 77)), "{:?} {said}", ended.status);
+    assert!(said.contains("the state folder") && said.contains("set agent.state-dir"), "{said}");
+}
+
+#[test]
+fn a_state_folder_that_can_not_be_written_ends_a_start_with_77() {
+    let place = Place::new("");
+    let mounted = Mounted::tmpfs(&place.state(), "size=1m");
+    match &mounted {
+        Some(mounted) => mounted.read_only(),
+        None => {
+            fs::create_dir(place.state()).expect("a folder");
+            fs::set_permissions(place.state(), fs::Permissions::from_mode(0o500)).expect("its mode");
+        }
+    }
+    let ended = place.verb(&["run"]);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(77), "{said}");
+    assert!(said.contains("state") && said.contains("agent.state-dir"), "what to do: {said}");
+}

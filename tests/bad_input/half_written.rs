@@ -89,3 +89,25 @@ fn a_control_socket_and_an_address_that_were_left_behind_are_replaced() {
         "a file in the socket's place".to_owned()
     });
 }
+
+#[test]
+fn a_folder_in_the_place_of_a_file_ends_a_start_with_a_sentence_or_is_survived() {
+    for name in ["queue/lock", "queue/journal", "queue/reserve", "control.sock", "local-address"] {
+        let world = World::new();
+        let state = world.place.state();
+        let path = state.join(name);
+        if name == "queue/journal" {
+            fs::create_dir_all(state.join("queue")).and_then(|()| fs::write(&path, "a file")).expect("made");
+        } else {
+            fs::create_dir_all(&path).expect("made");
+        }
+        let mut agent = world.place.spawn();
+        let ended = agent.ready_or_ended();
+        let log = world.place.log();
+        assert!(!log.contains("panicked"), "{name}: {log}");
+        if let Some(code) = ended {
+            assert!(matches!(code, 74 | 77), "{name}: {code} {log}");
+            assert!(log.contains(name.rsplit('/').next().unwrap_or(name)), "{name}: the sentence names it: {log}");
+        }
+    }
+}
