@@ -65,6 +65,9 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     let address_file = state_dir.join(LOCAL_ADDRESS);
     fs::write(&address_file, local.to_string()).map_err(|e| unwritable(&address_file, &e))?;
 
+    // Without it the command line could do nothing while the agent runs, so there is no going on without it.
+    let socket = control::bind(&state_dir).map_err(|e| unwritable(&state_dir.join(control::SOCKET), &e))?;
+
     let (stopping, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
@@ -72,11 +75,7 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     let web = tokio::spawn(web::serve(listener, board.clone(), Timestamp::now, until(stopped.clone())));
     let control = tokio::spawn({
         let (state_dir, queue, stop) = (state_dir.clone(), Arc::clone(&queue), until(stopped));
-        async move {
-            if let Err(e) = control::serve(&state_dir, queue, stop).await {
-                tracing::error!("the control socket in {} failed: {e}", state_dir.display());
-            }
-        }
+        async move { control::serve(socket, &state_dir, queue, stop).await }
     });
 
     // Handlers stand before ready is said: a reload or a stop that comes at once must find them.

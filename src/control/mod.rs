@@ -18,7 +18,7 @@ mod verbs;
 
 use serde::{Deserialize, Serialize};
 
-pub use server::serve;
+pub use server::{bind, serve};
 pub use verbs::answer;
 
 /// The socket's name in the state folder.

@@ -21,9 +21,8 @@ use crate::queue::Queue;
 const LOOK: Duration = Duration::from_millis(100);
 const CONNECTIONS: usize = 8;
 
-/// Listens in the state folder until `stop` is done. The agent holds the queue's lock, so a socket that is there
-/// already is a dead one.
-pub async fn serve(state_dir: &Path, queue: Arc<Queue>, stop: impl Future<Output = ()>) -> io::Result<()> {
+/// Listens in the state folder. The agent holds the queue's lock, so a socket that is there already is a dead one.
+pub fn bind(state_dir: &Path) -> io::Result<UnixListener> {
     let path = state_dir.join(SOCKET);
     match fs::remove_file(&path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -31,6 +30,11 @@ pub async fn serve(state_dir: &Path, queue: Arc<Queue>, stop: impl Future<Output
     }
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers until `stop` is done.
+pub async fn serve(listener: UnixListener, state_dir: &Path, queue: Arc<Queue>, stop: impl Future<Output = ()>) {
     let stopping = Arc::new(AtomicBool::new(false));
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     tokio::pin!(stop);
@@ -51,10 +55,9 @@ pub async fn serve(state_dir: &Path, queue: Arc<Queue>, stop: impl Future<Output
         });
     }
     stopping.store(true, Ordering::SeqCst);
-    let _ = fs::remove_file(&path);
+    let _ = fs::remove_file(state_dir.join(SOCKET));
     // Threads look each 100 ms; the queue is closed after the last of them.
     let _ = tokio::time::timeout(Duration::from_secs(3), places.acquire_many(CONNECTIONS as u32)).await;
-    Ok(())
 }
 
 fn converse(queue: &Queue, stream: &UnixStream, stopping: &AtomicBool) -> io::Result<()> {
