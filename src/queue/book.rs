@@ -19,6 +19,9 @@ const CACHE_BYTES: u64 = 4 << 20;
 /// Days after which the id of an event is forgotten.
 pub const HORIZON_DAYS: u32 = 90;
 
+/// What sled says when its file is locked.
+const HELD: &str = "could not acquire lock";
+
 const CURSOR: &str = "c/";
 const STREAM: &str = "s/";
 const SEEN: &str = "d/";
@@ -26,6 +29,7 @@ const LOST: &str = "l/";
 const ASIDE: &str = "q/";
 const DROPPED: &str = "x/";
 const POSITION: &str = "p";
+const HIGHEST: &str = "h";
 
 /// An event that a peer will never take, and why.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,8 +65,18 @@ impl Book {
     /// Opens the folder; sets it aside and begins anew when sled can't. Says whether it had to.
     pub fn open(dir: &Path) -> io::Result<(Book, bool)> {
         let mut book = Book { dir: dir.to_owned(), db: None, dirty: false };
-        let first = book.try_open();
-        let Err(_) = first else { return Ok((book, false)) };
+        let Err(mut fault) = book.try_open() else { return Ok((book, false)) };
+        if fault.contains(HELD) {
+            // Threads of a database that was dropped a moment ago still hold its file: nothing is wrong with it.
+            wait_until_free(&dir.join("db"))?;
+            match book.try_open() {
+                Ok(()) => return Ok((book, false)),
+                Err(again) => fault = again,
+            }
+        }
+        if fault.contains(HELD) {
+            return Err(io::Error::other(fault));
+        }
         // A snapshot is a cache: sled reads its log without one.
         remove_where(dir, |name| name.starts_with("snap."))?;
         if book.try_open().is_ok() {
@@ -127,6 +141,9 @@ impl Book {
             value.extend_from_slice(&entry.day.to_le_bytes());
             batch.insert(format!("{SEEN}{id}").as_bytes(), value);
         }
+        if let Some(last) = entry.seen.iter().map(|(_, seq)| *seq).max() {
+            batch.insert(HIGHEST, &last.0.to_le_bytes());
+        }
         self.write(batch)
     }
 
@@ -181,6 +198,12 @@ impl Book {
     /// The seq under which an event id was kept, within the horizon.
     pub fn seen(&self, id: &str) -> Outcome<Option<Seq>> {
         let found = sled_says(self.db()?.get(format!("{SEEN}{id}")))?;
+        Ok(found.and_then(|value| le64(&value)).map(Seq))
+    }
+
+    /// The highest seq of any id kept: more than the journal holds means that its end is gone.
+    pub fn highest(&self) -> Outcome<Option<Seq>> {
+        let found = sled_says(self.db()?.get(HIGHEST))?;
         Ok(found.and_then(|value| le64(&value)).map(Seq))
     }
 
@@ -283,7 +306,7 @@ fn remove_generating(dir: &Path) -> io::Result<()> {
 fn remove_where(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<()> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
         Err(e) => return Err(e),
     };
     for entry in entries.flatten() {
@@ -294,11 +317,19 @@ fn remove_where(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Waits for sled's own lock on its file.
+fn wait_until_free(db: &Path) -> io::Result<()> {
+    let file = fs::OpenOptions::new().write(true).open(db)?;
+    nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusive).map(drop).map_err(|(_, e)| e.into())
+}
+
 /// Moves a folder that can't be opened out of the way; only the newest one is kept.
 fn set_aside(dir: &Path) -> io::Result<()> {
     let aside = dir.with_extension("damaged");
-    if aside.exists() {
+    if aside.is_dir() {
         fs::remove_dir_all(&aside)?;
+    } else if aside.exists() {
+        fs::remove_file(&aside)?;
     }
     fs::rename(dir, aside)
 }

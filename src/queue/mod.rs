@@ -39,7 +39,7 @@ mod segment;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
@@ -147,6 +147,9 @@ pub struct Queue {
     book: Mutex<Book>,
     codecs: Mutex<Vec<Codec>>,
     head: watch::Sender<Seq>,
+    /// Read by an append from the check of its generation to its commit, written by a rewind: no page that was asked
+    /// for before a rewind is committed after it.
+    rewinding: RwLock<()>,
     _lock: recovery::Lock,
 }
 
@@ -163,7 +166,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Queue {
     /// Keeps a page and the checkpoint that follows it, in one durable step. An error has changed nothing.
-    pub fn append(&self, mut page: NewPage) -> Result<Appended, QueueError> {
+    pub fn append(&self, page: NewPage) -> Result<Appended, QueueError> {
+        let _before_any_rewind = self.rewinding.read().unwrap_or_else(PoisonError::into_inner);
+        self.append_now(page)
+    }
+
+    fn append_now(&self, mut page: NewPage) -> Result<Appended, QueueError> {
         let key = (std::mem::take(&mut page.integration), std::mem::take(&mut page.stream));
         self.check_generation(&key, page.generation)?;
         let given = page.events.len();

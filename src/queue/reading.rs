@@ -39,7 +39,13 @@ impl Queue {
             let found = segment.at(at.offset).map_err(|e| QueueError::disk("read", &segment.path, e))?;
             match found {
                 Found::End => match self.segment_after(at.segment) {
-                    Some(next) => at = Position { segment: next, offset: 0 },
+                    Some(next) => {
+                        // It ends before the next one begins: its end is gone.
+                        if batch.upto < segment.last && !self.is_known_lost(batch.upto.next()) {
+                            self.note_damage(&segment, at, 0, batch.upto.next(), segment.last);
+                        }
+                        at = Position { segment: next, offset: 0 };
+                    }
                     None => break,
                 },
                 Found::Frame(header) => {
@@ -137,13 +143,29 @@ impl Queue {
         }
     }
 
+    fn is_known_lost(&self, seq: Seq) -> bool {
+        super::is_lost(&lock(&self.state).lost, seq)
+    }
+
+    /// Notes that the journal ends before the book's place; there are no bytes to set aside.
+    pub(super) fn note_gone(&self, at: Position, first: Seq, last: Seq) {
+        self.note(DamageNote { at, bytes: 0, first, last, rewound: false });
+    }
+
     /// Notes damage once: counted, its bytes set aside, its events no longer taken for kept.
     pub(super) fn note_damage(&self, segment: &Segment, at: Position, len: u64, first: Seq, last: Seq) {
-        let note = DamageNote { at, bytes: len, first, last, rewound: false };
+        if self.note(DamageNote { at, bytes: len, first, last, rewound: false }) {
+            self.set_aside(segment, at, len);
+        }
+    }
+
+    /// False where it was noted before.
+    fn note(&self, note: DamageNote) -> bool {
+        let (first, last) = (note.first, note.last);
         {
             let mut state = lock(&self.state);
-            if state.damage.iter().any(|known| known.at == at) {
-                return;
+            if state.damage.iter().any(|known| known.at == note.at) {
+                return false;
             }
             state.damage.push(note);
             if first <= last {
@@ -153,6 +175,6 @@ impl Queue {
         if first <= last {
             self.write_book(|book| book.put_lost(first, last).and_then(|()| book.barrier()));
         }
-        self.set_aside(segment, at, len);
+        true
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use nix::fcntl::{Flock, FlockArg};
 use tokio::sync::watch;
@@ -57,12 +57,20 @@ impl Queue {
 
         let mut replay = Replay::begin(book, &segments)?;
         replay.run(&mut segments, &mut report)?;
-        let Replay { book, streams, cursors, mut next, damage, .. } = replay;
+        let Replay { book, streams, cursors, mut next, damage, beyond, .. } = replay;
 
         report.torn_bytes += drop_unfinished(disk.as_ref(), &journal_dir, &mut segments)?;
-        let highest = segments.iter().next_back().map(|(first, s)| s.last.next().0.max(*first));
-        let above_cursors = cursors.values().map(|seq| seq.next().0).max();
-        next = Seq([Some(next.0), highest, above_cursors, Some(1)].into_iter().flatten().max().unwrap_or(1));
+        let journal_end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
+        let after_newest = segments.iter().next_back().map_or(1, |(first, s)| s.last.next().0.max(*first));
+        next = next.max(Seq(after_newest));
+        // What the book knows behind the journal's end was confirmed, and is gone.
+        let known_to = book.highest().map_err(QueueError::Book)?.unwrap_or_default();
+        let gone = (beyond.is_some() || known_to >= next).then(|| {
+            let place = beyond.or(journal_end).unwrap_or(Position { segment: 0, offset: 0 });
+            (place, next, known_to)
+        });
+        let above_cursors = cursors.values().map(|seq| seq.next()).max().unwrap_or_default();
+        next = next.max(known_to.next()).max(above_cursors);
         // A gap between the journal's end and the next seq needs a segment of its own name.
         let lost = book.lost().unwrap_or_default();
         let dropped = book.dropped().unwrap_or_default().into_iter().collect();
@@ -89,10 +97,14 @@ impl Queue {
             book: Mutex::new(book),
             codecs: Mutex::new(Vec::new()),
             head: watch::Sender::new(head),
+            rewinding: RwLock::new(()),
             _lock: held,
         };
         for (segment, at, len, first, last) in damage {
             queue.note_damage(&segment, at, len, first, last);
+        }
+        if let Some((place, first, last)) = gone {
+            queue.note_gone(place, first, last);
         }
         queue.fill_reserve();
         Ok((queue, report))
@@ -112,7 +124,9 @@ impl Queue {
                 self.set_back(&integration, &stream, old.checkpoint, old.deferred)?;
             }
         }
-        lock(&self.state).damage.iter_mut().for_each(|note| note.rewound = true);
+        // Those alone: a reader may have noted more meanwhile.
+        let acted_on = |note: &DamageNote| fresh.iter().any(|acted| acted.at == note.at);
+        lock(&self.state).damage.iter_mut().filter(|note| acted_on(note)).for_each(|note| note.rewound = true);
         Ok(fresh)
     }
 
@@ -131,9 +145,13 @@ impl Queue {
     ) -> Result<(), QueueError> {
         let (integration, stream) = (integration.to_owned(), stream.to_owned());
         let key = (integration.clone(), stream.clone());
-        lock(&self.state).streams.entry(key).or_default().generation += 1;
         let next = Some(to.unwrap_or(Checkpoint(BEGINNING.into())));
-        self.append(NewPage { integration, stream, next, deferred, ..NewPage::default() }).map(|_| ())
+        // The new generation comes after the new checkpoint, and no append in between: whoever holds the old
+        // checkpoint holds the old generation too, and is told so.
+        let _alone = self.rewinding.write().unwrap_or_else(PoisonError::into_inner);
+        self.append_now(NewPage { integration, stream, next, deferred, ..NewPage::default() })?;
+        lock(&self.state).streams.entry(key).or_default().generation += 1;
+        Ok(())
     }
 
     /// Opens the book again after an error and brings it up to date from the journal.

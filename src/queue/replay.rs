@@ -29,6 +29,8 @@ pub(super) struct Replay {
     from: Position,
     pub(super) next: Seq,
     pub(super) damage: Vec<Hole>,
+    /// The book's place, where the journal ends before it.
+    pub(super) beyond: Option<Position>,
 }
 
 impl Replay {
@@ -52,9 +54,16 @@ impl Replay {
                 }
             }
         }
+        let newest = segments.keys().next_back().copied();
+        let beyond = position.filter(|p| match segments.get(&p.segment) {
+            Some(segment) => p.offset > segment.len,
+            None => newest.is_none_or(|newest| p.segment > newest),
+        });
         let known = position.filter(|p| segments.contains_key(&p.segment));
+        // A segment that was cut is read whole: what is left of its last frame must be cut too.
+        let known = known.map(|p| if beyond.is_some() { Position { offset: 0, ..p } } else { p });
         let from = known.unwrap_or(oldest);
-        Ok(Replay { book, streams, cursors, from, next: Seq(0), damage: Vec::new() })
+        Ok(Replay { book, streams, cursors, from, next: Seq(0), damage: Vec::new(), beyond })
     }
 
     pub(super) fn run(

@@ -118,3 +118,46 @@ fn a_folder_in_the_place_of_a_file_ends_a_start_with_a_sentence_or_is_survived()
         }
     }
 }
+
+#[test]
+fn a_journal_that_ends_before_the_books_place_sends_its_streams_back() {
+    round(1_010, |world, _| {
+        let journal = world.place.state().join("queue/journal");
+        let newest = files(&journal).pop().expect("a segment");
+        let length = fs::metadata(&newest).expect("there").len();
+        OpenOptions::new().write(true).open(&newest).and_then(|f| f.set_len(length / 2)).expect("cut");
+        format!("the newest segment of {length} bytes is cut in half")
+    });
+}
+
+#[test]
+fn an_empty_segment_and_an_empty_book_are_mended() {
+    round(1_000, |world, _| {
+        let journal = world.place.state().join("queue/journal");
+        for segment in files(&journal) {
+            OpenOptions::new().write(true).open(&segment).and_then(|f| f.set_len(0)).expect("cut");
+        }
+        "every segment is empty".to_owned()
+    });
+    round(1_001, |world, _| {
+        let book = world.place.state().join("queue/book");
+        fs::remove_dir_all(&book).and_then(|()| fs::create_dir(&book)).expect("emptied");
+        "the book is an empty folder".to_owned()
+    });
+    round(1_002, |world, _| {
+        let book = world.place.state().join("queue/book");
+        fs::remove_dir_all(&book).and_then(|()| fs::write(&book, "a file")).expect("replaced");
+        "the book is a file".to_owned()
+    });
+}
+
+#[test]
+fn whatever_one_file_of_the_queue_has_lost_the_agent_starts_and_everything_arrives() {
+    for seed in 0..12 {
+        round(seed, |world, dice| {
+            let queue = world.place.state().join("queue");
+            let all = files(&queue);
+            damage(&all[dice.roll(all.len() as u64) as usize], dice)
+        });
+    }
+}
