@@ -73,9 +73,12 @@ impl Queue {
         Ok(())
     }
 
-    /// Has the queue room for another page of ordinary size?
+    /// Has the queue room for another page of ordinary size? What is kept for search and replay yields to it: nothing
+    /// else would make that room, while nobody appends because there is none.
     pub fn has_room(&self) -> Result<(), QueueError> {
-        self.check_room(1 << 20)
+        let Err(full) = self.check_room(1 << 20) else { return Ok(()) };
+        self.trim_to(0, 0)?;
+        self.check_room(1 << 20).map_err(|_| full)
     }
 
     /// Lets go what everyone has taken and nobody wants kept; seals a drained segment so that it can go too.

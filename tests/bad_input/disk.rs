@@ -127,3 +127,28 @@ fn a_state_folder_that_can_not_be_written_ends_a_start_with_77() {
     assert_eq!(ended.status.code(), Some(77), "{said}");
     assert!(said.contains("state") && said.contains("agent.state-dir"), "what to do: {said}");
 }
+
+#[test]
+fn a_quota_that_is_full_of_events_which_everyone_took_does_not_pause_polling() {
+    let world = World::new();
+    world.place.write_settings(&format!("{}[queue]\nmax-size = \"16MiB\"\n", world.settings()));
+    let mut agent = world.place.start();
+    let file = world.place.dir.path().join("lines.ndjson");
+    // Up to within a MiB of the quota, and no further: the next append would make room by itself.
+    for part in 0..80 {
+        lines(&file, part, 100, 4_000);
+        let imported = world.place.verb(&["queue", "import", &file.display().to_string()]);
+        assert!(imported.status.success(), "{imported:?}");
+        let show = world.place.verb(&["queue", "show", "--json"]);
+        let show: serde_json::Value = serde_json::from_slice(&show.stdout).expect("JSON");
+        if show["disk_bytes"].as_u64().expect("a size") + (1 << 20) > 16 << 20 {
+            break;
+        }
+        assert!(part < 79, "the quota was never reached: {show}");
+    }
+    agent.wait_until("the SOC has taken all", |agent| number_at(agent, "/destinations/0/depth") == Some(0));
+    world.put_now(41, 10);
+    world.everything_arrives(&mut agent);
+    wait_gone(&mut agent, "queue-paused");
+    wait_gone(&mut agent, "queue-full");
+}
