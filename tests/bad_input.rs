@@ -1,6 +1,8 @@
 //! Bad input against the real agent: each accident gets a sentence, a condition or an exit code, and loses nothing.
 
 mod agent;
+#[path = "bad_input/world.rs"]
+mod world;
 
 mod bad_input {
     mod answers;
@@ -9,5 +11,4 @@ mod bad_input {
     mod peers;
     mod start;
     mod vendor;
-    pub mod world;
 }

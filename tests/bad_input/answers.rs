@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use conductor_sim::api::{Behaviour, Endpoint};
 
-use super::world::{World, stream_fault, wait_for, wait_gone};
 use crate::agent::Agent;
+use crate::world::{World, stream_fault, wait_for, wait_gone};
 
 #[test]
 fn an_answer_that_is_not_the_apis_is_told_with_how_it_begins_and_asked_for_again() {
@@ -74,4 +74,21 @@ fn high_water(agent: &Agent) -> u64 {
     let text = fs::read_to_string(format!("/proc/{}/status", agent.pid())).expect("procfs");
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[test]
+fn an_answer_of_a_gibibyte_is_cut_off_and_the_agent_stays_small() {
+    for (on, code) in [(Endpoint::List, "integration-failing"), (Endpoint::Detail, "items-deferred")] {
+        let world = World::new();
+        world.put(120, 8);
+        world.api.set(Behaviour::Endless { bytes: 1 << 30 }.on(on));
+        let mut agent = world.place.start();
+        wait_for(&mut agent, code, &["larger than"]);
+        let most = high_water(&agent);
+        assert!(most < 64 << 10, "VmHWM is {most} KiB with {on:?}");
+        world.api.clear();
+        if on == Endpoint::List {
+            world.everything_arrives(&mut agent);
+        }
+    }
 }

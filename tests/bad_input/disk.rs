@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::world::{World, number_at, wait_for, wait_gone};
 use crate::agent::Place;
+use crate::world::{World, number_at, wait_for, wait_gone};
 
 /// A small file system of its own; unmounted in the end.
 struct Mounted(PathBuf);

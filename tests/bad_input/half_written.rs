@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::world::World;
+use crate::world::World;
 
 /// Files below a folder, in the order of their names.
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -63,7 +63,7 @@ fn round(seed: u64, spoil: impl FnOnce(&World, &mut Dice) -> String) {
     let mut agent = world.place.start();
     let wanted = world.wanted().len() as u64;
     agent.wait_until("the queue holds all", |agent| {
-        super::world::number_at(agent, "/destinations/0/depth").is_some_and(|depth| depth >= wanted)
+        crate::world::number_at(agent, "/destinations/0/depth").is_some_and(|depth| depth >= wanted)
     });
     agent.kill();
     let done = spoil(&world, &mut dice);

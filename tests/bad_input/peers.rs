@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use conductor_sim::ca::Authority;
 
-use super::world::{World, text_at, wait_for, wait_gone};
+use crate::world::{World, text_at, wait_for, wait_gone};
 
 #[test]
 fn a_soc_that_is_away_is_told_after_a_minute_and_gets_everything_when_it_is_back() {

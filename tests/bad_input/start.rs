@@ -5,8 +5,8 @@ use std::process::Output;
 
 use nix::sys::signal::Signal;
 
-use super::world::{World, wait_for, wait_gone};
 use crate::agent::Place;
+use crate::world::{World, wait_for, wait_gone};
 
 /// The exit code and stderr, which must hold these words and no sign of a panic.
 #[track_caller]

@@ -5,7 +5,7 @@ use std::fs;
 use conductor_sim::api::{Behaviour, Endpoint};
 use conductor_sim::ca::Authority;
 
-use super::world::{TOKEN, World, stream_fault, text_at, wait_for, wait_gone};
+use crate::world::{TOKEN, World, stream_fault, text_at, wait_for, wait_gone};
 
 #[test]
 fn a_wrong_token_is_told_with_the_place_to_make_a_new_one_and_a_new_one_goes_on_where_it_stopped() {

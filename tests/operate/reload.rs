@@ -1,0 +1,94 @@
+//! SIGHUP: what is new starts, what went stops, what changed restarts, and the process stays.
+
+use std::collections::HashSet;
+
+use nix::sys::signal::Signal;
+
+use crate::world::{TOKEN, World, number_at, text_at, wait_for, wait_gone};
+
+#[test]
+fn a_reload_adds_an_integration_and_changes_an_interval_without_a_restart() {
+    let world = World::new();
+    let mut agent = world.place.start();
+    let started = text_at(&agent, "/agent/started");
+    let other = world.integration().replace("integrations.acme", "integrations.other");
+    world.put_now(1, 5);
+    world.everything_arrives(&mut agent);
+    world.reload(&mut agent, &format!("{}{other}", world.settings()));
+    let others = |world: &World| world.arrived().iter().filter(|id| id.starts_with("other/")).count();
+    agent.wait_until("the new one collects", |_| others(&world) >= world.wanted().len());
+    // An hour: nothing is asked any more but by the other one.
+    let slow = world.settings().replace("polling-interval = \"1s\"", "polling-interval = \"1h\"");
+    world.reload(&mut agent, &format!("{slow}{other}"));
+    agent.wait_until("the next poll is an hour away", |agent| {
+        let next: Option<jiff::Timestamp> = text_at(agent, "/integrations/0/streams/0/next_poll").parse().ok();
+        next.is_some_and(|next| next.duration_since(jiff::Timestamp::now()).as_secs() > 3_000)
+    });
+    assert_eq!(text_at(&agent, "/agent/started"), started);
+}
+
+#[test]
+fn a_destination_that_comes_back_goes_on_where_it_stopped() {
+    let world = World::new();
+    let mut agent = world.place.start();
+    world.put_now(4, 5);
+    world.everything_arrives(&mut agent);
+    world.reload(&mut agent, &world.integration());
+    wait_for(&mut agent, "no-destination", &["soc"]);
+    world.put_now(5, 5);
+    agent.wait_until("the queue has it", |agent| number_at(agent, "/queue/events") >= Some(5));
+    world.reload(&mut agent, &world.settings());
+    world.everything_arrives(&mut agent);
+    wait_gone(&mut agent, "no-destination");
+    let all = world.arrived();
+    assert_eq!(all.len(), all.iter().collect::<HashSet<_>>().len(), "nothing came twice");
+}
+
+#[test]
+fn a_rotated_token_counts_from_the_reload_on_in_the_same_process() {
+    let world = World::new();
+    let mut agent = world.place.start();
+    world.put_now(6, 5);
+    world.everything_arrives(&mut agent);
+    let (pid, started) = (agent.pid(), text_at(&agent, "/agent/started"));
+    world.api.set_token("rotated-0815");
+    world.place.secret("acme.key", "rotated-0815");
+    world.reload_as_is(&mut agent);
+    world.put_now(7, 5);
+    world.everything_arrives(&mut agent);
+    wait_gone(&mut agent, "integration-refused");
+    assert_eq!((agent.pid(), text_at(&agent, "/agent/started")), (pid, started));
+    let log = world.place.log();
+    assert!(!log.contains("rotated-0815") && !log.contains(TOKEN));
+}
+
+#[test]
+fn an_integration_that_is_disabled_asks_nothing_more_and_goes_on_when_it_is_enabled() {
+    let world = World::new();
+    let mut agent = world.place.start();
+    world.put_now(8, 5);
+    world.everything_arrives(&mut agent);
+    world.reload(&mut agent, &world.settings().replace("lag =", "enabled = false\nlag ="));
+    assert_eq!(text_at(&agent, "/integrations/0/state"), "disabled");
+    let asked = world.api.request_count();
+    world.put_now(9, 5);
+    world.reload_as_is(&mut agent);
+    assert!(!world.api.wait_for_requests(asked + 1, std::time::Duration::from_secs(3)), "three intervals of silence");
+    world.reload(&mut agent, &world.settings());
+    world.everything_arrives(&mut agent);
+}
+
+#[test]
+fn many_reloads_at_once_end_in_the_last_settings() {
+    let world = World::new();
+    let mut agent = world.place.start();
+    world.put_now(10, 5);
+    for _ in 0..50 {
+        agent.signal(Signal::SIGHUP);
+    }
+    world.everything_arrives(&mut agent);
+    world.reload(&mut agent, &world.settings());
+    world.put_now(11, 5);
+    world.everything_arrives(&mut agent);
+    assert_eq!(agent.conditions(), []);
+}
