@@ -18,7 +18,7 @@ use crate::config::{self, Connector as ConnectorSettings};
 use crate::connectors::Connector;
 use crate::connectors::abnormal::Abnormal;
 use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
-use crate::net::http::{Client, ClientOptions};
+use crate::net::http::{Client, ClientOptions, Limits};
 use crate::net::tls::TlsOptions;
 use crate::status::{Board, Code, Standing};
 use crate::values::Name;
@@ -31,6 +31,10 @@ pub const TOLD: [Code; 5] = [
     Code::StreamUnlicensed,
     Code::QueuePaused,
 ];
+
+/// No answer of an API is larger: a page of a hundred messages with 40 kB each. Four may come at once, and the agent
+/// stays small whatever answers for the vendor.
+const LARGEST_ANSWER: usize = 4 << 20;
 
 /// Writes what the settings say of an integration to the board.
 pub fn describe(board: &Board, integration: &config::Integration) {
@@ -60,7 +64,7 @@ fn build(as_set: &Collecting, pace: Option<Arc<Pace>>) -> Result<Box<dyn Connect
         tls: TlsOptions { ca: integration.ca.clone(), ..TlsOptions::default() },
         path: path_of(&as_set.egress),
         gate: pace.map(|pace| pace as Arc<dyn crate::net::http::Gate>),
-        ..ClientOptions::default()
+        limits: Limits { body: LARGEST_ANSWER, ..Limits::default() },
     })?;
     Ok(match &integration.connector {
         ConnectorSettings::Abnormal(settings) => {
