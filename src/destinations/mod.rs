@@ -14,6 +14,8 @@ use crate::fault::Fault;
 pub struct Delivered {
     /// Everything up to here is confirmed by the peer (of this and earlier calls); `None`: nothing new.
     pub taken: Option<Seq>,
+    /// The last event that went onto a connection since the last fault, confirmed or not; `None`: none did.
+    pub sent: Option<Seq>,
     /// Why it stopped. What lies between `taken` and the batch's end must then be handed over again.
     pub fault: Option<Fault>,
 }

@@ -224,9 +224,11 @@ impl Forwarder {
             self.sent = batch.upto;
             return self.take(Delivered::default()).await;
         };
-        self.delivered += events.len() as u64;
-        self.open.extend(events.iter().map(|stored| stored.seq));
         let delivered = self.destination.deliver(&events).await;
+        // What never went onto a connection is neither told as handed over nor, later, as handed over again.
+        let waiting = self.open.len();
+        self.open.extend(events.iter().map(|stored| stored.seq).filter(|seq| Some(*seq) <= delivered.sent));
+        self.delivered += (self.open.len() - waiting) as u64;
         self.sent = batch.upto;
         self.handed = last;
         let rejected = delivered.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Rejected);

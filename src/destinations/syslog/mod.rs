@@ -91,6 +91,8 @@ pub struct SyslogTls {
     peer: Peer,
     session: Option<Session>,
     fresh: Option<Seq>,
+    /// The last event that went onto a connection, not told yet.
+    sent: Option<Seq>,
 }
 
 impl SyslogTls {
@@ -125,6 +127,7 @@ impl SyslogTls {
             peer: Peer::default(),
             session: None,
             fresh: None,
+            sent: None,
             address,
         })
     }
@@ -266,6 +269,7 @@ impl SyslogTls {
     fn drop_session(&mut self) {
         if let Some(mut session) = self.session.take() {
             self.fresh = session.fresh().or(self.fresh);
+            self.sent = session.ledger.last_sent().or(self.sent);
         }
     }
 
@@ -276,8 +280,9 @@ impl SyslogTls {
             self.drop_session();
         } else if let Some(session) = &mut self.session {
             self.fresh = session.fresh().or(self.fresh);
+            self.sent = session.ledger.last_sent().or(self.sent);
         }
-        Delivered { taken: self.fresh.take(), fault }
+        Delivered { taken: self.fresh.take(), sent: self.sent.take(), fault }
     }
 }
 

@@ -127,6 +127,11 @@ impl Ledger {
         self.last_confirmed
     }
 
+    /// The last event that was handed to TLS.
+    pub(super) fn last_sent(&self) -> Option<Seq> {
+        self.last_sent
+    }
+
     /// Bytes sent but not confirmed.
     pub(super) fn unconfirmed(&self) -> u64 {
         self.sent - self.confirmed
