@@ -8,7 +8,7 @@ use super::importer::Importer;
 use crate::agent::Place;
 use crate::world::{AtSoc, BATCH, Trust, Truth, new_threats};
 
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// What one kill may bring again: what is unconfirmed at any one time (the default window of a syslog destination,
 /// twice), and the batch in hand, of which confirmations are noted when it is through.
 const AGAIN: u64 = 2 * (4 << 20) + BATCH;

@@ -53,11 +53,12 @@ impl Trust {
         Api::start(ApiOptions::new(TOKEN, self.paths.server().expect("a certificate"))).expect("it listens")
     }
 
-    /// Settings of an integration that asks `api` as often and as fast as it may.
+    /// Settings of an integration that asks `api` as often and as fast as it may. Without an overlap nothing is listed
+    /// twice: a window that was passed over would be missing for good, and seen.
     pub fn integration(&self, place: &Place, name: &str, api: &Api) -> String {
         format!(
             "[integrations.{name}]\nconnector = \"abnormal-security\"\nhost = \"{}\"\nca = \"{}\"\napi-key = {}\n\
-             polling-interval = \"1s\"\nlag = \"1s\"\noverlap = \"2s\"\nrequests-per-minute = 100000\n",
+             polling-interval = \"1s\"\nlag = \"1s\"\noverlap = \"0s\"\nrequests-per-minute = 100000\n",
             api.addr(),
             self.paths.ca.display(),
             place.secret(name, TOKEN),
