@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use jiff::Timestamp;
 use rustls::ClientConfig;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 use super::dial::{Path, dial_by};
@@ -100,7 +101,13 @@ pub struct Client {
     gate: Option<Arc<dyn Gate>>,
     limits: Limits,
     pool: Pool,
+    /// Bodies past [`SMALL`] are read one at a time, and into the same memory: several at once cost no more than one,
+    /// and sizes grown through leave nothing behind in the heap.
+    large: Mutex<Vec<u8>>,
 }
+
+/// Nearly every answer is smaller than this.
+const SMALL: usize = 256 << 10;
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,6 +136,7 @@ impl Client {
             gate: options.gate,
             pool: Pool::new(options.limits.idle),
             limits: options.limits,
+            large: Mutex::new(Vec::new()),
         })
     }
 
@@ -221,24 +229,40 @@ impl Client {
         if body.size_hint().lower() > limit as u64 {
             return Err(too_large());
         }
+        let late = || {
+            let whole = format_duration(self.limits.whole);
+            let text = format!("{} did not finish its answer within {whole}", question.place);
+            Fault::new(FaultKind::Unavailable, text)
+        };
+        let mut large = None;
         loop {
+            if large.is_none() && kept.len() > SMALL {
+                // Meanwhile nothing is read, and the peer's TCP waits.
+                let mut memory = timeout_at(deadline, self.large.lock()).await.map_err(|_| late())?;
+                memory.clear();
+                memory.reserve_exact(limit);
+                memory.append(kept);
+                large = Some(memory);
+            }
+            let into = large.as_deref_mut().unwrap_or(&mut *kept);
             let frame = match timeout_at(deadline, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
-                Ok(None) => return Ok(()),
+                Ok(None) => {
+                    if let Some(memory) = large {
+                        kept.extend_from_slice(&memory);
+                    }
+                    return Ok(());
+                }
                 Ok(Some(Err(error))) => {
                     let text = format!("{} cut its answer in the middle", question.place);
                     return Err(Fault::new(FaultKind::Unavailable, text).caused_by(error));
                 }
-                Err(_) => {
-                    let whole = format_duration(self.limits.whole);
-                    let text = format!("{} did not finish its answer within {whole}", question.place);
-                    return Err(Fault::new(FaultKind::Unavailable, text));
-                }
+                Err(_) => return Err(late()),
             };
             // Trailers are nothing to us.
             let Ok(data) = frame.into_data() else { continue };
-            let room = limit - kept.len();
-            kept.extend_from_slice(&data[..data.len().min(room)]);
+            let room = limit - into.len();
+            into.extend_from_slice(&data[..data.len().min(room)]);
             if data.len() > room {
                 return Err(too_large());
             }
