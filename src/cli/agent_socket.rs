@@ -36,10 +36,18 @@ pub fn converse(
     match connect(state_dir) {
         Ok(mut stream) => {
             ask(&mut stream, request)?;
+            let mut whole = false;
             for answer in BufReader::new(stream).lines() {
-                line(&answer?)?;
+                // An agent that is killed resets the connection: the same as one that closes it.
+                let Ok(answer) = answer else { break };
+                whole = matches!(reply(&answer), Some(Reply::Done { .. } | Reply::Failed { .. }));
+                line(&answer)?;
             }
-            Ok(())
+            if whole {
+                return Ok(());
+            }
+            let text = "the agent went away in the middle of its answer, which is not whole: wait until it runs and say it again";
+            Err(Failure::new(Exit::Unavailable, text))
         }
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             let dir = state_dir.join("queue");

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 
-use super::{Request, SOCKET, answer};
+use super::{Request, SOCKET, answer, verbs};
 use crate::queue::Queue;
 
 /// How long a read waits before it looks whether the agent stops; a trickle of an import is kept after as much.
@@ -67,8 +67,11 @@ fn converse(queue: &Queue, stream: &UnixStream, stopping: &AtomicBool) -> io::Re
     let mut input = BufReader::with_capacity(4096, stream);
     let mut asked = Vec::new();
     input.by_ref().take(64 << 10).read_until(b'\n', &mut asked)?;
-    let request: Request = serde_json::from_slice(&asked)?;
-    stream.set_read_timeout(Some(LOOK))?;
     let mut output = stream;
+    let request: Request = match serde_json::from_slice(&asked) {
+        Ok(request) => request,
+        Err(error) => return verbs::misunderstood(&mut output, &error),
+    };
+    stream.set_read_timeout(Some(LOOK))?;
     answer(queue, request, input, &mut output, &|| stopping.load(Ordering::SeqCst))
 }

@@ -53,6 +53,14 @@ fn reply(output: &mut impl Write, reply: &Reply) -> io::Result<()> {
     output.write_all(&line)
 }
 
+/// Answers a request that is none.
+pub(super) fn misunderstood(output: &mut impl Write, error: &serde_json::Error) -> io::Result<()> {
+    finish(
+        output,
+        Err(format!("this agent does not know what was asked ({error}): is the command of another version?")),
+    )
+}
+
 fn finish(output: &mut impl Write, result: Result<Reply, String>) -> io::Result<()> {
     match result {
         Ok(Reply::Done { .. }) => reply(output, &Reply::Done { done: true }),
@@ -94,6 +102,9 @@ fn write_events(
             left -= 1;
         }
         output.write_all(&out)?;
+    }
+    if at < end && left > 0 && stopped() {
+        return Ok(Err("the agent is stopping, and its answer is not whole: say it again when it runs".into()));
     }
     Ok(Ok(Reply::Done { done: true }))
 }

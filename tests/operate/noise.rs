@@ -62,3 +62,14 @@ fn random_bytes_never_end_the_agent_and_never_stop_it_from_working() {
     let (status, _) = agent.stop();
     assert!(status.success());
 }
+
+#[test]
+fn a_request_that_is_none_is_told_so() {
+    let world = World::new();
+    let _agent = world.place.start();
+    let mut stream = UnixStream::connect(world.place.state().join("control.sock")).expect("it listens");
+    stream.write_all(b"{\"verb\":\"dance\"}\n").expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains("\"failed\"") && answer.contains("dance"), "{answer}");
+}

@@ -15,6 +15,7 @@ const PROMISED: Duration = Duration::from_secs(20);
 #[track_caller]
 fn stops(agent: Agent) {
     let (status, took) = agent.stop();
+    eprintln!("stopped in {took:?}");
     assert!(status.success() && took < PROMISED, "{status} after {took:?}");
 }
 
@@ -80,4 +81,54 @@ fn an_interrupt_is_a_stop_too() {
     agent.signal(Signal::SIGINT);
     assert!(agent.wait().success());
     assert!(!world.place.state().join("control.sock").exists());
+}
+
+#[test]
+fn an_export_whose_agent_is_killed_says_that_it_is_not_whole() {
+    let world = World::new();
+    let file = lines(&world, 4_000, 2_000);
+    world.soc.refuse();
+    let agent = world.place.start();
+    assert!(world.place.verb(&["queue", "import", &file]).status.success());
+    let mut unread = Command::new(env!("CARGO_BIN_EXE_conductor"))
+        .args(["queue", "export", "--config"])
+        .arg(world.place.config())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the export starts");
+    let mut first = [0; 1];
+    std::io::Read::read_exact(unread.stdout.as_mut().expect("piped"), &mut first).expect("it has begun");
+    agent.kill();
+    let output = unread.wait_with_output().expect("the export ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(69) && said.contains("not whole"), "{:?} {said}", output.status);
+}
+
+#[test]
+fn with_a_stalled_soc_and_an_export_that_nobody_reads() {
+    let world = World::new();
+    let file = lines(&world, 8_000, 2_000);
+    world.soc.stall();
+    let mut agent = world.place.start();
+    assert!(world.place.verb(&["queue", "import", &file]).status.success());
+    agent.wait_until("it waits for the SOC", |agent| number_at(agent, "/destinations/0/depth") == Some(8_000));
+    // Its pipe is full after 64 KiB, and then the control socket's thread waits for it.
+    let mut unread = Command::new(env!("CARGO_BIN_EXE_conductor"))
+        .args(["queue", "export", "--config"])
+        .arg(world.place.config())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the export starts");
+    let mut first = [0; 1];
+    std::io::Read::read_exact(unread.stdout.as_mut().expect("piped"), &mut first).expect("it has begun");
+    stops(agent);
+    // What was cut off says so: a copy that is not whole must not look like one.
+    let output = unread.wait_with_output().expect("the export ends");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(69) && said.contains("not whole"), "{:?} {said}", output.status);
+    world.soc.resume();
+    let mut agent = world.place.start();
+    agent.wait_until("every line is at the SOC", |_| imported(&world) == 8_000);
 }
