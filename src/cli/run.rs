@@ -72,7 +72,8 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    let web = tokio::spawn(web::serve(listener, board.clone(), Timestamp::now, until(stopped.clone())));
+    let (closing, closed) = watch::channel(false);
+    let web = tokio::spawn(web::serve(listener, board.clone(), Timestamp::now, until(closed)));
     let control = tokio::spawn({
         let (state_dir, queue, stop) = (state_dir.clone(), Arc::clone(&queue), until(stopped));
         async move { control::serve(socket, &state_dir, queue, stop).await }
@@ -105,9 +106,10 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     }
     notify("STOPPING=1");
     tracing::info!("stopping");
-    engine.stop().await;
+    // Side by side: a receiver that stalls and a command that does not read must not add up past the promise.
     stopping.send_replace(true);
-    let _ = control.await;
+    let ((), _) = tokio::join!(engine.stop(), control);
+    closing.send_replace(true);
     let _ = web.await;
     queue.close();
     tracing::info!("stopped");
