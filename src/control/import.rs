@@ -30,6 +30,7 @@ const FULL_WAIT: Duration = Duration::from_millis(250);
 struct Group {
     events: Vec<Event>,
     skipped: Vec<Reply>,
+    /// Those that hold anything.
     lines: u64,
     bytes: u64,
 }
@@ -157,9 +158,9 @@ fn group_of(buffer: Vec<u8>, line_number: &mut u64) -> Group {
     while start < buffer.len() {
         let end = memchr::memchr(b'\n', &buffer[start..]).map_or(buffer.len(), |at| start + at);
         *line_number += 1;
-        group.lines += 1;
         let cut = if buffer[start..end].last() == Some(&b'\r') { end - 1 } else { end };
         if cut > start {
+            group.lines += 1;
             let text = match &whole {
                 Some(whole) => whole.get(start..cut).map(|part| whole.slice_ref(part)),
                 None => ByteString::try_from(buffer.slice(start..cut)).ok(),
@@ -189,7 +190,7 @@ mod tests {
         let mut number = 10;
         let group = group_of(b"{\"a\":1}\n\nnonsense\n{\"b\":2}\r\n{\"c\":\"\xff\"}\n".to_vec(), &mut number);
         assert_eq!(group.events.iter().map(|e| &*e.raw).collect::<Vec<_>>(), ["{\"a\":1}", "{\"b\":2}"]);
-        assert_eq!((group.lines, number), (5, 15));
+        assert_eq!((group.lines, number), (4, 15));
         assert!(matches!(&group.skipped[0], Reply::Skipped { skipped_line: 13, .. }));
         assert!(matches!(&group.skipped[1], Reply::Skipped { skipped_line: 15, why } if why.contains("UTF-8")));
     }

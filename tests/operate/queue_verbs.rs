@@ -73,3 +73,35 @@ fn the_verbs_of_a_queue_that_never_was_say_so() {
     }
     assert!(!world.place.state().exists(), "a look makes nothing");
 }
+
+#[test]
+fn an_import_that_is_started_first_waits_for_the_agent_and_skips_what_is_no_object() {
+    let world = World::new();
+    world.put(31, 1);
+    let mut importing = Command::new(env!("CARGO_BIN_EXE_conductor"))
+        .args(["queue", "import", "-", "--config"])
+        .arg(world.place.config())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the import starts");
+    let mut input = importing.stdin.take().expect("piped");
+    input.write_all(MIXED.as_bytes()).expect("written");
+    drop(input);
+    let mut said = std::io::BufReader::new(importing.stderr.take().expect("piped"));
+    let mut first = String::new();
+    std::io::BufRead::read_line(&mut said, &mut first).expect("a line");
+    assert!(first.contains("no agent runs on") && first.contains("waiting for it"), "{first}");
+    let mut agent = world.place.start();
+    let ended = importing.wait().expect("the import ends");
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut said, &mut rest).expect("text");
+    assert_eq!(ended.code(), Some(64), "{rest}");
+    for words in ["line 2 ", "line 4 ", "3 lines imported", "2 lines are not JSON objects"] {
+        assert!(rest.contains(words), "{words}: {rest}");
+    }
+    agent
+        .wait_until("the three arrive", |_| world.arrived().iter().filter(|id| id.starts_with("import/")).count() == 3);
+    let export = printed(&world, &["queue", "export"]);
+    assert!(export.contains("{\"b\":2.50,\"n\":9007199254740993}"), "byte for byte: {export}");
+}
