@@ -30,6 +30,10 @@ pub fn answer(
         Request::Forget { destination } => {
             let facts = queue.facts();
             let result = match facts.cursors.get(&destination) {
+                Some(_) if queue.is_in_use(&destination) => Err(format!(
+                    "the agent still hands events to {destination}: take it out of the settings, reload (systemctl reload \
+                     conductor), then say it again"
+                )),
                 Some(cursor) => {
                     queue.forget(&destination);
                     Ok(Reply::Forgotten { forgotten: destination, events: facts.head.0 - cursor.0 })

@@ -133,6 +133,8 @@ fn tell(board: &Board, look: &Look) {
             format!("the queue was full and when-full = \"drop-oldest\" dropped {}", each.join(", "))
         }),
     );
+    // A destination that was forgotten needs no more telling how.
+    board.clear_where(Code::NoDestination, |name| !name.is_empty() && !facts.cursors.contains_key(name));
     for (name, cursor) in &facts.cursors {
         if let Ok(name) = name.parse() {
             let depth = facts.head.0.saturating_sub(cursor.0);

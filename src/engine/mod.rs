@@ -137,7 +137,13 @@ impl Engine {
         self.facilities.queue.set_options(queue_options(&settings.queue));
         let mut tasks = self.tasks.lock().await;
         self.reconcile_destinations(&mut tasks.forwarders, &settings).await;
+        self.facilities.queue.set_in_use(settings.destinations.keys().map(Name::to_string).collect());
         self.reconcile_integrations(&mut tasks.collectors, &settings).await;
+        // What was switched off had no task to end; it goes from the board all the same.
+        self.facilities.board.keep_only(
+            |name| settings.integrations.contains_key(name),
+            |name| settings.destinations.contains_key(name),
+        );
         self.tell_about_destinations(&settings);
     }
 

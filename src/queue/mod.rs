@@ -37,7 +37,7 @@ mod replay;
 mod retention;
 mod segment;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -116,6 +116,8 @@ struct State {
     fresh: Fresh,
     hints: Vec<(Seq, Position)>,
     lost: Vec<(Seq, Seq)>,
+    /// Destinations that the settings in force name.
+    in_use: BTreeSet<String>,
     damage: Vec<DamageNote>,
     dropped: BTreeMap<String, u64>,
     /// Streams whose place the book does not have yet, and the end of what it covers then.
@@ -253,6 +255,15 @@ impl Queue {
         drop(state);
         self.write_book(|book| book.put_cursor(destination, start).and_then(|()| book.barrier()));
         start
+    }
+
+    /// Which destinations the settings in force name: their places can't be forgotten.
+    pub fn set_in_use(&self, destinations: BTreeSet<String>) {
+        lock(&self.state).in_use = destinations;
+    }
+
+    pub fn is_in_use(&self, destination: &str) -> bool {
+        lock(&self.state).in_use.contains(destination)
     }
 
     /// Forgets a destination; what it had not taken is no longer kept for it.

@@ -110,6 +110,22 @@ impl Board {
         records.forget(name);
     }
 
+    /// Forgets integrations and destinations that the settings no longer name.
+    pub fn keep_only(&self, integration: impl Fn(&Name) -> bool, destination: impl Fn(&Name) -> bool) {
+        let mut records = self.lock();
+        let names: Vec<Name> = records.integrations.keys().chain(records.destinations.keys()).cloned().collect();
+        records.integrations.retain(|name, _| integration(name));
+        records.destinations.retain(|name, _| destination(name));
+        for name in names.iter().filter(|name| !integration(name) && !destination(name)) {
+            records.forget(name);
+        }
+    }
+
+    /// Clears conditions of this code whose subject is no longer a matter.
+    pub fn clear_where(&self, code: Code, over: impl Fn(&str) -> bool) {
+        self.lock().conditions.retain(|(known, subject), _| *known != code || !over(subject));
+    }
+
     /// Raises a condition. One that stands already keeps its `since` and takes the new text.
     /// `subject`: an integration, `integration/stream`, a destination; empty: the agent.
     /// Returns whether it is new (and so worth a line in the log).

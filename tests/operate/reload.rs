@@ -92,3 +92,52 @@ fn many_reloads_at_once_end_in_the_last_settings() {
     world.everything_arrives(&mut agent);
     assert_eq!(agent.conditions(), []);
 }
+
+#[test]
+fn a_destination_that_is_removed_keeps_its_place_until_it_is_forgotten_by_name_and_with_yes() {
+    let world = World::new();
+    let second = world.destination().replace("destinations.soc", "destinations.old");
+    world.place.write_settings(&format!("{}{second}", world.settings()));
+    let mut agent = world.place.start();
+    world.put_now(2, 5);
+    world.everything_arrives(&mut agent);
+    agent.wait_until("both took all", |agent| {
+        number_at(agent, "/destinations/0/depth") == Some(0) && number_at(agent, "/destinations/1/depth") == Some(0)
+    });
+    let refused = world.place.verb(&["queue", "forget", "old", "--yes"]);
+    assert_eq!(refused.status.code(), Some(64), "it is set: {refused:?}");
+
+    // Out of the file, but not yet out of the agent: what it hands over still moves the cursor.
+    world.place.write_settings(&world.settings());
+    let early = world.place.verb(&["queue", "forget", "old", "--yes"]);
+    let said = String::from_utf8_lossy(&early.stderr).into_owned();
+    assert!(early.status.code() == Some(64) && said.contains("reload"), "{early:?}");
+
+    world.reload_as_is(&mut agent);
+    wait_for(&mut agent, "no-destination", &["old", "conductor queue forget old"]);
+    world.put_now(3, 5);
+    world.everything_arrives(&mut agent);
+    let without_yes = world.place.verb(&["queue", "forget", "old"]);
+    let said = String::from_utf8_lossy(&without_yes.stderr).into_owned();
+    assert!(without_yes.status.code() == Some(64) && said.contains("--yes") && said.contains("events"), "{said}");
+    assert!(agent.has_condition("no-destination"));
+    let forgotten = world.place.verb(&["queue", "forget", "old", "--yes"]);
+    let said = String::from_utf8_lossy(&forgotten.stderr).into_owned();
+    assert!(forgotten.status.success() && said.contains("forgot old"), "{said}");
+    // And nobody keeps telling how to forget it.
+    wait_gone(&mut agent, "no-destination");
+    let again = world.place.verb(&["queue", "forget", "old", "--yes"]);
+    assert_eq!(again.status.code(), Some(64), "{again:?}");
+}
+
+#[test]
+fn what_was_switched_off_and_then_removed_is_gone_from_the_status() {
+    let world = World::new();
+    let off = world.settings().replace("lag =", "enabled = false\nlag =") + "enabled = false\n";
+    world.place.write_settings(&off);
+    let mut agent = world.place.start();
+    assert_eq!(text_at(&agent, "/destinations/0/state"), "disabled");
+    world.reload(&mut agent, "");
+    let status = agent.status();
+    assert_eq!((status["integrations"].as_array(), status["destinations"].as_array()), (Some(&vec![]), Some(&vec![])));
+}
