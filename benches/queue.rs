@@ -9,13 +9,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use conductor::event::{Event, Seq, Severity};
+use conductor::event::{Checkpoint, Event, Seq, Severity};
 use conductor::queue::disk::RealDisk;
 use conductor::queue::{NewPage, Options, Queue};
 use jiff::Timestamp;
 
 const EVENTS: u64 = 1_000_000;
 const FRAME: u64 = 200;
+const KEYED: u64 = 100_000;
 const OPTIONS: Options = Options { max_bytes: 16 << 30, drop_oldest: false, keep_ms: 0, keep_bytes: 0 };
 
 fn now_ms() -> i64 {
@@ -88,6 +89,26 @@ fn main() {
     let begun = Instant::now();
     queue.trim().expect("trimmed");
     println!("trimmed to {} kB in {:.3} s", queue.facts().disk_bytes / 1000, begun.elapsed().as_secs_f64());
+
+    // What the book takes: pages as a connector brings them, their ids remembered.
+    let book = open(&dir.path().join("keyed"));
+    let begun = Instant::now();
+    for first in (0..KEYED).step_by(20) {
+        let events: Vec<Event> = (first..first + 20).map(|n| Event { raw: "{}".into(), ..event(n) }).collect();
+        let (integration, stream) = ("acme".into(), "threats".into());
+        let next = Some(Checkpoint("c".repeat(2000)));
+        book.append(NewPage { integration, stream, events, next, keyed: true, ..NewPage::default() }).expect("kept");
+        if first % 2000 == 0 {
+            book.tidy_book();
+        }
+    }
+    book.tidy_book();
+    let facts = book.facts();
+    let kept = KEYED as f64 / begun.elapsed().as_secs_f64();
+    println!(
+        "kept {KEYED} events with ids to remember, 20 a page: {kept:.0}/s; the book takes {} bytes an event",
+        (facts.disk_bytes - facts.bytes) / KEYED
+    );
 
     let mut file = File::create(dir.path().join("plain")).expect("a file");
     let frame = vec![0x5a; (payload / (EVENTS / FRAME)) as usize];

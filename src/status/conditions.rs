@@ -156,7 +156,7 @@ impl Code {
                 "queue-damaged",
                 Warning,
                 "A record failed its checksum; it was set aside and its stream is fetched again from before it.",
-                "Check the disk (smartctl, dmesg); what was set aside lies in the state folder under queue/damaged.",
+                "Check the disk (`smartctl`, `dmesg`); what was set aside lies in the state folder under queue/damaged.",
             ),
             Code::DiskError => Row(
                 "disk-error",

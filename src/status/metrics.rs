@@ -112,14 +112,29 @@ fn queue(out: &mut Exposition, snapshot: &Snapshot) {
     for (name, kind, help, value) in [
         ("conductor_queue_open", Gauge, "1 while the queue is open and persists.", open),
         ("conductor_queue_events", Gauge, "Events that some destination has still to take.", queue.events),
-        ("conductor_queue_bytes", Gauge, "Bytes of those events, before compression.", queue.bytes),
+        (
+            "conductor_queue_bytes",
+            Gauge,
+            "Bytes of the journal that hold those events, as they are on disk.",
+            queue.bytes,
+        ),
         ("conductor_queue_disk_bytes", Gauge, "Bytes that the queue takes on the disk.", queue.disk_bytes),
         ("conductor_queue_max_bytes", Gauge, "The quota of the queue on the disk.", queue.max_bytes),
         ("conductor_queue_oldest_seconds", Gauge, "Age of the oldest waiting event; 0: none.", queue.oldest_seconds),
         ("conductor_queue_paused", Gauge, "1 while polling is paused for want of room.", u64::from(queue.paused)),
-        ("conductor_queue_appended_total", Counter, "Events kept.", queue.appended_total),
+        (
+            "conductor_queue_appended_total",
+            Counter,
+            "Events kept since the start of this process.",
+            queue.appended_total,
+        ),
         ("conductor_queue_duplicates_total", Counter, "Events left out as known already.", queue.duplicates),
-        ("conductor_queue_damaged_total", Counter, "Records set aside for a wrong checksum.", queue.damaged),
+        (
+            "conductor_queue_damaged_total",
+            Counter,
+            "Events in stretches of the queue that did not check out and were set aside.",
+            queue.damaged,
+        ),
         ("conductor_queue_dropped_total", Counter, "Events dropped before all took them.", queue.dropped_total),
     ] {
         out.family(name, kind, help).sample(&[], value);

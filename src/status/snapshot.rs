@@ -97,7 +97,7 @@ pub struct Queue {
     pub state: QueueState,
     /// Events that some destination has still to take.
     pub events: u64,
-    /// Bytes of those events, before compression.
+    /// Bytes of the journal that hold those events, as they are on disk.
     pub bytes: u64,
     /// Bytes that the queue's folder takes on the disk.
     pub disk_bytes: u64,
@@ -107,7 +107,7 @@ pub struct Queue {
     pub oldest_seconds: u64,
     /// Polling is paused because there is no room.
     pub paused: bool,
-    /// Records set aside because their checksum was wrong, since the start.
+    /// Events in stretches that did not check out and were set aside.
     pub damaged: u64,
     /// Events that came again under a known id and were left out, since the start.
     pub duplicates: u64,

@@ -90,7 +90,7 @@ pub fn run(options: &Options) -> Result<()> {
 
 fn peers_folder(options: &Options) -> Result<PathBuf> {
     let named = options.peers.clone().or_else(|| std::env::var_os("PEERS_DIR").map(PathBuf::from));
-    let folder = named.unwrap_or_else(|| root().join("../shared/peers"));
+    let Some(folder) = named else { bail!("name the folder of the peers harness by --peers or PEERS_DIR") };
     if !folder.join("bench.py").is_file() {
         bail!("{} holds no bench.py: name the peers harness by --peers or PEERS_DIR", folder.display());
     }

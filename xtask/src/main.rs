@@ -48,7 +48,7 @@ enum Verb {
     },
     /// Measure the release build beside its peers, interleaved, and print a table of medians
     Bench {
-        /// The folder of the peers harness (default: $PEERS_DIR, else ../shared/peers)
+        /// The folder of the peers harness (default: $PEERS_DIR)
         #[arg(long)]
         peers: Option<PathBuf>,
         /// How often each contestant runs each test

@@ -291,7 +291,7 @@ async fn the_page_tells_the_state_the_egress_ip_and_every_part() {
         "degraded",
         "<p class=\"address\">192.0.2.99</p>",
         "<strong class=\"mark\">mismatch</strong>",
-        "<code>conductor queue verify</code>",
+        "<code>smartctl</code>",
         "198.51.100.0/28",
         "globex",
         "archive.acme.example:6514",
