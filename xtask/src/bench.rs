@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::commands::{cargo, on_path, output, root, run as execute, target};
+use crate::commands::{cargo, on_path, output, run as execute, target};
 use crate::setup;
 
 /// Who runs, in this order in each round.
