@@ -68,6 +68,11 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     // Without it the command line could do nothing while the agent runs, so there is no going on without it.
     let socket = control::bind(&state_dir).map_err(|e| unwritable(&state_dir.join(control::SOCKET), &e))?;
 
+    // Handlers stand before ready is said, to systemd and by /readyz: a reload or a stop that comes at once must find them.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
     let (stopping, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
@@ -78,11 +83,6 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
         let (state_dir, queue, stop) = (state_dir.clone(), Arc::clone(&queue), until(stopped));
         async move { control::serve(socket, &state_dir, queue, stop).await }
     });
-
-    // Handlers stand before ready is said: a reload or a stop that comes at once must find them.
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
 
     let engine = Engine::start(Arc::clone(&queue), board.clone(), settings::secret_sources(&state_dir)).await;
     tracing::info!(version = crate::VERSION, local = %local, state_dir = %state_dir.display(), "conductor runs");

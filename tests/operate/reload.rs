@@ -136,7 +136,7 @@ fn what_was_switched_off_and_then_removed_is_gone_from_the_status() {
     let off = world.settings().replace("lag =", "enabled = false\nlag =") + "enabled = false\n";
     world.place.write_settings(&off);
     let mut agent = world.place.start();
-    assert_eq!(text_at(&agent, "/destinations/0/state"), "disabled");
+    agent.wait_until("the settings are in force", |agent| text_at(agent, "/destinations/0/state") == "disabled");
     world.reload(&mut agent, "");
     let status = agent.status();
     assert_eq!((status["integrations"].as_array(), status["destinations"].as_array()), (Some(&vec![]), Some(&vec![])));
