@@ -9,6 +9,7 @@ mod bad_input {
     mod disk;
     mod half_written;
     mod peers;
+    mod slow;
     mod start;
     mod vendor;
 }

