@@ -174,7 +174,8 @@ pub fn kind(error: &rustls::Error) -> FaultKind {
     }
 }
 
-fn is_about_our_certificate(alert: AlertDescription) -> bool {
+/// Alerts by which a server says that it wants another client certificate (RFC 8446 6.2).
+pub fn is_about_our_certificate(alert: AlertDescription) -> bool {
     matches!(
         alert,
         AlertDescription::NoCertificate

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use crate::fault::{Fault, FaultKind};
+use crate::net::tls;
 
 /// The connection broke.
 pub(super) fn cut(address: &str, cause: io::Error) -> Fault {
@@ -86,22 +87,9 @@ pub(super) fn tls(address: &str, error: TlsError) -> Fault {
     Fault::new(FaultKind::Refused, sentence).caused_by(error)
 }
 
-/// Alerts by which a server says that it wants another client certificate (RFC 8446 6.2).
+/// A bare handshake failure is how many servers say that they want another client certificate.
 fn about_our_certificate(alert: AlertDescription) -> bool {
-    matches!(
-        alert,
-        AlertDescription::HandshakeFailure
-            | AlertDescription::NoCertificate
-            | AlertDescription::BadCertificate
-            | AlertDescription::UnsupportedCertificate
-            | AlertDescription::CertificateRevoked
-            | AlertDescription::CertificateExpired
-            | AlertDescription::CertificateUnknown
-            | AlertDescription::UnknownCA
-            | AlertDescription::AccessDenied
-            | AlertDescription::DecryptError
-            | AlertDescription::CertificateRequired
-    )
+    alert == AlertDescription::HandshakeFailure || tls::is_about_our_certificate(alert)
 }
 
 fn unavailable(sentence: String) -> Fault {
