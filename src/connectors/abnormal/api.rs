@@ -120,15 +120,19 @@ impl Api {
     /// The beginning of a foreign text, escaped, without the token.
     fn quote(&self, body: &[u8]) -> String {
         let token = self.token.reveal().as_bytes();
-        // Long enough that a token that begins in the quoted part is whole.
-        let mut rest = &body[..body.len().min(QUOTED + token.len())];
-        let mut clean = Vec::with_capacity(rest.len());
-        while let Some(at) = find(rest, token) {
-            clean.extend_from_slice(&rest[..at]);
+        let (mut rest, mut clean) = (body, Vec::with_capacity(2 * QUOTED));
+        while clean.len() < QUOTED && !rest.is_empty() {
+            // What is quoted of the rest, and so much more that a token that begins in it is whole. Each token found
+            // makes room for more of the rest: it is shorter when it is told.
+            let look = &rest[..rest.len().min(QUOTED - clean.len() + token.len())];
+            let Some(at) = find(look, token) else {
+                clean.extend_from_slice(look);
+                break;
+            };
+            clean.extend_from_slice(&look[..at]);
             clean.extend_from_slice(b"[secret]");
             rest = &rest[at + token.len()..];
         }
-        clean.extend_from_slice(rest);
         clean.truncate(QUOTED);
         clean.escape_ascii().to_string()
     }

@@ -21,7 +21,7 @@ use crate::fault::Fault;
 use crate::net::http::{Answer, Get};
 use crate::values::Secret;
 
-pub const TOKEN: &str = "CANARY-5f1c";
+pub const TOKEN: &str = "CANARY-5f1c-8a6e0f1b2c3d4e5f60718293a4b5c6d7";
 pub const NOW: &str = "2026-11-20T12:00:00Z";
 
 /// What the connector asked for.
