@@ -6,6 +6,8 @@
 
 use std::io::{self, Write};
 
+use bytestring::ByteString;
+
 use ::syslog::{Facility, LogFormat, Severity as SyslogSeverity};
 
 use crate::event::{Severity, Stored};
@@ -57,9 +59,23 @@ impl Rfc5424 {
             return Ok(true);
         }
         out.truncate(start);
-        let other = whole - stored.event.raw.len();
-        let room = self.largest.saturating_sub(other + json::SHORTENED);
         let mut short = stored.clone();
+        short.event.raw = ByteString::from_static("{}");
+        let mut other = self.count_out(out, &short)?;
+        out.truncate(start);
+        if other > self.largest / 2 {
+            // No connector writes such texts, but a line of an import may hold anything. A character takes at most nine
+            // bytes in both of its places; five texts of so many then fill no more than half.
+            let event = &mut short.event;
+            let most = self.largest / 80;
+            for text in [&mut event.id, &mut event.integration, &mut event.stream, &mut event.kind, &mut event.summary]
+            {
+                *text = text.chars().take(most).collect::<String>().into();
+            }
+            other = self.count_out(out, &short)?;
+            out.truncate(start);
+        }
+        let room = self.largest.saturating_sub(other + json::SHORTENED);
         short.event.raw = json::shortened(&stored.event.raw, room).into();
         self.count_out(out, &short)?;
         Ok(false)

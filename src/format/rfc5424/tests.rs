@@ -270,3 +270,25 @@ fn an_event_too_long_for_its_receiver_is_sent_visibly_short_and_keeps_its_id() {
     let mut out = Vec::new();
     assert!(format.frame(&mut out, &long).expect("written"), "what fits is whole");
 }
+
+#[test]
+fn no_text_of_an_event_makes_a_message_longer_than_the_limit() {
+    let format = Rfc5424::new(facility("local0").expect("known"), "box", "conductor", 32473).at_most(8192);
+    let long = "\u{1F4A3}\"]\\\u{7f}".repeat(20_000);
+    let mut all = sample();
+    all.event.raw = format!("{{\"a\":{}}}", serde_json::json!(long)).into();
+    (all.event.id, all.event.summary) = (long.clone().into(), long.clone().into());
+    (all.event.integration, all.event.stream, all.event.kind) =
+        (long.clone().into(), long.clone().into(), long.clone().into());
+    let (mut id, mut summary) = (sample(), sample());
+    id.event.id = long.clone().into();
+    summary.event.summary = long.into();
+    for stored in [all, id, summary] {
+        let mut out = Vec::new();
+        assert!(!format.frame(&mut out, &stored).expect("written"));
+        let text = String::from_utf8(out).expect("UTF-8");
+        let (_, message) = text.split_once(' ').expect("a length");
+        assert!(message.len() <= 8192, "{}", message.len());
+        assert!(parse(message).is_some(), "{message}");
+    }
+}
