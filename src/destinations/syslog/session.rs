@@ -295,11 +295,14 @@ impl Session {
     fn serve(&mut self, peer: &mut Peer) -> Result<(), Fault> {
         let seen = self.wire.exchange()?;
         for _ in 0..seen.answers {
+            let trusted = self.ledger.is_trusted();
             match self.ledger.answered() {
                 Answer::Counted => {
                     self.progress = Instant::now();
                     self.teach(peer);
                 }
+                // Told once for each connection: the peer alone decides how many of them come.
+                Answer::Unasked if !trusted => {}
                 Answer::Unasked => {
                     tracing::warn!(address = self.wire.address(), "the receiver sends KeyUpdates of its own");
                 }
