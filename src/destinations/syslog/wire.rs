@@ -24,6 +24,8 @@ use crate::net::tcp_info::{acked_bytes, is_established};
 
 /// Encrypted bytes that wait for the socket, at most.
 const BACKLOG: usize = 256 * 1024;
+/// Reads in one exchange, at most: a peer that never stops talking must not keep us from looking at the clock.
+const MOST_READS: usize = 256;
 /// After this long without an acknowledgement the kernel gives the path up.
 const DEAD_PATH: Duration = Duration::from_secs(30);
 /// Content type, version, length: RFC 8446 5.1.
@@ -131,7 +133,10 @@ impl Wire {
     }
 
     fn read(&mut self, seen: &mut Seen) -> Result<(), Fault> {
-        while !self.end {
+        for _ in 0..MOST_READS {
+            if self.end {
+                break;
+            }
             self.inbound.reserve(4096);
             match self.stream.try_read_buf(&mut self.inbound) {
                 Ok(0) if self.inbound.is_empty() => self.end = true,
