@@ -290,8 +290,8 @@ impl Forwarder {
             id: stored.event.id.to_string(),
             reason: fault.chain(),
         };
-        tracing::warn!(destination = self.name, event = entry.id, "quarantined: {}", entry.reason);
-        let text = format!("{} refused event {}: {}", self.name, entry.id, entry.reason);
+        tracing::warn!(destination = self.name, event = ?entry.id, "quarantined: {}", entry.reason);
+        let text = format!("{} refused event {}: {}", self.name, entry.id.escape_debug(), entry.reason);
         self.facilities.board.raise(Code::EventsQuarantined, &self.name, text, Timestamp::now());
         self.facilities.board.destination(&self.board_name, |record| record.quarantined += 1);
         let queue = Arc::clone(&self.facilities.queue);

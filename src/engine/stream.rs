@@ -201,7 +201,7 @@ impl Stream {
                 let text = format!(
                     "{} waiting to be tried again, the first is {} ({})",
                     if deferred.len() == 1 { "1 item is".into() } else { format!("{} items are", deferred.len()) },
-                    first.id,
+                    first.id.escape_debug(),
                     first.reason
                 );
                 board.raise(Code::ItemsDeferred, &self.subject, text, now);

@@ -209,6 +209,12 @@ fn given_up(item: &Deferred, now: Timestamp, why: &str) -> Gap {
     Gap {
         from: item.since,
         to: now,
-        reason: format!("item {} is given up after {} tries ({why}): {}", item.id, item.tries, item.reason),
+        // The id is the vendor's word: in a sentence it must not begin a line or steer a terminal.
+        reason: format!(
+            "item {} is given up after {} tries ({why}): {}",
+            item.id.escape_debug(),
+            item.tries,
+            item.reason
+        ),
     }
 }

@@ -140,7 +140,7 @@ impl SyslogTls {
             })?;
             if !whole {
                 let bytes = stored.event.raw.len();
-                tracing::warn!(address = self.address, event = %stored.event.id, bytes, "too long for one message: sent short");
+                tracing::warn!(address = self.address, event = ?stored.event.id, bytes, "too long for one message: sent short");
             }
             if self.buffer.len() >= self.piece || at + 1 == batch.len() {
                 let frames = std::mem::take(&mut self.buffer);
