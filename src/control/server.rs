@@ -43,8 +43,18 @@ pub async fn serve(listener: UnixListener, state_dir: &Path, queue: Arc<Queue>, 
             () = &mut stop => break,
             accepted = listener.accept() => accepted,
         };
-        // An accept that fails (out of descriptors) is tried again with the next connection.
-        let (Ok((stream, _)), Ok(place)) = (accepted, Arc::clone(&places).try_acquire_owned()) else { continue };
+        let (stream, _) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, the connection still waits and the next try would fail at once.
+                tracing::warn!(%error, "the control socket can't accept a connection; it goes on");
+                tokio::select! {
+                    () = &mut stop => break,
+                    () = tokio::time::sleep(LOOK) => continue,
+                }
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
         let (queue, stopping) = (Arc::clone(&queue), Arc::clone(&stopping));
         let Ok(stream) = stream.into_std() else { continue };
         tokio::task::spawn_blocking(move || {
