@@ -141,6 +141,7 @@ pub fn main() -> ExitCode {
             return code(if error.use_stderr() { Exit::Usage as u8 } else { 0 });
         }
     };
+    keep_to_ourselves();
     let config = arguments.config.as_path();
     let outcome = match arguments.verb {
         Verb::Run(verb) => run::run(config, arguments.verbose, &verb),
@@ -156,6 +157,14 @@ pub fn main() -> ExitCode {
             code(failure.exit as u8)
         }
     }
+}
+
+/// What any verb writes (the queue, an export) is for its own user alone: events hold mail subjects and addresses. And
+/// its memory goes into no core file, whatever the limits of the shell or the container are: it holds tokens.
+fn keep_to_ourselves() {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    // Only a kernel without the call refuses it, and then there is nothing to be done.
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
 fn code(exit: u8) -> ExitCode {

@@ -34,8 +34,6 @@ pub struct Arguments {
 
 pub fn run(config: &Path, verbose: u8, arguments: &Arguments) -> Result<u8, Failure> {
     logging::begin(arguments.log_format, verbose);
-    // Everything that the agent writes is for its own user alone: events hold mail subjects and addresses.
-    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     let loaded = settings::load(config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
