@@ -11,7 +11,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use jiff::Timestamp;
 
-use super::{Reply, line};
+use super::{LONGEST_LINE, Reply, line};
 use crate::event::Event;
 use crate::queue::{NewPage, Queue};
 
@@ -21,8 +21,6 @@ const FRAME_LINES: usize = 512;
 const FRAME_BYTES: usize = 512 << 10;
 /// A frame, and what one read may bring beyond it.
 const ROOM: usize = FRAME_BYTES + (128 << 10);
-/// No line is longer than this.
-const LONGEST_LINE: usize = 16 << 20;
 /// How long a full queue is left alone before it is tried again.
 const FULL_WAIT: Duration = Duration::from_millis(250);
 
@@ -49,6 +47,12 @@ pub fn run(
         let kept = keep_groups(queue, &receiver, output, stopped);
         drop(receiver); // the reader must not wait for a place that nobody will free
         let read = reading.join().unwrap_or_else(|_| Err(io::Error::other("the import's reader failed")));
+        if let (Ok(()), Err(error)) = (&kept, &read)
+            && error.kind() == io::ErrorKind::InvalidData
+        {
+            // Told, or the sender would take us for gone and send it again for ever.
+            reply(output, &Reply::Refused { refused: error.to_string() })?;
+        }
         kept.and(read)
     })?;
     reply(output, &Reply::Done { done: true })
@@ -109,10 +113,10 @@ fn read_groups(mut input: impl Read, groups: &SyncSender<Group>, stopped: &dyn F
     let (mut filled, mut lines, mut line_number) = (0, 0, 0);
     while !stopped() {
         if filled == buffer.len() {
-            if filled > LONGEST_LINE {
-                return Err(io::Error::other("a line of the import is longer than 16 MiB"));
+            if filled >= LONGEST_LINE {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the import is longer than 20 MiB"));
             }
-            buffer.resize(2 * filled, 0);
+            buffer.resize(LONGEST_LINE.min(2 * filled), 0);
         }
         let (read, paused) = match input.read(&mut buffer[filled..]) {
             Ok(read) => (read, false),
@@ -243,6 +247,7 @@ mod tests {
         assert_eq!(receiver.recv().expect("a group").events[0].raw.len() + 1, long.len());
         let endless = vec![b'x'; 40 << 20];
         let (sender, _receiver) = sync_channel(10);
-        read_groups(Drip(vec![endless], false), &sender, &|| false).expect_err("too long");
+        let error = read_groups(Drip(vec![endless], false), &sender, &|| false).expect_err("too long");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "the kind that is told to the sender");
     }
 }

@@ -24,6 +24,9 @@ pub use verbs::answer;
 /// The socket's name in the state folder.
 pub const SOCKET: &str = "control.sock";
 
+/// No line of an import is longer than this, in bytes.
+pub const LONGEST_LINE: usize = 20 << 20;
+
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "kebab-case")]
@@ -72,6 +75,10 @@ pub enum Reply {
     },
     Failed {
         failed: String,
+    },
+    /// An import that can't go on however often it is sent again.
+    Refused {
+        refused: String,
     },
     Done {
         done: bool,

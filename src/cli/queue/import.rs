@@ -16,10 +16,11 @@ use bytes::Bytes;
 
 use crate::cli::agent_socket::{ask, connect, reply};
 use crate::cli::{Exit, Failure};
-use crate::control::{Reply, Request};
+use crate::control::{LONGEST_LINE, Reply, Request};
 
-/// Bytes sent and not confirmed, at the most.
-const AHEAD: usize = 4 << 20;
+/// Bytes sent and not confirmed, at the most. More than the longest line that the agent takes: a line is confirmed
+/// only when the agent has it whole, and before that there is nothing to wait for.
+const AHEAD: usize = LONGEST_LINE + (8 << 20);
 const CHUNK: usize = 256 << 10;
 /// How often an agent that is away is looked for.
 const AWAY: Duration = Duration::from_millis(50);
@@ -39,6 +40,8 @@ struct Window {
     done: bool,
     /// This connection is over.
     closed: bool,
+    /// The agent will never take what is sent, and why.
+    refused: Option<String>,
 }
 
 impl Window {
@@ -95,7 +98,14 @@ pub fn run(state_dir: &Path, file: &Path) -> Result<u8, Failure> {
                 if shared.lock().done {
                     break;
                 }
-                let lines = shared.lock().confirmed_lines;
+                let (lines, refused) = {
+                    let mut window = shared.lock();
+                    (window.confirmed_lines, window.refused.take())
+                };
+                if let Some(why) = refused {
+                    let text = format!("{why}; the {lines} lines before it are kept");
+                    return Err(Failure::new(Exit::Usage, text));
+                }
                 eprintln!("conductor: the agent went away after {lines} confirmed lines; waiting for it");
             }
             Err(e) if e.kind() == io::ErrorKind::PermissionDenied => return Err(e.into()),
@@ -198,6 +208,7 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
             }
             Some(Reply::Waiting { waiting }) => eprintln!("conductor: waiting: {waiting}"),
             Some(Reply::Failed { failed }) => eprintln!("conductor: {failed}"),
+            Some(Reply::Refused { refused }) => shared.lock().refused = Some(refused),
             Some(Reply::Done { .. }) => {
                 let mut window = shared.lock();
                 window.done = window.bytes == 0;
