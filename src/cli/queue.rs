@@ -3,7 +3,7 @@
 //! Promise: an import counts a line only when the agent has made it durable, and waits (saying so) while the
 //! queue is full or the agent is away; it goes on after the last confirmed line.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -56,12 +56,12 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
     match verb {
         Verb::Show { json } => show(&settings, json),
         Verb::Peek { destination, count } => {
-            copy_events(&settings, &Request::Peek { destination, count }, &mut io::stdout().lock())
+            copy_events(&settings, &Request::Peek { destination, count }, &mut Screen(io::stdout().lock()))
         }
         Verb::Export { destination, file } => {
             let request = Request::Export { destination };
             match file {
-                None => copy_events(&settings, &request, &mut io::stdout().lock()),
+                None => copy_events(&settings, &request, &mut Screen(io::stdout().lock())),
                 Some(path) => {
                     let mut file = io::BufWriter::new(std::fs::File::create(&path)?);
                     copy_events(&settings, &request, &mut file)?;
@@ -87,6 +87,41 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
 
 fn print_line(line: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{line}").map_err(Failure::from)
+}
+
+/// Standard output: a file or a pipe gets the bytes as they are, a terminal gets characters that steer it (and that
+/// JSON lets stand: DEL, C1, those of direction) as JSON's escapes. It is handed whole lines.
+struct Screen<W>(W);
+
+impl<W: Write + IsTerminal> Write for Screen<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) if self.0.is_terminal() => self.0.write_all(harmless(text).as_bytes())?,
+            _ => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A line of JSON that means the same and steers no terminal: such characters stand only inside strings.
+fn harmless(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for c in line.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 fn copy_events(settings: &crate::config::Settings, request: &Request, output: &mut impl Write) -> Result<u8, Failure> {
@@ -173,4 +208,18 @@ fn forget(settings: &crate::config::Settings, destination: String, yes: bool) ->
         Ok(())
     })?;
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_is_shown_means_the_same_and_steers_nothing() {
+        let line = "{\"subject\":\"\u{9b}2J\u{7f}\u{202e}gpj \u{e9}\u{1F4A3}\"}\n";
+        let shown = harmless(line);
+        assert!(!shown.trim_end().contains(|c: char| c.is_control() || c == '\u{202e}'), "{shown:?}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+        assert_eq!(value(&shown), value(line));
+    }
 }
