@@ -97,7 +97,11 @@ impl Header {
             written_ms: u64_at(bytes, 32) as i64,
             crc: u32_at(bytes, 40),
         };
-        let sane = header.meta_len <= MAX_PAYLOAD && header.body_len <= MAX_PAYLOAD && header.plain_len <= MAX_PAYLOAD;
+        // A seq near the end of its type would overflow where the next one is reckoned.
+        let sane = header.first.0 <= u64::MAX >> 1
+            && header.meta_len <= MAX_PAYLOAD
+            && header.body_len <= MAX_PAYLOAD
+            && header.plain_len <= MAX_PAYLOAD;
         sane.then_some(header)
     }
 
