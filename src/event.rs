@@ -2,6 +2,7 @@
 //!
 //! Promise: `raw` is the vendor's JSON byte for byte; nothing on the way parses it into numbers.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytestring::ByteString;
@@ -101,10 +102,9 @@ pub struct Event {
 }
 
 impl Event {
-    /// Builds the id from its parts. The native id may hold any character but `/`, which becomes `_`.
+    /// Builds the id from its parts. The native id may hold any character: two that differ never become one.
     pub fn make_id(integration: &str, stream: &str, native: &str, version: &str) -> ByteString {
-        let native = native.replace('/', "_");
-        format!("{integration}/{stream}/{native}/{version}").into()
+        format!("{integration}/{stream}/{}/{version}", native_part(native)).into()
     }
 
     /// Bytes of all texts: what limits of pages and batches count.
@@ -116,6 +116,11 @@ impl Event {
             + self.summary.len()
             + self.raw.len()
     }
+}
+
+/// A native id as it stands in an event id: without the slash that parts the id, and back again without doubt.
+pub fn native_part(native: &str) -> Cow<'_, str> {
+    if native.contains(['/', '%']) { native.replace('%', "%25").replace('/', "%2F").into() } else { native.into() }
 }
 
 /// An event with its place in the queue.
@@ -152,4 +157,20 @@ pub struct Gap {
     pub to: Timestamp,
     /// Why, in a sentence.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn native_ids_that_differ_by_a_slash_never_become_one_event() {
+        let id = |native: &str| Event::make_id("acme", "threats", native, "v");
+        assert_eq!(id("plain-1:2"), "acme/threats/plain-1:2/v");
+        let all = ["a/b", "a_b", "a%2Fb", "a%252Fb"].map(id);
+        for (n, one) in all.iter().enumerate() {
+            assert_eq!(one.split('/').count(), 4, "{one}");
+            assert!(all[n + 1..].iter().all(|other| other != one), "{one}");
+        }
+    }
 }

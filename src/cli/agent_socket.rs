@@ -2,7 +2,9 @@
 //!
 //! Promise: a verb works alike in both cases, and never both at once touch the queue: the lock decides.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,6 +56,14 @@ pub fn converse(
             if !dir.exists() {
                 let text = format!("there is no queue in {}: has the agent ever run here?", state_dir.display());
                 return Err(Failure::new(Exit::Unavailable, text));
+            }
+            let owner = fs::metadata(&dir)?.uid();
+            if owner != nix::unistd::geteuid().as_raw() {
+                // Files of ours in there would keep the agent from its own queue.
+                let dir = dir.display();
+                let text =
+                    format!("the queue in {dir} belongs to user {owner}: say it as that user (sudo -u '#{owner}' ...)");
+                return Err(Failure::new(Exit::Permission, text));
             }
             let clock = || jiff::Timestamp::now().as_millisecond();
             let opened = Queue::open(&dir, queue_options(&settings.queue), Arc::new(RealDisk), clock);

@@ -4,7 +4,7 @@
 //! when the new are wrong; SIGTERM ends within 20 s and loses nothing.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     })?;
     let local = listener.local_addr()?;
     let address_file = state_dir.join(LOCAL_ADDRESS);
-    fs::write(&address_file, local.to_string()).map_err(|e| unwritable(&address_file, &e))?;
+    write_anew(&address_file, &local.to_string()).map_err(|e| unwritable(&address_file, &e))?;
 
     // Without it the command line could do nothing while the agent runs, so there is no going on without it.
     let socket = control::bind(&state_dir).map_err(|e| unwritable(&state_dir.join(control::SOCKET), &e))?;
@@ -114,12 +114,40 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Writes beside and renames, so that a link that somebody put there is replaced and never followed.
+fn write_anew(path: &Path, text: &str) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    match fs::remove_file(&beside) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
+    std::io::Write::write_all(&mut file, text.as_bytes())?;
+    fs::rename(&beside, path)
+}
+
+/// Nobody else may write into the state folder: what lies there is trusted.
+fn keep_others_out(state_dir: &Path) -> std::io::Result<()> {
+    let meta = fs::metadata(state_dir)?;
+    if meta.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let dir = state_dir.display();
+    if meta.uid() == nix::unistd::geteuid().as_raw() {
+        tracing::warn!("others could write into {dir}: it is closed to them now");
+        return fs::set_permissions(state_dir, fs::Permissions::from_mode(0o700));
+    }
+    tracing::warn!("others can write into {dir}, which belongs to somebody else: give it to the agent's user alone");
+    Ok(())
+}
+
 fn open_queue(state_dir: &Path, options: &crate::config::Queue) -> Result<Arc<Queue>, Failure> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir);
     made.map_err(|e| {
         let exit = if super::is_forbidden(&e) { Exit::Permission } else { Exit::Disk };
         Failure::new(exit, format!("the state folder {} can't be made: {e}; set agent.state-dir", state_dir.display()))
     })?;
+    keep_others_out(state_dir).map_err(|e| unwritable(state_dir, &e))?;
     let clock = || Timestamp::now().as_millisecond();
     let opened = Queue::open(&state_dir.join("queue"), queue_options(options), Arc::new(RealDisk), clock);
     let (queue, report) = opened.map_err(|error| match &error {

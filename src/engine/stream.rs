@@ -185,7 +185,8 @@ impl Stream {
                 "{connector}: fetched {items} {}", self.stream
             );
         }
-        let checkpoint = self.facilities.queue.place(self.name().as_str(), &self.stream).checkpoint.map(|c| c.0);
+        let checkpoint =
+            self.facilities.queue.place(self.name().as_str(), &self.stream).checkpoint.map(|c| excerpt(c.0));
         self.record(|record| {
             record.deferred = deferred.len() as u64;
             record.gaps += gaps.len() as u64;
@@ -318,4 +319,15 @@ impl Stream {
         }
         wait
     }
+}
+
+/// A checkpoint as /status shows it: work that is still to be done makes it long.
+fn excerpt(mut text: String) -> String {
+    const MOST: usize = 2048;
+    if text.len() > MOST {
+        let end = (0..=MOST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::frame::PageMeta;
 use super::journal::Position;
-use crate::event::Seq;
+use crate::event::{Seq, native_part};
 
 const CACHE_BYTES: u64 = 4 << 20;
 /// Days after which the id of an event is forgotten.
@@ -209,7 +209,7 @@ impl Book {
 
     /// Seqs of all versions of what has this native id, or one that continues it with `:`.
     pub fn seen_native(&self, integration: &str, stream: &str, native: &str) -> Outcome<Vec<Seq>> {
-        let native = native.replace('/', "_");
+        let native = native_part(native);
         let prefix = format!("{SEEN}{integration}/{stream}/{native}");
         let mut found = Vec::new();
         for end in ["/", ":"] {

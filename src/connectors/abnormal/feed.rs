@@ -217,9 +217,7 @@ impl Step<'_> {
             let reason = format!("{} entries of the list have no id that could be asked for", listed.nameless);
             self.page.gaps.push(gap(listing.from, listing.to, reason));
         }
-        // Event ids hold no slash, so neither does what is known of them.
-        let known = |id: &str| (self.context.known)(&id.replace('/', "_"));
-        self.place.take_up(listed.ids, listing.purpose, &known);
+        self.place.take_up(listed.ids, listing.purpose, self.context.known);
         Ok(())
     }
 

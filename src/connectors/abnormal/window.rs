@@ -19,6 +19,9 @@ const MONTH: Seconds = 30 * DAY;
 const RETENTION_STEP: Seconds = HOUR;
 /// A Date before 2020 is a broken clock, not the vendor's time.
 const CREDIBLE: Seconds = 1_577_836_800;
+/// A list that ignores the page size and holds more than this is halved too: all ids of an answer ride in the
+/// checkpoint, which is written with each step.
+const CROWDED: usize = 2_000;
 /// Pages of one second, at the most: 100,000 items. Past it the paging has no end.
 const PAGES: u32 = 200;
 
@@ -215,7 +218,9 @@ impl Windows {
         }
         self.todo.retain(|other| other != listing);
         // No items and yet a next page: there is nothing to page through.
-        let Some(next) = told.next_page.filter(|_| told.items > 0) else { return Outcome::Use };
+        let crowded = told.items > CROWDED && listing.to - listing.from > 1;
+        let more = told.next_page.filter(|_| told.items > 0);
+        let Some(next) = more.or(crowded.then_some(2)) else { return Outcome::Use };
         if listing.to - listing.from > 1 {
             self.todo.extend(listing.halves(false));
             return Outcome::Halved;
