@@ -13,6 +13,7 @@ use super::{Exit, Failure, settings};
 use crate::control::{Reply, Request, Show};
 use crate::values::ByteSize;
 
+mod export_file;
 mod import;
 
 #[derive(Debug, Subcommand)]
@@ -35,6 +36,7 @@ pub enum Verb {
         /// Only what this destination has not taken.
         #[arg(long)]
         destination: Option<String>,
+        /// Takes the place of a file of that name, once the export is whole; default: stdout.
         file: Option<PathBuf>,
     },
     /// NDJSON from a file, or from stdin with `-`: lines of an export keep their identity, any other object
@@ -62,12 +64,7 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
             let request = Request::Export { destination };
             match file {
                 None => copy_events(&settings, &request, &mut Screen(io::stdout().lock())),
-                Some(path) => {
-                    let mut file = io::BufWriter::new(std::fs::File::create(&path)?);
-                    copy_events(&settings, &request, &mut file)?;
-                    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-                    Ok(0)
-                }
+                Some(path) => export_file::write(&path, |file| copy_events(&settings, &request, file).map(drop)),
             }
         }
         Verb::Import { file } => import::run(&settings.agent.state_dir, &file),

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
 use crate::world::{World, number_at};
@@ -72,6 +73,29 @@ fn the_verbs_of_a_queue_that_never_was_say_so() {
         assert!(output.status.code() == Some(69) && said.contains("has the agent ever run here?"), "{said}");
     }
     assert!(!world.place.state().exists(), "a look makes nothing");
+}
+
+#[test]
+fn an_export_that_fails_leaves_the_one_before_as_it_is_and_only_its_owner_reads_one() {
+    let world = World::new();
+    world.soc.refuse();
+    world.put(32, 3);
+    let mut agent = world.place.start();
+    let wanted = world.wanted().len();
+    agent.wait_until("the queue holds all", |agent| number_at(agent, "/destinations/0/depth") >= Some(wanted as u64));
+    let (whole, file) = export_of(&world, "before.ndjson");
+    assert_eq!(whole.lines().count(), wanted);
+    let mode = fs::metadata(&file).expect("its mode").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "an export holds mail");
+
+    let failed = world.place.verb(&["queue", "export", "--destination", "nobody", &file]);
+    assert_eq!(failed.status.code(), Some(69), "{failed:?}");
+    assert_eq!(fs::read_to_string(&file).expect("still there"), whole);
+    assert!(!fs::exists(format!("{file}.part")).expect("told"), "what was begun is gone");
+    let nowhere = world.place.verb(&["queue", "export", "/nonexistent/out.ndjson"]);
+    let said = String::from_utf8_lossy(&nowhere.stderr);
+    assert!(said.contains("/nonexistent/out.ndjson can't be written"), "{said}");
+    assert_eq!(printed(&world, &["queue", "export", "/dev/stdout"]), whole, "a pipe is written to, not replaced");
 }
 
 #[test]
