@@ -1,15 +1,19 @@
 //! `conductor status`: reads the local endpoint of the running agent.
 //!
+//! It needs no leave to enter the state folder (monitoring has none), and settings that hold mistakes do not hide an
+//! agent that goes on with the old ones.
+//!
 //! Promise: the exit code follows the monitoring-plugin convention: 0 healthy, 1 degraded, 2 down (or not there).
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{Failure, block_on, run::LOCAL_ADDRESS, settings};
-use crate::config::Settings;
+use super::{Exit, Failure, block_on, run::LOCAL_ADDRESS, settings};
+use crate::config;
 use crate::net::dial;
 use crate::net::http::{Client, ClientOptions, Get, Limits};
 use crate::status::{Snapshot, text};
@@ -23,12 +27,17 @@ pub struct Arguments {
     json: bool,
 }
 
-pub fn run(config: &Path, arguments: &Arguments) -> Result<u8, Failure> {
-    let settings = settings::load(config)?.settings;
-    let answer = block_on(ask(&settings))?;
-    let body = match answer {
-        Ok(body) => body,
-        Err(why) => {
+pub fn run(path: &Path, arguments: &Arguments) -> Result<u8, Failure> {
+    let mistaken = settings::load(path).err();
+    let (listen, state_dir) = config::whereabouts(path, &|name| std::env::var(name).ok());
+    let body = match (block_on(ask(listen, &state_dir))?, mistaken) {
+        (Ok(body), Some(mistaken)) if mistaken.exit != Exit::Permission => {
+            eprintln!("conductor: {}\nconductor: this is the agent that runs all the same:", mistaken.text);
+            body
+        }
+        (Ok(body), _) => body,
+        (Err(_), Some(mistaken)) if mistaken.exit != Exit::Permission => return Err(mistaken),
+        (Err(why), _) => {
             eprintln!("conductor: down: {why}");
             return Ok(DOWN);
         }
@@ -37,7 +46,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Result<u8, Failure> {
     let snapshot: Snapshot = match serde_json::from_slice(&body) {
         Ok(snapshot) => snapshot,
         Err(e) => {
-            eprintln!("conductor: down: what answers on {} is no conductor ({e})", settings.local.listen);
+            eprintln!("conductor: down: what answers on {listen} is no conductor ({e})");
             return Ok(DOWN);
         }
     };
@@ -50,12 +59,16 @@ pub fn run(config: &Path, arguments: &Arguments) -> Result<u8, Failure> {
     Ok(text::exit_code(snapshot.state))
 }
 
-/// The status document of the agent that these settings are of; the error is a sentence.
-pub async fn ask(settings: &Settings) -> Result<bytes::Bytes, String> {
-    let listen = settings.local.listen;
+/// The status document of the agent that listens there; the error is a sentence.
+async fn ask(listen: SocketAddr, state_dir: &Path) -> Result<bytes::Bytes, String> {
     let address = if listen.port() == 0 {
-        let written = std::fs::read_to_string(settings.agent.state_dir.join(LOCAL_ADDRESS));
-        written.map_err(|_| "the agent does not run (it has not written its address)".to_owned())?
+        let file = state_dir.join(LOCAL_ADDRESS);
+        std::fs::read_to_string(&file).map_err(|e| match e.kind() {
+            std::io::ErrorKind::PermissionDenied => {
+                format!("its address may not be read from {}: give `local.listen` a port", file.display())
+            }
+            _ => "the agent does not run (it has not written its address)".to_owned(),
+        })?
     } else {
         listen.to_string()
     };

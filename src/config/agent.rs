@@ -2,6 +2,7 @@
 //!
 //! Promise: each is whole without a line written, and what is written is checked here once.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use toml::de::DeTable;
@@ -44,6 +45,14 @@ pub fn state_dir_of(fragments: &[Fragment], env: Environment<'_>) -> PathBuf {
         (!path.is_empty()).then(|| fragment.folder.join(path))
     });
     written.unwrap_or_else(|| usual_state_dir(env))
+}
+
+/// Where the status listener is said to be, mistakes elsewhere or not; `None`: it is not said in a way that holds.
+pub fn listen_of(fragments: &[Fragment]) -> Option<SocketAddr> {
+    fragments.iter().find_map(|fragment| {
+        let (table, _) = DeTable::parse_recoverable(&fragment.text);
+        loopback(table.get_ref().get("local")?.get_ref().get("listen")?.get_ref().as_str()?).ok()
+    })
 }
 
 /// systemd may name several folders, parted by colons; the first is ours (systemd.exec(5), StateDirectory=).

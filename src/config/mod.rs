@@ -25,6 +25,7 @@ mod spelling;
 #[cfg(test)]
 mod tests;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 pub use mistakes::{Mistake, MistakeKind, Mistakes};
@@ -38,6 +39,9 @@ use fragments::Gathered;
 
 /// Where the packages put the settings: what `--config` defaults to.
 pub const DEFAULT_PATH: &str = "/etc/conductor/conductor.toml";
+
+/// The port of the status listener where none is written.
+const USUAL_PORT: u16 = 9614;
 
 /// The environment, as far as settings look at it (`STATE_DIRECTORY`): `&|name| std::env::var(name).ok()`.
 pub type Environment<'e> = &'e dyn Fn(&str) -> Option<String>;
@@ -81,6 +85,17 @@ pub fn load(path: &Path, env: Environment<'_>) -> Result<Loaded, Mistakes> {
             Err(Mistakes::new(mistakes))
         }
     }
+}
+
+/// Where an agent of these settings answers for its status, and its state folder: also while they hold mistakes, which
+/// a running agent refused, and for a user who may not look into its state folder.
+pub fn whereabouts(path: &Path, env: Environment<'_>) -> (SocketAddr, PathBuf) {
+    let mut gathered = Gathered::default();
+    gathered.operators(path);
+    let state_dir = agent::state_dir_of(&gathered.fragments, env);
+    gathered.state(&state_dir);
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, USUAL_PORT));
+    (agent::listen_of(&gathered.fragments).unwrap_or(usual), state_dir)
 }
 
 fn assemble(document: Document<'_>, findings: &mut Findings<'_>, env: Environment<'_>) -> Option<Settings> {

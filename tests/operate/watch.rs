@@ -25,6 +25,21 @@ fn a_heartbeat_arrives_again_and_again_and_is_not_counted_in_the_queue() {
 }
 
 #[test]
+fn settings_with_a_mistake_do_not_hide_the_agent_that_goes_on_with_the_old_ones() {
+    let world = World::new();
+    let mut agent = world.place.start();
+    world.put_now(44, 1);
+    world.everything_arrives(&mut agent);
+    world.place.write_settings(&format!("{}\ntypo = 1\n", world.settings()));
+    let told = world.place.verb(&["status"]);
+    let (said, warned) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.code() == Some(0) && said.starts_with("HEALTHY: box"), "{told:?}");
+    assert!(warned.contains("has no key \"typo\""), "{warned}");
+    agent.stop();
+    assert_eq!(world.place.verb(&["status"]).status.code(), Some(78), "nobody to tell of");
+}
+
+#[test]
 fn a_filter_lets_through_its_streams_and_severities_and_the_cursor_passes_the_rest() {
     let world = World::new();
     let high = world.destination().replace("destinations.soc", "destinations.high");
