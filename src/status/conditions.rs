@@ -168,13 +168,13 @@ impl Code {
                 "integration-refused",
                 Error,
                 "The vendor refuses this integration (401 or 403), or its certificate was refused.",
-                "Check the API key, and that the egress IP shown here is on the vendor's IP Safelist.",
+                "Do what its sentence says: a 401 is the key, a 403 the IP Safelist or a permission, a certificate `host` or `ca`.",
             ),
             Code::IntegrationKeyless => Row(
                 "integration-keyless",
                 Error,
                 "The API key of this integration can't be read; it is parked, the others go on.",
-                "Check the file or credential that api-key names, and who may read it; then reload.",
+                "Check the file or credential that api-key names, and who may read it. It is looked at again each minute.",
             ),
             Code::IntegrationFailing => Row(
                 "integration-failing",
@@ -252,7 +252,7 @@ impl Code {
                 "destination-weak-receipt",
                 Info,
                 "This peer confirms by TCP alone: nobody can tell whether the receiving process has read the events.",
-                "Use TLS 1.3 with a receiver that answers key updates, or RELP, HTTP or JetStream.",
+                "Have the receiver speak TLS 1.3 and answer key updates (rsyslog: driver ossl).",
             ),
             Code::EventsQuarantined => Row(
                 "events-quarantined",

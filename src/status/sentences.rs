@@ -141,7 +141,8 @@ pub fn integration(integration: &Integration, now: Timestamp) -> String {
     match integration.state {
         Standing::Ok => format!("Last answered {}; {} since the start.", ago(last, now), plural(events, "event")),
         Standing::Waiting => "Waiting for its first answer.".to_owned(),
-        Standing::Failing => format!("Last worked: {}.{why}", ago(last, now)),
+        Standing::Failing if last.is_none() => format!("Has not worked since the start.{why}"),
+        Standing::Failing => format!("Last worked {}.{why}", ago(last, now)),
         Standing::Parked => format!("Stopped for now, tried again from time to time.{why}"),
         Standing::Disabled => "Switched off by the operator.".to_owned(),
     }

@@ -198,10 +198,10 @@ fn state_text(snapshot: &Snapshot) -> String {
     match snapshot.state {
         State::Healthy => "Nothing needs attention.".into(),
         State::Degraded => format!(
-            "It works, but {} below.",
+            "Look at the {} below.",
             match snapshot.conditions.len() {
-                1 => "look at the condition".into(),
-                number => format!("look at the {number} conditions"),
+                1 => "condition".into(),
+                number => format!("{number} conditions"),
             }
         ),
         State::Down if !snapshot.ready() => snapshot.queue.text.clone(),
