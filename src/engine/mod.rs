@@ -217,7 +217,21 @@ impl Engine {
             // A destination is known to the queue from here on, so that nothing is let go before it took it.
             let queue = Arc::clone(&self.facilities.queue);
             let (queue_name, oldest) = (name.to_string(), destination.start == config::Start::Oldest);
-            let cursor = off_thread(move || queue.register(&queue_name, oldest)).await;
+            let cursor = off_thread(move || {
+                let before = queue.facts();
+                if !oldest && before.cursors.is_empty() && before.waiting > 0 {
+                    tracing::warn!(
+                        destination = queue_name,
+                        "begins with what comes from now on (start = \"head\"): the {} events that were kept while there \
+                         was no destination are not handed to it. To hand them over, before [queue] keep ends: take it out \
+                         of the settings, reload, `conductor queue forget {queue_name} --yes`, and set it again with \
+                         start = \"oldest\"",
+                        before.waiting
+                    );
+                }
+                queue.register(&queue_name, oldest)
+            })
+            .await;
             forwarder::describe(board, destination, cursor);
             if !destination.enabled {
                 continue;
@@ -235,7 +249,8 @@ impl Engine {
     fn tell_about_destinations(&self, settings: &Settings) {
         let (board, now) = (&self.facilities.board, Timestamp::now());
         if !settings.destinations.values().any(|destination| destination.enabled) {
-            let text = "no destination is set or enabled: every event is kept, up to the queue's quota; add [destinations.NAME]";
+            let text = "no destination is set or enabled: every event is kept, up to the queue's quota; add \
+                        [destinations.NAME], with start = \"oldest\" if it is to get what was kept so far";
             board.raise(Code::NoDestination, "", text, now);
         } else {
             board.clear(Code::NoDestination, "");

@@ -282,7 +282,8 @@ impl Code {
                 "no-destination",
                 Warning,
                 "No destination is set or enabled; everything is kept in the queue until there is one.",
-                "Add a [destinations.NAME] section to the settings and reload.",
+                "Without a name: add [destinations.NAME], with start = \"oldest\" if it is to get what was kept so far, and reload. \
+                 With a name: do what its sentence says.",
             ),
         }
     }

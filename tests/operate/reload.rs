@@ -141,3 +141,19 @@ fn what_was_switched_off_and_then_removed_is_gone_from_the_status() {
     let status = agent.status();
     assert_eq!((status["integrations"].as_array(), status["destinations"].as_array()), (Some(&vec![]), Some(&vec![])));
 }
+
+#[test]
+fn a_first_destination_that_passes_over_what_was_kept_is_told_with_a_way_back_that_works() {
+    let world = World::new();
+    world.place.write_settings(&world.integration());
+    let mut agent = world.place.start();
+    world.put_now(45, 5);
+    let wanted = world.wanted().len() as u64;
+    agent.wait_until("it is kept for nobody yet", |agent| number_at(agent, "/queue/events") >= Some(wanted));
+    world.reload(&mut agent, &world.settings());
+    assert!(world.place.log().contains(&format!("the {wanted} events that were kept while there was no destination")));
+    world.reload(&mut agent, &world.integration());
+    assert!(world.place.verb(&["queue", "forget", "soc", "--yes"]).status.success());
+    world.reload(&mut agent, &format!("{}start = \"oldest\"\n", world.settings()));
+    world.everything_arrives(&mut agent);
+}
