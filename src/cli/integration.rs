@@ -15,7 +15,10 @@ pub enum Verb {
     /// The integrations that are set.
     List,
     /// One authenticated request with the integration's host, key, CA and path.
-    Test { name: String },
+    Test {
+        /// As `integration list` calls it.
+        name: String,
+    },
 }
 
 pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {

@@ -20,6 +20,7 @@ mod import;
 pub enum Verb {
     /// Depth, size and each destination's place.
     Show {
+        /// One JSON document.
         #[arg(long)]
         json: bool,
     },
@@ -28,6 +29,7 @@ pub enum Verb {
         /// Those that this destination gets next; default: the oldest kept.
         #[arg(long)]
         destination: Option<String>,
+        /// How many at the most.
         #[arg(short = 'n', long, default_value_t = 10)]
         count: usize,
     },
@@ -41,11 +43,15 @@ pub enum Verb {
     },
     /// NDJSON from a file, or from stdin with `-`: lines of an export keep their identity, any other object
     /// becomes an event of the integration `import`.
-    Import { file: PathBuf },
+    Import {
+        /// The file, or `-` for stdin.
+        file: PathBuf,
+    },
     /// What destinations refused for ever.
     Quarantine,
     /// Give up what a destination that is no longer set has not taken.
     Forget {
+        /// As `queue show` calls it.
         destination: String,
         /// Do it; without, only say how much would be given up.
         #[arg(long)]

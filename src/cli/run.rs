@@ -28,6 +28,7 @@ pub const LOCAL_ADDRESS: &str = "local-address";
 
 #[derive(Debug, Args)]
 pub struct Arguments {
+    /// How the log on stderr is written.
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
 }

@@ -100,8 +100,8 @@ fn tell(board: &Board, settings: &Egress, seen: &Observation, before: Option<&Ob
     match (matches, seen.address) {
         (Some(false), Some(address)) => {
             let text = format!(
-                "the egress IP {address} (by {}) is not among the allowlisted ({}): the vendor will answer 403 until its IP \
-                 Safelist holds it",
+                "the egress IP {address} (by {}) is not among the allowlisted ({}): where the vendor's IP Safelist \
+                 is the same, it answers 403",
                 seen.by,
                 listed()
             );

@@ -204,7 +204,7 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
             }
             Some(Reply::Skipped { skipped_line, why }) => {
                 shared.lock().skipped += 1;
-                eprintln!("conductor: line {skipped_line} of this connection is skipped: {why}");
+                eprintln!("conductor: line {skipped_line} (since the agent was last connected) is skipped: {why}");
             }
             Some(Reply::Waiting { waiting }) => eprintln!("conductor: waiting: {waiting}"),
             Some(Reply::Failed { failed }) => eprintln!("conductor: {failed}"),
