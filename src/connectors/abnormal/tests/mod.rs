@@ -97,6 +97,7 @@ impl Bench {
     pub async fn poll(&mut self) -> Page {
         let kept = &self.kept;
         let known = |native: &str| {
+            let native = &*crate::event::native_part(native);
             let exact = format!("acme/threats/{native}/");
             let longer = format!("acme/threats/{native}:");
             kept.iter().any(|id| id.starts_with(&exact) || id.starts_with(&longer))
