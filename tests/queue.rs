@@ -4,5 +4,6 @@ mod queue {
     mod accidents;
     mod broken_disk;
     mod model;
+    mod places;
     mod support;
 }

@@ -35,10 +35,17 @@ impl Queue {
         let mut batch = Batch { events: Vec::new(), upto: cursor };
         let mut weight = 0;
         while batch.events.len() < max && weight < bytes {
-            let Some(segment) = self.segment(at.segment) else { break };
+            // Asked first: a segment that has a follower grows no more, so what is looked at next is all of it.
+            let following = self.segment_after(at.segment);
+            let Some(segment) = self.segment(at.segment) else {
+                if self.journal.with_segments(|all| all.is_empty()) {
+                    batch.upto = head;
+                }
+                break; // it was let go meanwhile: the next call looks where the journal begins now
+            };
             let found = segment.at(at.offset).map_err(|e| QueueError::disk("read", &segment.path, e))?;
             match found {
-                Found::End => match self.segment_after(at.segment) {
+                Found::End => match following {
                     Some(next) => {
                         // It ends before the next one begins: its end is gone.
                         if batch.upto < segment.last && !self.is_known_lost(batch.upto.next()) {
@@ -46,7 +53,11 @@ impl Queue {
                         }
                         at = Position { segment: next, offset: 0 };
                     }
-                    None => break,
+                    None => {
+                        // All up to the head is in the journal, or was in an end that is gone: there is nothing to wait for.
+                        batch.upto = batch.upto.max(head);
+                        break;
+                    }
                 },
                 Found::Frame(header) => {
                     if header.kind == Kind::Page && header.count > 0 && header.last() > cursor {
