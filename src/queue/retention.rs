@@ -78,6 +78,9 @@ impl Queue {
     pub fn has_room(&self) -> Result<(), QueueError> {
         let Err(full) = self.check_room(1 << 20) else { return Ok(()) };
         self.trim_to(0, 0)?;
+        if lock(&self.options).drop_oldest {
+            return Ok(()); // the page that comes drops the oldest; while none is asked for, none would
+        }
         self.check_room(1 << 20).map_err(|_| full)
     }
 

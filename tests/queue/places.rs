@@ -4,13 +4,21 @@ use std::path::{Path, PathBuf};
 
 use super::support::*;
 use conductor::event::Seq;
-use conductor::queue::NewPage;
+use conductor::queue::{NewPage, Options};
 
 fn segments(dir: &Path) -> Vec<PathBuf> {
     let listed = std::fs::read_dir(dir.join("queue/journal")).expect("the journal's folder");
     let mut all: Vec<PathBuf> = listed.map(|entry| entry.expect("an entry").path()).collect();
     all.sort();
     all
+}
+
+/// Its segments are 1 MiB.
+const SMALL: Options = Options { max_bytes: 8 << 20, ..ROOMY };
+
+/// A page that takes most of half a segment.
+fn large(n: u64) -> NewPage {
+    NewPage { events: vec![event("threats", n, 700 << 10)], ..page("threats", [], &format!("c{n}")) }
 }
 
 #[test]
@@ -27,4 +35,16 @@ fn a_reader_that_lags_behind_an_end_that_is_gone_is_sent_past_it_and_does_not_as
     segments(dir.path()).iter().for_each(|path| std::fs::remove_file(path).expect("gone"));
     let queue = open(dir.path());
     assert!(read_all(&queue, Seq(0)).is_empty());
+}
+
+#[test]
+fn where_the_oldest_is_dropped_polling_never_pauses_for_room() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let queue = open_with(dir.path(), Options { drop_oldest: true, ..SMALL });
+    queue.register("laggard", true);
+    for n in 0..40 {
+        queue.has_room().expect("the next page makes its own");
+        queue.append(large(n)).expect("kept");
+    }
+    assert!(queue.facts().dropped["laggard"] > 0);
 }
