@@ -115,8 +115,10 @@ impl Queue {
     pub fn rewind_damaged(&self) -> Result<Vec<DamageNote>, QueueError> {
         let fresh: Vec<DamageNote> = lock(&self.state).damage.iter().filter(|n| !n.rewound).copied().collect();
         for note in &fresh {
-            let segment = self.journal.with_segments(|all| all.get(&note.at.segment).cloned());
-            let mut old = segment.map(|s| places_before(&s, note.at.offset)).unwrap_or_default();
+            let before: Vec<(u64, Segment)> = self
+                .journal
+                .with_segments(|all| all.range(..=note.at.segment).map(|(first, s)| (*first, s.clone())).collect());
+            let mut old = places_before(&before, note.at);
             let known: Vec<(String, String)> = lock(&self.state).streams.keys().cloned().collect();
             for (integration, stream) in known {
                 // A stream that began with what is damaged goes back to its very beginning.
@@ -240,25 +242,30 @@ fn drop_unfinished(disk: &dyn Disk, dir: &Path, segments: &mut BTreeMap<u64, Seg
     Ok(cut)
 }
 
-/// Where each stream stood before this offset of a segment: its snapshot, and the pages after it.
-fn places_before(segment: &Segment, offset: u64) -> HashMap<(String, String), PageMeta> {
+/// Where each stream stood before this place: the nearest snapshot that can be read, and the pages after it.
+fn places_before(segments: &[(u64, Segment)], place: Position) -> HashMap<(String, String), PageMeta> {
     let mut places: HashMap<(String, String), PageMeta> = HashMap::new();
-    let mut put = |meta: PageMeta| places.insert((meta.integration.clone(), meta.stream.clone()), meta);
-    read_snapshot(segment).unwrap_or_default().streams.into_iter().for_each(|meta| drop(put(meta)));
-    let mut at = 0;
-    while at < offset {
-        match segment.at(at) {
-            Ok(Found::Frame(header)) => {
-                if header.kind == Kind::Page
-                    && let Ok(Ok(payload)) = segment.payload(at, &header)
-                    && let Some(meta) = page_meta(&header, &payload).filter(|meta| meta.checkpoint.is_some())
-                {
-                    put(meta);
+    let mut put = |meta: PageMeta| drop(places.insert((meta.integration.clone(), meta.stream.clone()), meta));
+    // The damaged one's own snapshot may be what is damaged: then an earlier segment tells.
+    let from = segments.iter().rposition(|(_, segment)| read_snapshot(segment).is_some()).unwrap_or(0);
+    for (first, segment) in &segments[from.min(segments.len())..] {
+        read_snapshot(segment).unwrap_or_default().streams.into_iter().for_each(&mut put);
+        let end = if *first == place.segment { place.offset } else { segment.len };
+        let mut at = 0;
+        while at < end {
+            match segment.at(at) {
+                Ok(Found::Frame(header)) => {
+                    if header.kind == Kind::Page
+                        && let Ok(Ok(payload)) = segment.payload(at, &header)
+                        && let Some(meta) = page_meta(&header, &payload).filter(|meta| meta.checkpoint.is_some())
+                    {
+                        put(meta);
+                    }
+                    at += header.frame_len();
                 }
-                at += header.frame_len();
+                Ok(Found::Hole { until, .. }) => at = until,
+                Ok(Found::End) | Err(_) => break,
             }
-            Ok(Found::Hole { until, .. }) => at = until,
-            Ok(Found::End) | Err(_) => break,
         }
     }
     places

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::support::*;
-use conductor::event::Seq;
+use conductor::event::{Checkpoint, Seq};
 use conductor::queue::{NewPage, Options};
 
 fn segments(dir: &Path) -> Vec<PathBuf> {
@@ -47,4 +47,26 @@ fn where_the_oldest_is_dropped_polling_never_pauses_for_room() {
         queue.append(large(n)).expect("kept");
     }
     assert!(queue.facts().dropped["laggard"] > 0);
+}
+
+#[test]
+fn where_the_head_of_a_segment_is_damaged_its_streams_go_back_to_the_end_of_the_one_before() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let queue = open_with(dir.path(), SMALL);
+        queue.register("soc", true);
+        for n in 0..5 {
+            queue.append(large(n)).expect("kept");
+        }
+        queue.close();
+    }
+    let second = &segments(dir.path())[1];
+    let mut bytes = std::fs::read(second).expect("read");
+    bytes[10] ^= 1;
+    std::fs::write(second, bytes).expect("written");
+    let queue = open_with(dir.path(), SMALL);
+    queue.read_after(Seq(0), 100, 100 << 20).expect("readable");
+    assert_eq!(queue.rewind_damaged().expect("rewound").len(), 1);
+    // To the very beginning would be "a day ago" for the connector, and what is older would never come again.
+    assert_eq!(queue.place("acme", "threats").checkpoint, Some(Checkpoint("c1".into())));
 }
