@@ -267,6 +267,7 @@ impl Book {
 
     /// Makes what is written durable: sled's flush, then the fdatasync that it leaves out.
     pub fn barrier(&mut self) -> Outcome<()> {
+        self.db()?; // a closed book has written nothing, and is not well
         if !self.dirty {
             return Ok(());
         }
@@ -332,4 +333,18 @@ fn set_aside(dir: &Path) -> io::Result<()> {
         fs::remove_file(&aside)?;
     }
     fs::rename(dir, aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_that_was_closed_by_an_error_does_not_call_itself_well() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mut book, _) = Book::open(&dir.path().join("book")).expect("it opens");
+        book.put_cursor("soc", Seq(1)).and_then(|()| book.barrier()).expect("written");
+        book.db = None;
+        book.barrier().expect_err("closed");
+    }
 }
