@@ -82,6 +82,8 @@ impl Book {
         if book.try_open().is_ok() {
             return Ok((book, false));
         }
+        // A full disk has damaged nothing: set aside, a good book would be lost.
+        has_space(dir)?;
         if dir.exists() {
             set_aside(dir)?;
         }
@@ -316,6 +318,14 @@ fn remove_where(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What sled needs to open: a few blocks. Fails as writing fails here.
+fn has_space(dir: &Path) -> io::Result<()> {
+    let probe = dir.with_extension("probe");
+    let written = fs::write(&probe, vec![1; 1 << 20]);
+    let removed = fs::remove_file(&probe);
+    written.and(removed)
 }
 
 /// Waits for sled's own lock on its file.
