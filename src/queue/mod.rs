@@ -25,6 +25,7 @@
 //! Everything here is synchronous; the engine calls it off its async threads.
 
 mod book;
+mod cursors;
 pub mod disk;
 mod error;
 mod facts;
@@ -242,44 +243,6 @@ impl Queue {
     /// The newest durable seq.
     pub fn head_now(&self) -> Seq {
         *self.head.borrow()
-    }
-
-    /// Makes a destination known and tells where it stands. A new one begins at the head, or at the oldest.
-    pub fn register(&self, destination: &str, from_oldest: bool) -> Seq {
-        let start = if from_oldest { self.oldest().before() } else { self.head_now() };
-        let mut state = lock(&self.state);
-        if let Some(cursor) = state.cursors.get(destination) {
-            return *cursor;
-        }
-        state.cursors.insert(destination.to_owned(), start);
-        drop(state);
-        self.write_book(|book| book.put_cursor(destination, start).and_then(|()| book.barrier()));
-        start
-    }
-
-    /// Which destinations the settings in force name: their places can't be forgotten.
-    pub fn set_in_use(&self, destinations: BTreeSet<String>) {
-        lock(&self.state).in_use = destinations;
-    }
-
-    pub fn is_in_use(&self, destination: &str) -> bool {
-        lock(&self.state).in_use.contains(destination)
-    }
-
-    /// Forgets a destination; what it had not taken is no longer kept for it.
-    pub fn forget(&self, destination: &str) {
-        lock(&self.state).cursors.remove(destination);
-        self.write_book(|book| book.remove_cursor(destination).and_then(|()| book.barrier()));
-    }
-
-    /// The destination has taken everything up to here. Safe from a kill of this process when it returns;
-    /// a power cut may take it back a few seconds: repeats, never loss.
-    pub fn ack(&self, destination: &str, seq: Seq) {
-        let mut state = lock(&self.state);
-        let Some(cursor) = state.cursors.get_mut(destination).filter(|cursor| **cursor < seq) else { return };
-        *cursor = seq;
-        drop(state);
-        self.write_book(|book| book.put_cursor(destination, seq).and_then(|()| book.hand_over()));
     }
 
     /// Remembers that a peer will never take this event.

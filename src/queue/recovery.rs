@@ -247,9 +247,9 @@ fn places_before(segments: &[(u64, Segment)], place: Position) -> HashMap<(Strin
     let mut places: HashMap<(String, String), PageMeta> = HashMap::new();
     let mut put = |meta: PageMeta| drop(places.insert((meta.integration.clone(), meta.stream.clone()), meta));
     // The damaged one's own snapshot may be what is damaged: then an earlier segment tells.
-    let from = segments.iter().rposition(|(_, segment)| read_snapshot(segment).is_some()).unwrap_or(0);
+    let from = segments.iter().rposition(|(_, segment)| read_snapshot(segment, 0).is_some()).unwrap_or(0);
     for (first, segment) in &segments[from.min(segments.len())..] {
-        read_snapshot(segment).unwrap_or_default().streams.into_iter().for_each(&mut put);
+        read_snapshot(segment, 0).unwrap_or_default().streams.into_iter().for_each(&mut put);
         let end = if *first == place.segment { place.offset } else { segment.len };
         let mut at = 0;
         while at < end {
@@ -271,11 +271,11 @@ fn places_before(segments: &[(u64, Segment)], place: Position) -> HashMap<(Strin
     places
 }
 
-pub(super) fn read_snapshot(segment: &Segment) -> Option<SnapshotMeta> {
-    let Ok(Found::Frame(header)) = segment.at(0) else { return None };
+pub(super) fn read_snapshot(segment: &Segment, at: u64) -> Option<SnapshotMeta> {
+    let Ok(Found::Frame(header)) = segment.at(at) else { return None };
     if header.kind != Kind::Snapshot {
         return None;
     }
-    let payload = segment.payload(0, &header).ok()?.ok()?;
+    let payload = segment.payload(at, &header).ok()?.ok()?;
     serde_json::from_slice(frame::meta(&header, &payload).ok()?).ok()
 }

@@ -47,7 +47,7 @@ impl Replay {
         let oldest = Position { segment: segments.keys().next().copied().unwrap_or(0), offset: 0 };
         if cursors.is_empty() {
             // A book that was lost: the newest snapshot knows the cursors as they were then.
-            if let Some(snapshot) = segments.values().rev().find_map(read_snapshot) {
+            if let Some(snapshot) = segments.values().rev().find_map(newest_snapshot) {
                 cursors = snapshot.cursors.into_iter().collect();
                 for (name, seq) in &cursors {
                     book.put_cursor(name, *seq).map_err(QueueError::Book)?;
@@ -186,6 +186,23 @@ impl Replay {
     fn put(&mut self, meta: PageMeta) {
         let place = Place { checkpoint: meta.checkpoint, deferred: meta.deferred, generation: 0 };
         self.streams.insert((meta.integration, meta.stream), place);
+    }
+}
+
+/// The last snapshot of a segment that can be read: one stands at its head, others where destinations came or went.
+fn newest_snapshot(segment: &Segment) -> Option<SnapshotMeta> {
+    let (mut offset, mut newest) = (0, None);
+    loop {
+        match segment.at(offset) {
+            Ok(Found::Frame(header)) => {
+                if header.kind == Kind::Snapshot {
+                    newest = read_snapshot(segment, offset).or(newest);
+                }
+                offset += header.frame_len();
+            }
+            Ok(Found::Hole { until, .. }) => offset = until,
+            Ok(Found::End) | Err(_) => return newest,
+        }
     }
 }
 

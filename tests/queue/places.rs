@@ -70,3 +70,22 @@ fn where_the_head_of_a_segment_is_damaged_its_streams_go_back_to_the_end_of_the_
     // To the very beginning would be "a day ago" for the connector, and what is older would never come again.
     assert_eq!(queue.place("acme", "threats").checkpoint, Some(Checkpoint("c1".into())));
 }
+
+#[test]
+fn a_destination_that_came_after_the_last_snapshot_keeps_its_place_when_the_book_is_lost() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let queue = open(dir.path());
+        queue.register("old", false);
+        queue.append(page("threats", 0..3, "c1")).expect("kept");
+        queue.register("new", false);
+        queue.append(page("threats", 3..6, "c2")).expect("kept");
+        queue.forget("old");
+        queue.close();
+    }
+    std::fs::remove_dir_all(dir.path().join("queue/book")).expect("lost");
+    let queue = open(dir.path());
+    assert_eq!(queue.facts().cursors.keys().collect::<Vec<_>>(), ["new"], "what was forgotten stays so");
+    assert_eq!(read_all(&queue, queue.register("new", false)).len(), 3, "not from the head again: these wait for it");
+    assert_eq!(queue.place("acme", "threats").checkpoint, Some(Checkpoint("c2".into())));
+}
