@@ -56,11 +56,12 @@ pub struct Facts {
 
 impl Queue {
     pub fn facts(&self) -> Facts {
-        let head = self.head_now();
         let oldest = self.oldest();
         let max_bytes = lock(&self.options).max_bytes;
         let disk_bytes = self.disk_bytes();
         let state = lock(&self.state);
+        // Read behind the cursors' lock: none of them is ahead of it.
+        let head = self.head_now();
         let slowest = state.cursors.values().min().copied().unwrap_or(oldest.before()).max(oldest.before());
         let facts = Facts {
             head,
