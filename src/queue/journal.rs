@@ -94,6 +94,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whoever leads a barrier. Dropped by a panic (of the keeper, say), it lets the next one lead: else all would wait.
+struct Leading<'j, P>(&'j Journal<P>);
+
+impl<P> Drop for Leading<'_, P> {
+    fn drop(&mut self) {
+        lock(&self.0.barrier).syncing = false;
+        self.0.passed.notify_all();
+    }
+}
+
 impl<P> Journal<P> {
     /// Goes on with what recovery found; `next` is above everything ever given out.
     pub fn resume(disk: Arc<dyn Disk>, dir: PathBuf, segments: BTreeMap<u64, Segment>, next: Seq) -> Journal<P> {
@@ -169,8 +179,11 @@ impl<P> Journal<P> {
             }
             barrier.syncing = true;
             drop(barrier);
+            let leading = Leading(self);
             let result = self.sync_once(keeper);
             barrier = lock(&self.barrier);
+            // Its verdict comes with the lock: nobody leads before it is entered.
+            std::mem::forget(leading);
             barrier.syncing = false;
             self.passed.notify_all();
             match result {
@@ -305,5 +318,48 @@ impl<P> Journal<P> {
             self.segments.write().unwrap_or_else(PoisonError::into_inner).remove(&first);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::disk::RealDisk;
+    use crate::queue::frame::{Codec, PageMeta, SnapshotMeta};
+
+    struct Panics(std::sync::atomic::AtomicBool);
+
+    impl Keeper<()> for Panics {
+        fn committed(&self, _: Placed, (): ()) {
+            assert!(!self.0.swap(false, std::sync::atomic::Ordering::SeqCst), "this panic is part of the test");
+        }
+
+        fn snapshot(&self) -> std::io::Result<Draft> {
+            Draft::snapshot(&SnapshotMeta::default(), &mut Codec::new()?)
+        }
+
+        fn now_ms(&self) -> i64 {
+            0
+        }
+    }
+
+    #[test]
+    fn a_keeper_that_panics_behind_the_barrier_does_not_make_every_later_append_wait_for_ever() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let journal = Arc::new(Journal::resume(Arc::new(RealDisk), dir.path().to_owned(), BTreeMap::new(), Seq(1)));
+        let keeper = Arc::new(Panics(true.into()));
+        let append = || {
+            let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
+            let (told, done) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                let mut codec = Codec::new().expect("zstd");
+                let draft = Draft::page(&PageMeta::default(), &[], false, &mut codec).expect("a page");
+                told.send(journal.append(draft, (), 1 << 20, &*keeper).is_ok())
+            });
+            done
+        };
+        append().recv().expect_err("it panicked");
+        let patience = std::time::Duration::from_secs(20);
+        assert!(append().recv_timeout(patience).expect("it returns"));
     }
 }
