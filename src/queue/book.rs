@@ -223,14 +223,21 @@ impl Book {
         Ok(found)
     }
 
-    pub fn put_lost(&mut self, first: Seq, last: Seq) -> Outcome<()> {
+    /// Events that damage took along; `owed`: where it stands, until the streams have gone back before it.
+    pub fn put_lost(&mut self, first: Seq, last: Seq, owed: Option<Position>) -> Outcome<()> {
+        let mut value = last.0.to_le_bytes().to_vec();
+        if let Some(at) = owed {
+            value.extend_from_slice(&at.segment.to_le_bytes());
+            value.extend_from_slice(&at.offset.to_le_bytes());
+        }
         let mut batch = sled::Batch::default();
-        batch.insert(format!("{LOST}{:020}", first.0).as_bytes(), &last.0.to_le_bytes());
+        batch.insert(format!("{LOST}{:020}", first.0).as_bytes(), value);
         self.write(batch)
     }
 
-    pub fn lost(&self) -> Outcome<Vec<(Seq, Seq)>> {
-        self.each(LOST, |first, value| Some((Seq(first.parse().ok()?), Seq(le64(value)?))))
+    pub fn lost(&self) -> Outcome<Vec<(Seq, Seq, Option<Position>)>> {
+        let owed = |value: &[u8]| Some(Position { segment: le64(value.get(8..)?)?, offset: le64(value.get(16..)?)? });
+        self.each(LOST, |first, value| Some((Seq(first.parse().ok()?), Seq(le64(value)?), owed(value))))
     }
 
     pub fn put_quarantined(&mut self, entry: &Quarantined) -> Outcome<()> {

@@ -184,7 +184,7 @@ impl Queue {
             }
         }
         if first <= last {
-            self.write_book(|book| book.put_lost(first, last).and_then(|()| book.barrier()));
+            self.write_book(|book| book.put_lost(first, last, Some(note.at)).and_then(|()| book.barrier()));
         }
         true
     }

@@ -72,7 +72,12 @@ impl Queue {
         let above_cursors = cursors.values().map(|seq| seq.next()).max().unwrap_or_default();
         next = next.max(known_to.next()).max(above_cursors);
         // A gap between the journal's end and the next seq needs a segment of its own name.
-        let lost = book.lost().unwrap_or_default();
+        let known_lost = book.lost().unwrap_or_default();
+        let lost = known_lost.iter().map(|(first, last, _)| (*first, *last)).collect();
+        // Noted, and the agent ended before the streams had gone back.
+        let owed = known_lost.iter().filter_map(|(first, last, owed)| {
+            Some(DamageNote { at: (*owed)?, bytes: 0, first: *first, last: *last, rewound: false })
+        });
         let dropped = book.dropped().unwrap_or_default().into_iter().collect();
         let position = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
         let head = next.before();
@@ -90,6 +95,7 @@ impl Queue {
                 cursors,
                 fresh: Fresh::default(),
                 lost,
+                damage: owed.collect(),
                 dropped,
                 book_bytes,
                 ..State::default()
@@ -129,6 +135,9 @@ impl Queue {
         // Those alone: a reader may have noted more meanwhile.
         let acted_on = |note: &DamageNote| fresh.iter().any(|acted| acted.at == note.at);
         lock(&self.state).damage.iter_mut().filter(|note| acted_on(note)).for_each(|note| note.rewound = true);
+        for note in fresh.iter().filter(|note| note.first <= note.last) {
+            self.write_book(|book| book.put_lost(note.first, note.last, None).and_then(|()| book.barrier()));
+        }
         Ok(fresh)
     }
 

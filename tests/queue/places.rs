@@ -89,3 +89,33 @@ fn a_destination_that_came_after_the_last_snapshot_keeps_its_place_when_the_book
     assert_eq!(read_all(&queue, queue.register("new", false)).len(), 3, "not from the head again: these wait for it");
     assert_eq!(queue.place("acme", "threats").checkpoint, Some(Checkpoint("c2".into())));
 }
+
+#[test]
+fn an_agent_that_ends_between_the_damage_and_the_going_back_goes_back_when_it_runs_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let queue = open_with(dir.path(), SMALL);
+        queue.register("soc", true);
+        for n in 0..5 {
+            queue.append(large(n)).expect("kept");
+        }
+        queue.close();
+    }
+    let second = &segments(dir.path())[1];
+    let mut bytes = std::fs::read(second).expect("read");
+    let near_the_end = bytes.len() - 1000;
+    bytes[near_the_end] ^= 1;
+    std::fs::write(second, bytes).expect("written");
+    {
+        let queue = open_with(dir.path(), SMALL);
+        let batch = queue.read_after(Seq(0), 100, 100 << 20).expect("readable");
+        // The reader passes the damage: nobody will look at it again.
+        queue.ack("soc", batch.upto);
+    }
+    let queue = open_with(dir.path(), SMALL);
+    assert_eq!(queue.rewind_damaged().expect("rewound").len(), 1);
+    assert_eq!(queue.place("acme", "threats").checkpoint, Some(Checkpoint("c2".into())));
+    assert!(queue.rewind_damaged().expect("once").is_empty());
+    drop(queue);
+    assert!(open_with(dir.path(), SMALL).rewind_damaged().expect("for good").is_empty());
+}
