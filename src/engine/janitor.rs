@@ -52,7 +52,8 @@ pub async fn run(facilities: Facilities, mut stop: Stop) {
 }
 
 fn look(queue: &Queue, with_books: bool, with_ids: bool) -> Look {
-    let mut trouble = queue.trim().err();
+    let mut trouble = None;
+    // Before anything is let go: the damaged segment tells where its streams stood.
     match queue.rewind_damaged() {
         Ok(damage) => {
             for note in damage {
@@ -63,8 +64,9 @@ fn look(queue: &Queue, with_books: bool, with_ids: bool) -> Look {
                 );
             }
         }
-        Err(error) => trouble = trouble.or(Some(error)),
+        Err(error) => trouble = Some(error),
     }
+    trouble = trouble.or(queue.trim().err());
     if with_books {
         queue.tidy_book();
     }
