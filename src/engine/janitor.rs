@@ -16,6 +16,7 @@ use crate::status::{Board, Code, QueueState};
 
 const EVERY: Duration = Duration::from_secs(1);
 const BOOKS_EVERY: Duration = Duration::from_secs(5);
+const IDS_FIRST: Duration = Duration::from_secs(60);
 const IDS_EVERY: Duration = Duration::from_secs(86_400);
 /// A connected destination that takes nothing for this long has stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
@@ -28,18 +29,19 @@ struct Look {
 }
 
 pub async fn run(facilities: Facilities, mut stop: Stop) {
-    let (mut books, mut ids) = (Instant::now(), Instant::now());
+    // The ids of a box that is restarted daily are gone through too: first a minute after the start.
+    let (mut books, mut ids, mut ids_every) = (Instant::now(), Instant::now(), IDS_FIRST);
     let mut stalls = Stalls::default();
     loop {
         let with_books = books.elapsed() >= BOOKS_EVERY;
-        let with_ids = ids.elapsed() >= IDS_EVERY;
+        let with_ids = ids.elapsed() >= ids_every;
         let queue = Arc::clone(&facilities.queue);
         let look = off_thread(move || look(&queue, with_books, with_ids)).await;
         if with_books {
             books = Instant::now();
         }
         if with_ids {
-            ids = Instant::now();
+            (ids, ids_every) = (Instant::now(), IDS_EVERY);
         }
         tell(&facilities.board, &look);
         stalls.tell(&facilities.board, &look.facts, Instant::now());

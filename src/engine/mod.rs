@@ -144,7 +144,7 @@ impl Engine {
             |name| settings.integrations.contains_key(name),
             |name| settings.destinations.contains_key(name),
         );
-        self.tell_about_destinations(&settings);
+        self.tell_about_destinations(&settings).await;
     }
 
     async fn reconcile_integrations(&self, running: &mut BTreeMap<Name, Running<Collecting>>, settings: &Settings) {
@@ -246,7 +246,7 @@ impl Engine {
     }
 
     /// No destination, or one that the settings no longer name: everything is kept for them, and that is told.
-    fn tell_about_destinations(&self, settings: &Settings) {
+    async fn tell_about_destinations(&self, settings: &Settings) {
         let (board, now) = (&self.facilities.board, Timestamp::now());
         if !settings.destinations.values().any(|destination| destination.enabled) {
             let text = "no destination is set or enabled: every event is kept, up to the queue's quota; add \
@@ -255,7 +255,8 @@ impl Engine {
         } else {
             board.clear(Code::NoDestination, "");
         }
-        for name in self.facilities.queue.facts().cursors.keys() {
+        let queue = Arc::clone(&self.facilities.queue);
+        for name in off_thread(move || queue.facts()).await.cursors.keys() {
             let set = name.parse::<Name>().is_ok_and(|n| settings.destinations.contains_key(&n));
             if set {
                 board.clear(Code::NoDestination, name);

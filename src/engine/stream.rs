@@ -82,7 +82,8 @@ impl Stream {
         let place = queue.place(self.name().as_str(), &self.stream);
         let known = {
             let (queue, name, stream) = (Arc::clone(&queue), self.name().clone(), self.stream.clone());
-            move |native: &str| queue.knows(name.as_str(), &stream, native)
+            // The book reads from disk: other tasks of this thread go on elsewhere meanwhile.
+            move |native: &str| tokio::task::block_in_place(|| queue.knows(name.as_str(), &stream, native))
         };
         let context = PollContext { now: Timestamp::now(), known: &known };
         let page = self.connector.poll(&self.stream, place.checkpoint.as_ref(), &context).await;

@@ -109,10 +109,9 @@ impl Book {
         self.dir.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
     }
 
-    /// Closes and opens again: after any write error every later one in the process would fail too.
-    pub fn reopen(&mut self) -> Outcome<()> {
+    /// Closes: after any write error every later one in the process would fail too.
+    pub fn shut(&mut self) {
         self.db = None;
-        self.try_open()
     }
 
     pub fn is_open(&self) -> bool {

@@ -47,7 +47,7 @@ impl Queue {
             return;
         }
         let cursors = lock(&self.state).cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect();
-        let meta = SnapshotMeta { streams: Vec::new(), cursors };
+        let meta = SnapshotMeta { cursors, ..SnapshotMeta::default() };
         let payload = Payload { meta: PageMeta::default(), events: Vec::new(), keyed: false };
         let kept = self
             .with_codec(|codec| Draft::snapshot(&meta, codec))

@@ -73,6 +73,11 @@ impl Header {
         Seq(self.first.0 + u64::from(self.count)).before()
     }
 
+    /// The last seq that an event of this frame has; 0 where it has none.
+    pub fn last_event(&self) -> Seq {
+        if self.count > 0 { self.last() } else { Seq(0) }
+    }
+
     /// Reads a header; `None` where there is none, or a damaged one, or one of a later format.
     pub fn parse(bytes: &[u8]) -> Option<Header> {
         let bytes: &[u8; HEADER] = bytes.get(..HEADER)?.try_into().ok()?;
@@ -149,6 +154,10 @@ pub struct PageMeta {
 pub struct SnapshotMeta {
     pub streams: Vec<PageMeta>,
     pub cursors: Vec<(String, Seq)>,
+    /// The last seq that any event of an earlier segment has: what lies between it and this segment's first was never
+    /// given to an event that was confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Seq>,
 }
 
 /// Compression contexts are large: they are made once and reused.

@@ -38,7 +38,8 @@ pub trait Keeper<P> {
     /// The frame is durable.
     fn committed(&self, placed: Placed, payload: P);
     /// Where everything stands now: the next segment's first frame.
-    fn snapshot(&self) -> std::io::Result<Draft>;
+    /// `before` is the last seq that any event of an earlier segment has.
+    fn snapshot(&self, before: Seq) -> std::io::Result<Draft>;
     /// Milliseconds since 1970.
     fn now_ms(&self) -> i64;
 }
@@ -49,10 +50,37 @@ struct Pending<P> {
     payload: P,
 }
 
+/// The file that grows. The kernel tells a failed fsync once: whoever asks next would hear that all is well. So the
+/// verdict is kept with the file, and asked for one at a time.
+struct Active {
+    file: Arc<dyn DiskFile>,
+    broken: Mutex<bool>,
+}
+
+impl Active {
+    fn new(file: Arc<dyn DiskFile>) -> Arc<Active> {
+        Arc::new(Active { file, broken: Mutex::new(false) })
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        let mut broken = lock(&self.broken);
+        if *broken {
+            return Err(std::io::Error::other("an earlier barrier of this file has failed"));
+        }
+        let result = self.file.sync();
+        *broken = result.is_err();
+        result
+    }
+}
+
 struct Writer<P> {
     /// The segment that grows; `None` before the first append and after a failed barrier.
-    active: Option<(Seq, Arc<dyn DiskFile>)>,
+    active: Option<(Seq, Arc<Active>)>,
     offset: u64,
+    /// Bytes of the snapshot that the active segment begins with.
+    opening: u64,
+    /// The last seq that a durable event has.
+    last: Seq,
     /// How much of the active segment a barrier has confirmed.
     durable: u64,
     next: Seq,
@@ -109,12 +137,15 @@ impl<P> Journal<P> {
     pub fn resume(disk: Arc<dyn Disk>, dir: PathBuf, segments: BTreeMap<u64, Segment>, next: Seq) -> Journal<P> {
         let active = segments.last_key_value().map(|(first, s)| (Seq(*first), Arc::clone(&s.file), s.len));
         let offset = active.as_ref().map_or(0, |a| a.2);
+        let last = segments.values().next_back().map_or(next.before(), |s| s.last);
         Journal {
             disk,
             dir,
             writer: Mutex::new(Writer {
-                active: active.map(|(first, file, _)| (first, file)),
+                active: active.map(|(first, file, _)| (first, Active::new(file))),
                 offset,
+                opening: 0,
+                last,
                 durable: offset,
                 next,
                 written: 0,
@@ -145,9 +176,9 @@ impl<P> Journal<P> {
             let (first, written_ms) = (writer.next, keeper.now_ms());
             let count = u64::from(draft.count());
             let offset = writer.offset;
-            if let Err(e) = file.write_all_at(draft.seal(first, written_ms), offset) {
+            if let Err(e) = file.file.write_all_at(draft.seal(first, written_ms), offset) {
                 // Half a frame behind the durable end is cut at once; if that fails too, recovery cuts it.
-                let _ = file.truncate(offset);
+                let _ = file.file.truncate(offset);
                 return Err(QueueError::disk("write to", &segment::path(&self.dir, segment), e));
             }
             writer.offset += draft.len();
@@ -218,7 +249,9 @@ impl<P> Journal<P> {
             }
             Err(e) => {
                 let error = QueueError::disk("make durable", &segment::path(&self.dir, segment), e);
-                let (from, to) = self.abandon(&mut writer, keeper);
+                // A roll that met the same fault has thrown this segment's end away already, and said which.
+                let still_ours = writer.active.as_ref().is_some_and(|(now, _)| *now == segment);
+                let (from, to) = if still_ours { self.abandon(&mut writer, keeper) } else { (0, 0) };
                 Err((from, to, error))
             }
         }
@@ -229,9 +262,12 @@ impl<P> Journal<P> {
         while writer.pending.front().is_some_and(|p| p.upto <= upto) {
             if let Some(done) = writer.pending.pop_front() {
                 let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+                if done.placed.last >= done.placed.first {
+                    writer.last = done.placed.last;
+                }
                 if let Some(segment) = segments.get_mut(&done.placed.end.segment) {
                     segment.len = done.placed.end.offset;
-                    segment.last = done.placed.last;
+                    segment.last = writer.last;
                 }
                 drop(segments);
                 keeper.committed(done.placed, done.payload);
@@ -248,7 +284,7 @@ impl<P> Journal<P> {
         let from = durable_upto.map_or(in_this, |p| p.upto.max(in_this));
         self.settle(writer, from, keeper);
         writer.pending.clear();
-        let _ = file.truncate(writer.durable);
+        let _ = file.file.truncate(writer.durable);
         (from, writer.written)
     }
 
@@ -273,13 +309,18 @@ impl<P> Journal<P> {
             let written = writer.written;
             self.settle(writer, written, keeper);
             if segment == writer.next {
-                return Ok(()); // nothing but a snapshot in it: it serves as it is
+                if writer.offset == writer.opening {
+                    return Ok(()); // nothing but a snapshot in it: it serves as it is
+                }
+                // It holds checkpoints and no event. Segments are named by their first seq, so one is left out: else a
+                // quiet stream's checkpoints would fill one segment for ever.
+                writer.next = writer.next.next();
             }
         }
         let first = writer.next;
         let path = segment::path(&self.dir, first);
         let fail = |action| move |e| QueueError::disk(action, &segment::path(&self.dir, first), e);
-        let mut draft = keeper.snapshot().map_err(fail("begin"))?;
+        let mut draft = keeper.snapshot(writer.last).map_err(fail("begin"))?;
         let file: Arc<dyn DiskFile> = Arc::from(self.disk.open(&path, true).map_err(fail("create"))?);
         let opened_ms = keeper.now_ms();
         let begun = file
@@ -292,9 +333,10 @@ impl<P> Journal<P> {
             return Err(fail("begin")(e));
         }
         writer.offset = draft.len();
+        writer.opening = draft.len();
         writer.durable = draft.len();
-        writer.active = Some((first, Arc::clone(&file)));
-        let segment = Segment { path, file, len: draft.len(), last: first.before(), opened_ms };
+        writer.active = Some((first, Active::new(Arc::clone(&file))));
+        let segment = Segment { path, file, len: draft.len(), last: writer.last, opened_ms };
         self.segments.write().unwrap_or_else(PoisonError::into_inner).insert(first.0, segment);
         Ok(())
     }
@@ -334,7 +376,7 @@ mod tests {
             assert!(!self.0.swap(false, std::sync::atomic::Ordering::SeqCst), "this panic is part of the test");
         }
 
-        fn snapshot(&self) -> std::io::Result<Draft> {
+        fn snapshot(&self, _before: Seq) -> std::io::Result<Draft> {
             Draft::snapshot(&SnapshotMeta::default(), &mut Codec::new()?)
         }
 

@@ -227,12 +227,14 @@ impl Queue {
     }
 
     fn drop_known(&self, events: &mut Vec<Event>) {
-        let book = lock(&self.book);
+        // Not both locks at once: others must be able to ask where things stand while sled reads.
+        let seen: Vec<Option<Seq>> = {
+            let book = lock(&self.book);
+            events.iter().map(|event| book.seen(&event.id).unwrap_or_default()).collect()
+        };
         let state = lock(&self.state);
-        events.retain(|event| {
-            let seen = book.seen(&event.id).unwrap_or_default();
-            seen.is_none_or(|seq| is_lost(&state.lost, seq))
-        });
+        let mut seen = seen.into_iter();
+        events.retain(|_| seen.next().flatten().is_none_or(|seq| is_lost(&state.lost, seq)));
     }
 
     /// The newest durable seq, and a way to wait for the next.
@@ -348,7 +350,7 @@ impl Keeper<Payload> for Queue {
         });
     }
 
-    fn snapshot(&self) -> std::io::Result<Draft> {
+    fn snapshot(&self, before: Seq) -> std::io::Result<Draft> {
         let state = lock(&self.state);
         let streams = state.streams.iter().map(|((integration, stream), place)| PageMeta {
             integration: integration.clone(),
@@ -359,6 +361,7 @@ impl Keeper<Payload> for Queue {
         let meta = SnapshotMeta {
             streams: streams.collect(),
             cursors: state.cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect(),
+            before: Some(before),
         };
         drop(state);
         self.with_codec(|codec| Draft::snapshot(&meta, codec))

@@ -63,7 +63,7 @@ impl Queue {
                     if header.kind == Kind::Page && header.count > 0 && header.last() > cursor {
                         weight += self.read_frame(&segment, at, &header, cursor, &mut batch)?;
                     }
-                    batch.upto = batch.upto.max(header.last());
+                    batch.upto = batch.upto.max(header.last_event());
                     at.offset += header.frame_len();
                 }
                 Found::Hole { until, next } => {

@@ -168,25 +168,32 @@ impl Queue {
     /// Opens the book again after an error and brings it up to date from the journal.
     pub(super) fn mend_book(&self) {
         let mut book = lock(&self.book);
-        if let Err(fault) = book.reopen() {
-            lock(&self.state).book_fault = Some(fault);
-            return;
-        }
-        let mut end = None;
-        let cursors: Vec<(String, Seq)> =
-            lock(&self.state).cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect();
-        let mut result: Result<(), String> = cursors.iter().try_for_each(|(name, seq)| book.put_cursor(name, *seq));
-        if result.is_ok() {
-            let segments = self.journal.with_segments(Clone::clone);
-            end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
-            result = catch_up(&mut book, &segments);
+        let mended = self.reopen_book(&mut book);
+        if mended.is_err() {
+            book.shut();
         }
         drop(book);
+        lock(&self.state).book_fault = mended.err();
+    }
+
+    /// As at the start: mended, or set aside and rebuilt; then what memory and the journal know is entered again.
+    fn reopen_book(&self, book: &mut Book) -> Result<(), String> {
+        book.shut();
+        *book = Book::open(&self.dir.join("book")).map_err(|e| e.to_string())?.0;
+        let (cursors, dropped) = {
+            let state = lock(&self.state);
+            (state.cursors.clone(), state.dropped.clone())
+        };
+        cursors.iter().try_for_each(|(name, seq)| book.put_cursor(name, *seq))?;
+        dropped.iter().try_for_each(|(name, events)| book.put_dropped(name, *events))?;
+        let segments = self.journal.with_segments(Clone::clone);
+        let end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
+        catch_up(book, &segments)?;
         let mut state = lock(&self.state);
         let all: Vec<(String, String)> = state.streams.keys().cloned().collect();
         state.unbooked.extend(all);
         state.position = state.position.or(end);
-        state.book_fault = result.err();
+        Ok(())
     }
 
     /// Keeps a copy of damaged bytes for whoever wants to look; best effort, a few at the most.
@@ -224,15 +231,20 @@ fn list_segments(disk: &dyn Disk, dir: &Path) -> Result<BTreeMap<u64, Segment>, 
     let mut firsts: Vec<Seq> =
         disk.list(dir).map_err(fail)?.iter().filter_map(|(name, _)| segment::first_of(name)).collect();
     firsts.sort();
-    let mut segments = BTreeMap::new();
-    for (n, first) in firsts.iter().enumerate() {
-        let mut segment = Segment::open(disk, dir, *first).map_err(fail)?;
+    let mut segments: BTreeMap<u64, Segment> = BTreeMap::new();
+    let mut before: Option<u64> = None;
+    for first in firsts {
+        let mut segment = Segment::open(disk, dir, first).map_err(fail)?;
         if segment.is_of_a_later_format() {
             return Err(QueueError::LaterFormat { path: segment.path });
         }
-        if let Some(following) = firsts.get(n + 1) {
-            segment.last = following.before();
+        // Until its frames say more, a segment's last seq is the last before it.
+        let told = read_snapshot(&segment, 0).and_then(|snapshot| snapshot.before);
+        segment.last = told.filter(|last| *last < first).unwrap_or(first.before());
+        if let Some(earlier) = before.and_then(|before| segments.get_mut(&before)) {
+            earlier.last = segment.last;
         }
+        before = Some(first.0);
         segments.insert(first.0, segment);
     }
     Ok(segments)

@@ -91,7 +91,7 @@ impl Replay {
         while offset < upto {
             match segment.at(offset) {
                 Ok(Found::Frame(header)) => {
-                    last = last.max(header.last());
+                    last = last.max(header.last_event());
                     offset += header.frame_len();
                 }
                 Ok(Found::Hole { until, .. }) => offset = until,
@@ -151,7 +151,7 @@ impl Replay {
                     report.frames_read += 1;
                     self.next = self.next.max(header.last().next());
                     if newest {
-                        segment.last = segment.last.max(header.last());
+                        segment.last = segment.last.max(header.last_event());
                     }
                     offset = end;
                 }

@@ -320,3 +320,43 @@ fn a_stream_that_was_rewound_meanwhile_refuses_the_older_page() {
     let current = NewPage { generation: Some(queue.place("acme", "threats").generation), ..page("threats", 0..3, "x") };
     queue.append(current).expect("kept");
 }
+
+#[test]
+fn the_checkpoints_of_a_quiet_stream_do_not_fill_the_queue_for_ever() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let queue = open_with(dir.path(), Options { max_bytes: 8 << 20, ..ROOMY });
+    queue.register("soc", true);
+    queue.append(page("threats", 0..3, "first")).expect("kept");
+    queue.ack("soc", queue.head_now());
+    for n in 0..300 {
+        queue.append(page("threats", [], &format!("{n}{}", "x".repeat(100_000)))).expect("always room");
+        queue.trim().expect("trimmed");
+    }
+    let last = format!("299{}", "x".repeat(100_000));
+    assert_eq!(queue.place("acme", "threats").checkpoint, Some(Checkpoint(last.clone())));
+    queue.append(page("threats", 3..5, "then")).expect("kept");
+    let head = queue.head_now();
+    assert_eq!(ids(&read_all(&queue, Seq(3))).len(), 2);
+    drop(queue);
+    let queue = open(dir.path());
+    assert_eq!(queue.head_now(), head);
+    assert_eq!(ids(&read_all(&queue, Seq(3))).len(), 2);
+    assert!(queue.facts().damage.is_empty(), "seqs that were left out are no damage: {:?}", queue.facts().damage);
+}
+
+#[test]
+fn seqs_of_a_page_that_was_never_confirmed_are_no_damage_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = BrokenDisk::default();
+    let queue = open_on(dir.path(), ROOMY, Arc::new(disk.clone())).expect("open");
+    queue.register("soc", true);
+    queue.append(page("threats", 0..5, "one")).expect("kept");
+    disk.0.unsyncable.store(true, Ordering::SeqCst);
+    queue.append(page("threats", 5..9, "two")).expect_err("not durable");
+    disk.0.unsyncable.store(false, Ordering::SeqCst);
+    queue.append(page("threats", 5..9, "two")).expect("kept");
+    drop(queue);
+    let queue = open(dir.path());
+    assert_eq!(ids(&read_all(&queue, Seq(0))).len(), 9);
+    assert!(queue.facts().damage.is_empty(), "{:?}", queue.facts().damage);
+}

@@ -24,6 +24,8 @@ const AHEAD: usize = LONGEST_LINE + (8 << 20);
 const CHUNK: usize = 256 << 10;
 /// How often an agent that is away is looked for.
 const AWAY: Duration = Duration::from_millis(50);
+/// How long an agent that failed to keep something is left alone.
+const FAILED: Duration = Duration::from_secs(1);
 /// How often the progress bar moves.
 const BAR: Duration = Duration::from_millis(200);
 
@@ -40,6 +42,8 @@ struct Window {
     done: bool,
     /// This connection is over.
     closed: bool,
+    /// The agent could not keep what was sent: it is given time.
+    failed: bool,
     /// The agent will never take what is sent, and why.
     refused: Option<String>,
 }
@@ -115,7 +119,8 @@ pub fn run(state_dir: &Path, file: &Path) -> Result<u8, Failure> {
             }
             Err(_) => {}
         }
-        std::thread::sleep(AWAY);
+        let failed = std::mem::take(&mut shared.lock().failed);
+        std::thread::sleep(if failed { FAILED } else { AWAY });
     }
     let window = shared.lock();
     eprintln!("conductor: {} lines imported, each of them durable", window.confirmed_lines - window.skipped);
@@ -207,7 +212,10 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
                 eprintln!("conductor: line {skipped_line} (since the agent was last connected) is skipped: {why}");
             }
             Some(Reply::Waiting { waiting }) => eprintln!("conductor: waiting: {waiting}"),
-            Some(Reply::Failed { failed }) => eprintln!("conductor: {failed}"),
+            Some(Reply::Failed { failed }) => {
+                eprintln!("conductor: {failed}; trying again in a second");
+                shared.lock().failed = true;
+            }
             Some(Reply::Refused { refused }) => shared.lock().refused = Some(refused),
             Some(Reply::Done { .. }) => {
                 let mut window = shared.lock();
