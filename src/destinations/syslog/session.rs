@@ -155,7 +155,8 @@ impl Session {
     /// Is the connection still fit for more, as far as can be seen without waiting?
     pub(super) fn is_open(&mut self, peer: &mut Peer) -> Result<bool, Fault> {
         self.serve(peer)?;
-        Ok(!self.wire.is_ending())
+        // The kernel may know of the peer's FIN before our reading has met it.
+        Ok(!self.wire.is_ending() && self.wire.is_up())
     }
 
     /// Is the connection up, as far as the kernel knows?
