@@ -64,13 +64,17 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
     match verb {
         Verb::Show { json } => show(&settings, json),
         Verb::Peek { destination, count } => {
-            copy_events(&settings, &Request::Peek { destination, count }, &mut Screen(io::stdout().lock()))
+            copy_events(&settings, &Request::Peek { destination, count }, &mut Screen(io::stdout().lock())).map(|_| 0)
         }
         Verb::Export { destination, file } => {
             let request = Request::Export { destination };
             match file {
-                None => copy_events(&settings, &request, &mut Screen(io::stdout().lock())),
-                Some(path) => export_file::write(&path, |file| copy_events(&settings, &request, file).map(drop)),
+                None => copy_events(&settings, &request, &mut Screen(io::stdout().lock())).map(|_| 0),
+                Some(path) => export_file::write(&path, |file| {
+                    let events = copy_events(&settings, &request, file)?;
+                    eprintln!("conductor: {events} events exported to {}", path.display());
+                    Ok(())
+                }),
             }
         }
         Verb::Import { file } => import::run(&settings.agent.state_dir, &file),
@@ -127,16 +131,19 @@ fn harmless(line: &str) -> String {
     out
 }
 
-fn copy_events(settings: &crate::config::Settings, request: &Request, output: &mut impl Write) -> Result<u8, Failure> {
+/// Returns how many events were copied.
+fn copy_events(settings: &crate::config::Settings, request: &Request, output: &mut impl Write) -> Result<u64, Failure> {
+    let mut events = 0;
     let copied = converse(settings, request, |line| match reply(line) {
         None => {
+            events += 1;
             output.write_all(line.as_bytes())?;
             output.write_all(b"\n").map_err(Failure::from)
         }
         Some(Reply::Failed { failed }) => Err(Failure::new(Exit::Unavailable, failed)),
         Some(_) => Ok(()),
     });
-    copied.and_then(|()| output.flush().map_err(Failure::from)).map(|()| 0)
+    copied.and_then(|()| output.flush().map_err(Failure::from)).map(|()| events)
 }
 
 fn ask_show(settings: &crate::config::Settings) -> Result<Show, Failure> {

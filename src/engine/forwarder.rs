@@ -122,6 +122,7 @@ pub async fn run(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
         delivered: 0,
         open: VecDeque::new(),
         backoff,
+        has_worked: false,
     };
     forwarder.run(stop).await;
 }
@@ -143,6 +144,8 @@ struct Forwarder {
     /// The seqs of events that were handed over and are not confirmed.
     open: VecDeque<Seq>,
     backoff: Backoff,
+    /// It has taken something since this task began.
+    has_worked: bool,
 }
 
 /// What there is to do.
@@ -273,6 +276,7 @@ impl Forwarder {
 
     fn worked(&mut self, count: u64) {
         self.backoff.reset();
+        self.has_worked = true;
         let now = Timestamp::now();
         let cursor = self.taken.0;
         self.facilities.board.destination(&self.board_name, |record| record.took(count, cursor, now));
@@ -332,6 +336,9 @@ impl Forwarder {
         let text = fault.chain();
         if (parked || lasts) && self.facilities.board.raise(code, &self.name, &text, now) {
             tracing::warn!(destination = self.name, fault = fault.kind.as_str(), "{text}");
+        } else if first && !self.has_worked {
+            // Somebody is setting it up and looks at the log now, not in a minute.
+            tracing::warn!(destination = self.name, fault = fault.kind.as_str(), "{text}; trying again");
         } else if first {
             tracing::info!(
                 destination = self.name,
