@@ -27,6 +27,17 @@ impl DamageNote {
     }
 }
 
+/// What opening found and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Bytes of an unconfirmed tail that were cut.
+    pub torn_bytes: u64,
+    /// The book could not be opened and was rebuilt from the journal.
+    pub book_rebuilt: bool,
+    /// Frames looked at.
+    pub frames_read: u64,
+}
+
 /// The queue at this moment.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 
+use super::barrier::{Active, Barrier};
 use super::disk::{Disk, DiskFile};
 use super::error::QueueError;
 use super::frame::Draft;
+use super::lock;
 use super::segment::{self, Segment};
 use crate::event::Seq;
 
@@ -50,29 +52,6 @@ struct Pending<P> {
     payload: P,
 }
 
-/// The file that grows. The kernel tells a failed fsync once: whoever asks next would hear that all is well. So the
-/// verdict is kept with the file, and asked for one at a time.
-struct Active {
-    file: Arc<dyn DiskFile>,
-    broken: Mutex<bool>,
-}
-
-impl Active {
-    fn new(file: Arc<dyn DiskFile>) -> Arc<Active> {
-        Arc::new(Active { file, broken: Mutex::new(false) })
-    }
-
-    fn sync(&self) -> std::io::Result<()> {
-        let mut broken = lock(&self.broken);
-        if *broken {
-            return Err(std::io::Error::other("an earlier barrier of this file has failed"));
-        }
-        let result = self.file.sync();
-        *broken = result.is_err();
-        result
-    }
-}
-
 struct Writer<P> {
     /// The segment that grows; `None` before the first append and after a failed barrier.
     active: Option<(Seq, Arc<Active>)>,
@@ -89,25 +68,6 @@ struct Writer<P> {
     pending: VecDeque<Pending<P>>,
 }
 
-#[derive(Default)]
-struct Barrier {
-    synced: u64,
-    syncing: bool,
-    /// Ranges of `written` that a failed barrier has thrown away.
-    failed: Vec<(u64, u64)>,
-}
-
-impl Barrier {
-    /// What lies below `from` was durable already: in an earlier segment, or by an earlier barrier.
-    fn fail(&mut self, from: u64, to: u64) {
-        self.synced = self.synced.max(from);
-        if self.failed.len() >= 64 {
-            self.failed.remove(0);
-        }
-        self.failed.push((from, to));
-    }
-}
-
 pub struct Journal<P> {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
@@ -115,11 +75,6 @@ pub struct Journal<P> {
     barrier: Mutex<Barrier>,
     passed: Condvar,
     segments: RwLock<BTreeMap<u64, Segment>>,
-}
-
-/// A lock whose data stays valid when its holder panics: each change to it is complete or not begun.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whoever leads a barrier. Dropped by a panic (of the keeper, say), it lets the next one lead: else all would wait.

@@ -24,6 +24,7 @@
 //!
 //! Everything here is synchronous; the engine calls it off its async threads.
 
+mod barrier;
 mod book;
 mod cursors;
 pub mod disk;
@@ -32,6 +33,7 @@ mod facts;
 mod frame;
 mod fresh;
 mod journal;
+mod places;
 mod reading;
 mod recovery;
 mod replay;
@@ -46,9 +48,8 @@ use tokio::sync::watch;
 
 pub use book::Quarantined;
 pub use error::QueueError;
-pub use facts::{DamageNote, Facts};
+pub use facts::{DamageNote, Facts, OpenReport};
 pub use reading::Batch;
-pub use recovery::OpenReport;
 
 use crate::event::{Checkpoint, Deferred, Event, Seq};
 use book::{Book, Entry};

@@ -3,7 +3,7 @@
 //! Promise: whatever a crash or a power cut left behind, the queue opens by itself with all that was confirmed;
 //! a torn tail is cut, other damage is set aside and told. Only another agent or a later format stops it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,29 +13,18 @@ use tokio::sync::watch;
 
 use super::book::Book;
 use super::disk::Disk;
-use super::facts::DamageNote;
-use super::frame::{self, Kind, PageMeta, SnapshotMeta};
+use super::facts::{DamageNote, OpenReport};
 use super::fresh::Fresh;
 use super::journal::{Journal, Position};
-use super::replay::{Replay, catch_up, page_meta};
-use super::segment::{self, Found, Segment};
+use super::places::{places_before, read_snapshot};
+use super::replay::{Replay, catch_up};
+use super::segment::{self, Segment};
 use super::{BEGINNING, NewPage, Options, Queue, QueueError, State, lock};
 use crate::event::{Checkpoint, Deferred, Seq};
 
 /// Held for as long as the queue is open.
 #[derive(Debug)]
 pub(super) struct Lock(#[allow(dead_code, reason = "held for its drop")] Flock<fs::File>);
-
-/// What opening found and did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OpenReport {
-    /// Bytes of an unconfirmed tail that were cut.
-    pub torn_bytes: u64,
-    /// The book could not be opened and was rebuilt from the journal.
-    pub book_rebuilt: bool,
-    /// Frames looked at.
-    pub frames_read: u64,
-}
 
 impl Queue {
     /// Opens the queue in this folder, made when it is not there. `clock` tells milliseconds since 1970.
@@ -71,7 +60,6 @@ impl Queue {
         });
         let above_cursors = cursors.values().map(|seq| seq.next()).max().unwrap_or_default();
         next = next.max(known_to.next()).max(above_cursors);
-        // A gap between the journal's end and the next seq needs a segment of its own name.
         let known_lost = book.lost().unwrap_or_default();
         let lost = known_lost.iter().map(|(first, last, _)| (*first, *last)).collect();
         // Noted, and the agent ended before the streams had gone back.
@@ -261,42 +249,4 @@ fn drop_unfinished(disk: &dyn Disk, dir: &Path, segments: &mut BTreeMap<u64, Seg
             .map_err(|e| QueueError::disk("remove", &segment.path, e))?;
     }
     Ok(cut)
-}
-
-/// Where each stream stood before this place: the nearest snapshot that can be read, and the pages after it.
-fn places_before(segments: &[(u64, Segment)], place: Position) -> HashMap<(String, String), PageMeta> {
-    let mut places: HashMap<(String, String), PageMeta> = HashMap::new();
-    let mut put = |meta: PageMeta| drop(places.insert((meta.integration.clone(), meta.stream.clone()), meta));
-    // The damaged one's own snapshot may be what is damaged: then an earlier segment tells.
-    let from = segments.iter().rposition(|(_, segment)| read_snapshot(segment, 0).is_some()).unwrap_or(0);
-    for (first, segment) in &segments[from.min(segments.len())..] {
-        read_snapshot(segment, 0).unwrap_or_default().streams.into_iter().for_each(&mut put);
-        let end = if *first == place.segment { place.offset } else { segment.len };
-        let mut at = 0;
-        while at < end {
-            match segment.at(at) {
-                Ok(Found::Frame(header)) => {
-                    if header.kind == Kind::Page
-                        && let Ok(Ok(payload)) = segment.payload(at, &header)
-                        && let Some(meta) = page_meta(&header, &payload).filter(|meta| meta.checkpoint.is_some())
-                    {
-                        put(meta);
-                    }
-                    at += header.frame_len();
-                }
-                Ok(Found::Hole { until, .. }) => at = until,
-                Ok(Found::End) | Err(_) => break,
-            }
-        }
-    }
-    places
-}
-
-pub(super) fn read_snapshot(segment: &Segment, at: u64) -> Option<SnapshotMeta> {
-    let Ok(Found::Frame(header)) = segment.at(at) else { return None };
-    if header.kind != Kind::Snapshot {
-        return None;
-    }
-    let payload = segment.payload(at, &header).ok()?.ok()?;
-    serde_json::from_slice(frame::meta(&header, &payload).ok()?).ok()
 }

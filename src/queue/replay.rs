@@ -7,16 +7,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::book::{Book, Entry};
+use super::facts::OpenReport;
 use super::frame::{self, Header, Kind, PageMeta, SnapshotMeta};
 use super::journal::Position;
-use super::recovery::{OpenReport, read_snapshot};
+use super::places::{page_meta, read_snapshot};
 use super::segment::{Found, Segment};
 use super::{Place, QueueError, day_of};
 use crate::event::Seq;
-
-pub(super) fn page_meta(header: &Header, payload: &[u8]) -> Option<PageMeta> {
-    serde_json::from_slice(frame::meta(header, payload).ok()?).ok()
-}
 
 /// A stretch that does not check out: where, how long, and the seqs that it took along.
 pub(super) type Hole = (Segment, Position, u64, Seq, Seq);
