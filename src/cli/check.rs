@@ -27,6 +27,7 @@ use tokio::time::timeout;
 
 use super::{Exit, Failure};
 use crate::config;
+use crate::engine::way_out;
 use crate::secrets::SecretSources;
 use finding::{Finding, Report};
 
@@ -105,7 +106,7 @@ fn look(subject: Arc<Subject>, offline: bool) -> Result<Vec<Finding>, Failure> {
             return secrets.into_iter().chain(disk).chain(online).collect();
         }
         let settings = &subject.settings;
-        let seen = within("egress", egress::observe(&settings.egress));
+        let seen = within("egress", way_out::look(&settings.egress));
         let vendor = async {
             // A 403 is explained by the address that the vendor sees: the question waits for that answer.
             let (seen, answers) = tokio::join!(seen, integrations::ask(&subject));

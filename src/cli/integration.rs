@@ -7,6 +7,7 @@ use clap::Subcommand;
 
 use super::{Exit, Failure, block_on, settings};
 use crate::config::Connector;
+use crate::egress;
 use crate::engine;
 use crate::values::format_duration;
 
@@ -54,7 +55,14 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
                     writeln!(stdout, "ok: {name}: {sentence}")?;
                     Ok(0)
                 }
-                Err(fault) => Err(fault.into()),
+                Err(mut fault) => {
+                    if fault.status == Some(403) {
+                        let seen = block_on(engine::way_out::look(&settings.egress))?;
+                        let hint = egress::hint_403(&settings.egress.allowlisted, &seen);
+                        fault.context = format!("{}; {hint}", fault.context);
+                    }
+                    Err(fault.into())
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ use super::backoff::Backoff;
 use super::pace::Pace;
 use super::stop::Stop;
 use super::stream::Stream;
-use super::{Collecting, Facilities, path_of};
+use super::{Collecting, Facilities, way_out};
 use crate::config::{self, Connector as ConnectorSettings};
 use crate::connectors::Connector;
 use crate::connectors::abnormal::Abnormal;
@@ -62,7 +62,7 @@ fn build(as_set: &Collecting, pace: Option<Arc<Pace>>) -> Result<Box<dyn Connect
     };
     let http = Client::new(ClientOptions {
         tls: TlsOptions { ca: integration.ca.clone(), ..TlsOptions::default() },
-        path: path_of(&as_set.egress),
+        path: way_out::path(&as_set.egress),
         gate: pace.map(|pace| pace as Arc<dyn crate::net::http::Gate>),
         limits: Limits { body: LARGEST_ANSWER, ..Limits::default() },
     })?;

@@ -5,16 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::path_of;
 use super::stop::Stop;
+use super::way_out;
 use crate::config::{Egress, Settings};
 use crate::egress::{self, Change, Observation};
 use crate::fault::{Fault, FaultKind};
-use crate::net::http::{Client, ClientOptions, Limits};
-use crate::net::tls::TlsOptions;
 use crate::status::{Board, Code, FaultNote};
 
 /// Between two looks while all is well, and while it is not.
@@ -35,7 +32,7 @@ pub async fn run(
             Some(egress) => {
                 let looked = tokio::select! {
                     () = stop.stopped() => return,
-                    looked = look(egress) => looked,
+                    looked = way_out::look(egress) => looked,
                 };
                 let well = tell(&board, egress, &looked, shown.as_ref());
                 let last = shown.take();
@@ -54,27 +51,6 @@ pub async fn run(
             () = tokio::time::sleep(wait) => {}
             changed = settings.changed() => if changed.is_err() { return },
         }
-    }
-}
-
-async fn look(settings: &Egress) -> Observation {
-    let path = path_of(settings);
-    let now = Timestamp::now();
-    let client = Client::new(ClientOptions {
-        tls: TlsOptions { ca: settings.probe_ca.clone(), ..TlsOptions::default() },
-        path: path.clone(),
-        gate: None,
-        limits: Limits { body: 64 << 10, allow_http: true, ..Limits::default() },
-    });
-    match client {
-        Ok(client) => egress::observe(&client, settings.probe.as_deref(), &path, now).await,
-        Err(fault) => Observation {
-            address: None,
-            by: "nobody: the probe can't be asked".into(),
-            source_address: egress::local_source(None, &path).await,
-            checked: now,
-            fault: Some(fault.chain()),
-        },
     }
 }
 

@@ -22,6 +22,7 @@ mod pace;
 mod stop;
 mod stream;
 mod supervision;
+pub mod way_out;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,7 +35,6 @@ use tokio::task::JoinHandle;
 use crate::config::{self, Settings};
 use crate::egress::Observation;
 use crate::event::Event;
-use crate::net::dial::Path;
 use crate::queue::{self, Queue};
 use crate::secrets::SecretSources;
 use crate::status::{Board, Code};
@@ -314,11 +314,6 @@ pub fn queue_options(settings: &config::Queue) -> queue::Options {
         keep_ms: i64::try_from(settings.keep.as_millis()).unwrap_or(i64::MAX),
         keep_bytes: settings.keep_size.0,
     }
-}
-
-/// The way out that the operator chose, for everything that talks to a vendor.
-fn path_of(egress: &config::Egress) -> Path {
-    Path { source_address: egress.source_address, interface: egress.interface.clone(), proxy: egress.proxy.clone() }
 }
 
 /// Runs synchronous work off the async threads; a panic in it goes on in the caller.

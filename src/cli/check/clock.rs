@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::finding::Finding;
-use super::{egress, integrations};
+use super::integrations;
 use crate::cli::Exit;
 use crate::config::Settings;
+use crate::engine::way_out;
 use crate::net::http::Get;
 
 const ID: &str = "clock";
@@ -29,7 +30,7 @@ pub async fn look(settings: &Settings, now: fn() -> Timestamp) -> Finding {
     let integrations = settings.integrations.values().filter(|one| one.enabled);
     for integration in integrations.take(MOST) {
         let url = format!("https://{}/", integrations::host(integration));
-        let Ok(client) = egress::client(&settings.egress, integration.ca.clone()) else { continue };
+        let Ok(client) = way_out::client(&settings.egress, integration.ca.clone()) else { continue };
         let Ok(Ok(answer)) = timeout(EACH, client.get(&url, &[], None)).await else { continue };
         if let Some(date) = answer.date {
             return judge(now(), Some(date));

@@ -2,54 +2,13 @@
 //!
 //! Promise: observed by the operator's probe over the way that the vendor is asked by, or called unknown.
 
-use std::path::PathBuf;
-
-use jiff::Timestamp;
-
 use super::finding::Finding;
 use crate::config::Egress;
 use crate::egress::{self, Observation};
-use crate::fault::Fault;
-use crate::net::dial::Path;
-use crate::net::http::{Client, ClientOptions, Limits};
-use crate::net::tls::TlsOptions;
 
 const ID: &str = "egress";
 
-/// The way out that the operator chose.
-pub fn path(settings: &Egress) -> Path {
-    Path {
-        source_address: settings.source_address,
-        interface: settings.interface.clone(),
-        proxy: settings.proxy.clone(),
-    }
-}
-
-/// A client that leaves by that way, for questions without a token.
-pub fn client(settings: &Egress, ca: Option<PathBuf>) -> Result<Client, Fault> {
-    Client::new(ClientOptions {
-        tls: TlsOptions { ca, ..TlsOptions::default() },
-        path: path(settings),
-        gate: None,
-        limits: Limits { body: 64 << 10, allow_http: true, ..Limits::default() },
-    })
-}
-
-/// What the probe sees; a probe that can't be asked is an observation of nothing, with its reason.
-pub async fn observe(settings: &Egress) -> Observation {
-    let (path, now) = (path(settings), Timestamp::now());
-    match client(settings, settings.probe_ca.clone()) {
-        Ok(client) => egress::observe(&client, settings.probe.as_deref(), &path, now).await,
-        Err(fault) => Observation {
-            address: None,
-            by: "no probe".to_owned(),
-            source_address: egress::local_source(None, &path).await,
-            checked: now,
-            fault: Some(fault.chain()),
-        },
-    }
-}
-
+/// Is the observed address among the allowlisted?
 pub fn judge(settings: &Egress, seen: &Observation) -> Finding {
     let listed = settings.allowlisted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match (seen.address, egress::verdict(&settings.allowlisted, seen.address)) {

@@ -6,8 +6,9 @@ use http::Uri;
 use tokio::time::timeout;
 
 use super::finding::Finding;
-use super::{LIMIT, egress, integrations, late};
+use super::{LIMIT, integrations, late};
 use crate::config::{Integration, Settings};
+use crate::engine::way_out;
 use crate::fault::Fault;
 use crate::net::dial::{Path, dial};
 use crate::net::proxy::{Environment, Proxy};
@@ -17,7 +18,7 @@ const ID: &str = "proxy";
 /// The proxy that a URL is asked through.
 pub fn towards(url: &str, settings: &Settings) -> Result<Option<Proxy>, Fault> {
     let Ok(uri) = url.parse::<Uri>() else { return Ok(None) };
-    egress::path(&settings.egress).proxy_for(&uri, &Environment::read())
+    way_out::path(&settings.egress).proxy_for(&uri, &Environment::read())
 }
 
 /// The proxy of an integration's API.
@@ -49,7 +50,7 @@ pub async fn look(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for proxy in proxies {
         let name = proxy.to_string();
-        let way = Path { proxy: None, ..egress::path(&settings.egress) };
+        let way = Path { proxy: None, ..way_out::path(&settings.egress) };
         findings.push(match timeout(LIMIT, dial(&proxy.host, proxy.port, &way, LIMIT)).await {
             Ok(Ok(_)) => Finding::ok(ID, &name, "answers the dial; whether it lets us through, the integrations tell"),
             Ok(Err(fault)) => {

@@ -1,0 +1,48 @@
+//! The way out that the operator chose for everything that talks to a vendor: proxy, source address, interface.
+//!
+//! Promise: the probe that observes the egress IP leaves as the vendor's calls do, for the agent and for `check` alike.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use crate::config::Egress;
+use crate::egress::{self, Observation};
+use crate::fault::Fault;
+use crate::net::dial::Path;
+use crate::net::http::{Client, ClientOptions, Limits};
+use crate::net::tls::TlsOptions;
+
+/// As the dialling room wants it.
+pub fn path(settings: &Egress) -> Path {
+    Path {
+        source_address: settings.source_address,
+        interface: settings.interface.clone(),
+        proxy: settings.proxy.clone(),
+    }
+}
+
+/// A client that leaves by that way, for questions without a token and short answers.
+pub fn client(settings: &Egress, ca: Option<PathBuf>) -> Result<Client, Fault> {
+    Client::new(ClientOptions {
+        tls: TlsOptions { ca, ..TlsOptions::default() },
+        path: path(settings),
+        gate: None,
+        limits: Limits { body: 64 << 10, allow_http: true, ..Limits::default() },
+    })
+}
+
+/// What the probe sees; a probe that can't be asked is an observation of nothing, with its reason.
+pub async fn look(settings: &Egress) -> Observation {
+    let (path, now) = (path(settings), Timestamp::now());
+    match client(settings, settings.probe_ca.clone()) {
+        Ok(client) => egress::observe(&client, settings.probe.as_deref(), &path, now).await,
+        Err(fault) => Observation {
+            address: None,
+            by: "nobody: the probe can't be asked".to_owned(),
+            source_address: egress::local_source(None, &path).await,
+            checked: now,
+            fault: Some(fault.chain()),
+        },
+    }
+}
