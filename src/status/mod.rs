@@ -8,6 +8,7 @@ pub mod board;
 pub mod conditions;
 pub mod health;
 pub mod metrics;
+pub mod note;
 pub mod records;
 pub mod sentences;
 pub mod snapshot;
@@ -19,8 +20,9 @@ pub(crate) mod samples;
 
 pub use board::Board;
 pub use conditions::{Code, Condition};
+pub use note::FaultNote;
 pub use records::{
-    AgentRecord, ClockRecord, DestinationRecord, EgressRecord, FaultNote, IntegrationRecord, QueueRecord, StreamRecord,
+    AgentRecord, ClockRecord, DestinationRecord, EgressRecord, IntegrationRecord, QueueRecord, StreamRecord,
 };
 pub use snapshot::{QueueState, Snapshot, Standing};
 pub use state::State;

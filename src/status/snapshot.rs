@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::conditions::Condition;
-use super::records::FaultNote;
+use super::note::FaultNote;
 use super::state::State;
 
 /// Everything, at `time`.
