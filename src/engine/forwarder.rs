@@ -234,9 +234,7 @@ impl Forwarder {
         self.delivered += (self.open.len() - waiting) as u64;
         self.sent = batch.upto;
         self.handed = last;
-        // Refused for ever, or not to be put into words for this peer: either way it must not stop the feed.
-        let for_ever = |fault: &Fault| matches!(fault.kind, FaultKind::Rejected | FaultKind::Unreadable);
-        let rejected = delivered.fault.as_ref().is_some_and(for_ever);
+        let rejected = delivered.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Rejected);
         let fault = self.take(delivered).await;
         if !rejected {
             return fault;

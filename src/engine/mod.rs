@@ -270,7 +270,8 @@ impl Engine {
         }
     }
 
-    /// Ends everything in order: collectors first, then forwarders, each in its time; then the queue.
+    /// Ends everything: all are told at once and have [`STOP_LIMIT`] together, a delivery past it is cut off (what it had
+    /// not confirmed is handed over again); then the queue.
     pub async fn stop(&self) {
         let mut tasks = self.tasks.lock().await;
         let collectors = std::mem::take(&mut tasks.collectors);

@@ -360,3 +360,23 @@ fn seqs_of_a_page_that_was_never_confirmed_are_no_damage_after_a_restart() {
     assert_eq!(ids(&read_all(&queue, Seq(0))).len(), 9);
     assert!(queue.facts().damage.is_empty(), "{:?}", queue.facts().damage);
 }
+
+#[test]
+fn drop_oldest_goes_on_past_a_segment_that_holds_checkpoints_alone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let queue = open_with(dir.path(), Options { max_bytes: 8 << 20, drop_oldest: true, ..ROOMY });
+    queue.register("laggard", true);
+    let heavy = |first: u64, many: u64| {
+        let events = (first..first + many).map(|n| super::support::event("threats", n, 20_000)).collect();
+        NewPage { events, keyed: false, ..page("threats", [], "x") }
+    };
+    queue.append(heavy(0, 50)).expect("kept");
+    for n in 0..60 {
+        queue.append(page("threats", [], &format!("{n}{}", "x".repeat(100_000)))).expect("kept");
+    }
+    // A page larger than the oldest segment: what follows it must go too.
+    queue.append(heavy(50, 400)).expect("the oldest go");
+    let facts = queue.facts();
+    assert_eq!((facts.dropped.get("laggard"), facts.cursors["laggard"]), (Some(&50), Seq(50)));
+    assert_eq!(read_all(&queue, Seq(50)).len(), 400);
+}
