@@ -144,7 +144,7 @@ pub struct Deferred {
     pub reason: String,
     /// When it first failed.
     pub since: Timestamp,
-    /// How often it was tried.
+    /// How often it failed; 0: it has not, it waits for what the vendor decides.
     pub tries: u32,
     /// When it is tried again.
     pub due: Timestamp,

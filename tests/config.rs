@@ -96,7 +96,10 @@ fn the_least_integration_and_destination_get_the_defaults_of_the_house() {
     let minutes = |n: u64| Duration::from_secs(60 * n);
     assert_eq!((abnormal.polling_interval, abnormal.start), (minutes(10), minutes(24 * 60)));
     assert_eq!((abnormal.lag, abnormal.overlap), (minutes(2), minutes(15)));
-    assert_eq!((abnormal.streams.as_slice(), abnormal.intervals.len()), (&["threats".to_owned()][..], 0));
+    assert_eq!(
+        (abnormal.streams.as_slice(), abnormal.intervals.len()),
+        (&["threats", "cases", "abuse-campaigns"].map(str::to_owned)[..], 0)
+    );
 
     let destination = settings.destinations.values().next().expect("one");
     assert!(destination.enabled && destination.filter == config::Filter::default());

@@ -74,7 +74,7 @@ impl Scene {
             "[egress]\nallowlisted = [\"127.0.0.1\"]\nprobe = \"https://localhost:{api}/ip\"\nprobe-ca = \"ca.pem\"\n\
              proxy = \"http://agent:{PASSWORD}@{proxy}\"\n\
              [integrations.acme]\nconnector = \"abnormal-security\"\nhost = \"localhost:{api}\"\nca = \"ca.pem\"\n\
-             api-key = {{ file = \"token\" }}\nstart = \"24h\"\npolling-interval = \"{}ms\"\n\
+             api-key = {{ file = \"token\" }}\nstreams = [\"threats\"]\nstart = \"24h\"\npolling-interval = \"{}ms\"\n\
              [destinations.soc]\ntype = \"syslog\"\naddress = \"localhost:{soc}\"\nca = \"ca.pem\"\n\
              cert = \"client.pem\"\nkey = {{ file = \"client.key\" }}\nstart = \"oldest\"\n",
             1000 + self.writings

@@ -10,9 +10,10 @@ use super::grammar::{Read, Wrong, address, said, server_name};
 use super::integration::identity;
 use super::keys::Kind;
 use super::reader::TableReader;
-use super::sections::{FILTER, known_streams};
+use super::sections::FILTER;
 use super::settings::{Destination, Filter, Protocol, Start};
 use super::spelling::nearest;
+use crate::connectors::abnormal::STREAMS;
 use crate::destinations::syslog as over_tls;
 use crate::event::Severity;
 use crate::values::Name;
@@ -111,8 +112,8 @@ fn filter(table: Table<'_>, findings: &mut Findings<'_>) -> Option<Filter> {
     let name = |text: &str| text.parse::<Name>().map(|name| name.to_string()).map_err(|_| Wrong::Form);
     let integrations = reader.take_list("integrations", name);
     let streams = reader.take_list("streams", name);
-    for stream in streams.iter().flatten().filter(|stream| !known_streams().any(|known| known == *stream)) {
-        if let Some(meant) = nearest(stream, known_streams()) {
+    for stream in streams.iter().flatten().filter(|stream| !STREAMS.contains(&stream.as_str())) {
+        if let Some(meant) = nearest(stream, STREAMS.iter().copied()) {
             reader.warn("streams", &format!("names one that no integration has: did you mean {meant:?}?"));
         }
     }

@@ -10,7 +10,7 @@ use super::files::Files;
 use super::grammar::{Read, Wrong, api_host, said};
 use super::keys::Key;
 use super::reader::{TableReader, duration, text, value_place};
-use super::sections::{LATER_STREAMS, OWN_INTEGRATIONS, STREAMS_SAY, known_streams};
+use super::sections::OWN_INTEGRATIONS;
 use super::settings::{Connector, Integration};
 use super::spelling::nearest;
 use crate::connectors::abnormal::{self, STREAMS};
@@ -45,6 +45,7 @@ pub fn integration(
     let lag = reader.duration("lag");
     let overlap = reader.duration("overlap");
     let streams = streams(&mut reader);
+    let enrich = reader.flag("enrich");
     let requests = reader.count("requests-per-minute");
     if requests.is_some_and(|requests| requests > VENDOR_LIMIT) {
         reader.warn("requests-per-minute", "is above the 300 that the vendor allows per customer");
@@ -65,6 +66,7 @@ pub fn integration(
             lag: lag?,
             overlap: overlap?,
             streams: streams?,
+            enrich: enrich?,
         }),
     })
 }
@@ -134,18 +136,12 @@ fn streams(reader: &mut TableReader<'_, '_, '_>) -> Option<Vec<String>> {
     Some(kept)
 }
 
-/// A stream that this build collects.
+/// A stream of the vendor.
 fn stream(word: &str) -> Read<&'static str> {
     if let Some(known) = STREAMS.iter().find(|known| **known == word) {
         return Ok(known);
     }
-    if let Some(later) = LATER_STREAMS.iter().find(|later| **later == word) {
-        return said(
-            format!("can't name {later:?} yet: {STREAMS_SAY}"),
-            format!("the streams are {}", STREAMS.join(", ")),
-        );
-    }
-    let hint = match nearest(word, known_streams()) {
+    let hint = match nearest(word, STREAMS.iter().copied()) {
         Some(meant) => format!("did you mean {meant:?}?"),
         None => format!("the streams are {}, or \"all\"", STREAMS.join(", ")),
     };

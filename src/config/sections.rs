@@ -6,14 +6,7 @@ use std::time::Duration;
 
 use super::keys::Fallback::{Nothing, Required, Told, Value};
 use super::keys::{Key, Kind, Section};
-use crate::connectors::abnormal::STREAMS;
 use crate::values::ByteSize;
-
-/// Streams of the vendor that another build will collect.
-pub const LATER_STREAMS: &[&str] = &["cases", "abuse-campaigns", "vendor-cases", "audit-logs", "not-analyzed"];
-
-/// What is said where one of [`LATER_STREAMS`] is asked for.
-pub const STREAMS_SAY: &str = "this build collects threats";
 
 /// Integrations that exist without being configured: our own events, and imported lines.
 pub const OWN_INTEGRATIONS: &[&str] = &["conductor", "import"];
@@ -182,7 +175,7 @@ pub static INTEGRATION: Section = Section {
             r#""10m""#,
             "How often each stream is asked; below 1m a warning.",
         ),
-        key("intervals", Kind::Intervals, Nothing, r#"{ threats = "5m" }"#, "Intervals of single streams."),
+        key("intervals", Kind::Intervals, Nothing, r#"{ abuse-campaigns = "1h" }"#, "Intervals of single streams."),
         key("enabled", Kind::Flag, Value("true"), "false", "Whether it is collected."),
         key(
             "start",
@@ -205,7 +198,20 @@ pub static INTEGRATION: Section = Section {
             r#""15m""#,
             "And begins again this far back; what was seen is not fetched twice.",
         ),
-        key("streams", Kind::Streams, Value(r#"["threats"]"#), r#"["threats"]"#, "What is collected."),
+        key(
+            "streams",
+            Kind::Streams,
+            Value(r#"["threats", "cases", "abuse-campaigns"]"#),
+            r#""all""#,
+            "What is collected: threats, cases, abuse-campaigns, not-analyzed, vendor-cases, audit-logs; \"all\": all of them.",
+        ),
+        key(
+            "enrich",
+            Kind::Flag,
+            Value("false"),
+            "true",
+            "Also collect the attachments and links of each threat, as events of their own: two more requests a threat.",
+        ),
         key(
             "requests-per-minute",
             Kind::Count { min: 1, max: 100_000 },
@@ -331,11 +337,6 @@ pub static FILTER: Section = Section {
         ),
     ],
 };
-
-/// The streams that a setting may name now or later.
-pub fn known_streams() -> impl Iterator<Item = &'static str> {
-    STREAMS.iter().chain(LATER_STREAMS).copied()
-}
 
 const fn key(
     name: &'static str,

@@ -32,6 +32,8 @@ pub struct Page {
     pub gaps: Vec<Gap>,
     /// When the stream wants to be polled at the latest, before its interval is over.
     pub wake: Option<Timestamp>,
+    /// A part of what was asked for is refused to this key; the rest was collected.
+    pub shortfall: Option<Fault>,
     /// The vendor's clock, as the last answer told it.
     pub vendor_date: Option<Timestamp>,
     /// Items (threats, cases) that this page fetched: what the log line counts.
@@ -44,14 +46,21 @@ pub struct Page {
 pub struct PollContext<'a> {
     /// Our clock.
     pub now: Timestamp,
+    /// The stream's interval is over: look for what is new. Else only what was begun goes on.
+    pub round: bool,
     /// Has an event of this stream with this native id (or one that continues it with `:`) been kept
     /// within the dedupe horizon?
     pub known: &'a (dyn Fn(&str) -> bool + Send + Sync),
+    /// Has exactly this event, by its id, been kept within the horizon?
+    pub kept: &'a (dyn Fn(&str) -> bool + Send + Sync),
+    /// May one more request be spent on what was seen before? Takes it from the small share of the budget that such
+    /// requests have; `false`: not now.
+    pub spare: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
 impl fmt::Debug for PollContext<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PollContext").field("now", &self.now).finish_non_exhaustive()
+        f.debug_struct("PollContext").field("now", &self.now).field("round", &self.round).finish_non_exhaustive()
     }
 }
 

@@ -128,6 +128,7 @@ pub async fn run(facilities: Facilities, mut as_set: Collecting, mut stop: Stop)
             subject: format!("{name}/{stream}"),
             stream,
             backoff: Backoff::default(),
+            round: None,
         };
         streams.spawn(collector.run(stop.clone()));
     }

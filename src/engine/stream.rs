@@ -38,6 +38,8 @@ pub struct Stream {
     /// `integration/stream`: whom its conditions concern.
     pub subject: String,
     pub backoff: Backoff,
+    /// When the last round began.
+    pub round: Option<Instant>,
 }
 
 impl Stream {
@@ -85,7 +87,13 @@ impl Stream {
             // The book reads from disk: other tasks of this thread go on elsewhere meanwhile.
             move |native: &str| tokio::task::block_in_place(|| queue.knows(name.as_str(), &stream, native))
         };
-        let context = PollContext { now: Timestamp::now(), known: &known };
+        let kept = {
+            let queue = Arc::clone(&queue);
+            move |id: &str| tokio::task::block_in_place(|| queue.has(id))
+        };
+        let spare = || true;
+        let round = self.round.is_none_or(|last| started.duration_since(last) >= self.interval());
+        let context = PollContext { now: Timestamp::now(), round, known: &known, kept: &kept, spare: &spare };
         let page = self.connector.poll(&self.stream, place.checkpoint.as_ref(), &context).await;
         self.tell_clock(&page);
         let (more, fault, wake) = (page.more, page.fault.clone(), page.wake);
@@ -95,6 +103,7 @@ impl Stream {
             page.next = None;
         }
         match self.keep(page, place.generation).await {
+            Ok(()) if round => self.round = Some(started),
             Ok(()) => {}
             Err(QueueError::Stale) => return Duration::ZERO,
             Err(error) => return self.failed(&error.fault(), Side::Queue),
@@ -109,7 +118,7 @@ impl Stream {
         if more {
             return Duration::ZERO;
         }
-        let until_next = self.interval().saturating_sub(started.elapsed());
+        let until_next = self.round.map_or(Duration::ZERO, |last| self.interval().saturating_sub(last.elapsed()));
         // A wake that has passed already is due now; a second keeps it from becoming a busy loop.
         let until_wake =
             wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO));
@@ -128,7 +137,7 @@ impl Stream {
     /// Keeps a page and what it says about the stream; the events are in the queue when this returns.
     async fn keep(&self, page: Page, generation: u64) -> Result<(), QueueError> {
         let (items, found, gaps) = (page.items, page.events.len(), page.gaps);
-        let (more, deferred) = (page.more, page.deferred);
+        let (more, deferred, shortfall) = (page.more, page.deferred, page.shortfall);
         let (name, stream) = (self.name().to_string(), self.stream.clone());
         let queue = Arc::clone(&self.facilities.queue);
         let told_gaps = own::gaps(&name, &stream, &gaps);
@@ -153,6 +162,7 @@ impl Stream {
             0
         };
         self.tell_page(items, kept, &deferred, &gaps);
+        self.tell_shortfall(items, shortfall.as_ref());
         let now = Timestamp::now();
         if page.fault.is_none() {
             self.record(|record| record.succeeded(kept as u64, more, now));
@@ -188,8 +198,11 @@ impl Stream {
         }
         let checkpoint =
             self.facilities.queue.place(self.name().as_str(), &self.stream).checkpoint.map(|c| excerpt(c.0));
+        // What waits for a verdict has not failed.
+        let failed: Vec<&Deferred> = deferred.iter().filter(|item| item.tries > 0).collect();
         self.record(|record| {
-            record.deferred = deferred.len() as u64;
+            record.deferred = failed.len() as u64;
+            record.unsettled = (deferred.len() - failed.len()) as u64;
             record.gaps += gaps.len() as u64;
             record.checkpoint = checkpoint;
         });
@@ -198,11 +211,11 @@ impl Stream {
             tracing::warn!(integration = %self.name(), stream = self.stream, "{text}");
             board.raise(Code::CollectionGap, &self.subject, text, now);
         }
-        match deferred.first() {
+        match failed.first() {
             Some(first) => {
                 let text = format!(
                     "{} waiting to be tried again, the first is {} ({})",
-                    if deferred.len() == 1 { "1 item is".into() } else { format!("{} items are", deferred.len()) },
+                    if failed.len() == 1 { "1 item is".into() } else { format!("{} items are", failed.len()) },
                     first.id.escape_debug(),
                     first.reason
                 );
@@ -211,6 +224,23 @@ impl Stream {
             None => {
                 board.clear(Code::ItemsDeferred, &self.subject);
             }
+        }
+    }
+
+    /// A part that this key may not read: told while it is met, and no more once items come whole.
+    fn tell_shortfall(&self, items: usize, shortfall: Option<&Fault>) {
+        let board = &self.facilities.board;
+        match shortfall {
+            Some(fault) => {
+                let text = format!("the rest is collected, but a part is refused: {}", fault.chain());
+                if board.raise(Code::PartRefused, &self.subject, &text, Timestamp::now()) {
+                    tracing::warn!(integration = %self.name(), stream = self.stream, "{text}");
+                }
+            }
+            None if items > 0 => {
+                board.clear(Code::PartRefused, &self.subject);
+            }
+            None => {}
         }
     }
 

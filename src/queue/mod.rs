@@ -227,6 +227,12 @@ impl Queue {
         found.into_iter().any(|seq| !is_lost(&state.lost, seq))
     }
 
+    /// Has this very event been kept within the horizon? When the book can't say, the answer is no.
+    pub fn has(&self, id: &str) -> bool {
+        let found = lock(&self.book).seen(id).unwrap_or_default();
+        found.is_some_and(|seq| !is_lost(&lock(&self.state).lost, seq))
+    }
+
     fn drop_known(&self, events: &mut Vec<Event>) {
         // Not both locks at once: others must be able to ask where things stand while sled reads.
         let seen: Vec<Option<Seq>> = {

@@ -311,6 +311,7 @@ fn stream(name: &str, record: &StreamRecord, now: Timestamp) -> Stream {
         checkpoint: record.checkpoint.clone(),
         fault: record.fault.clone(),
         deferred: record.deferred,
+        unsettled: record.unsettled,
         gaps: record.gaps,
         polls_total: record.polls,
         faults_total: words(&record.faults),

@@ -60,6 +60,7 @@ pub enum Code {
     IntegrationKeyless,
     IntegrationFailing,
     StreamUnlicensed,
+    PartRefused,
     ItemsDeferred,
     CollectionGap,
     ApiKeyExpiring,
@@ -83,7 +84,7 @@ struct Row(&'static str, Severity, &'static str, &'static str);
 
 impl Code {
     /// All codes, in the order of the guide.
-    pub const ALL: [Code; 25] = [
+    pub const ALL: [Code; 26] = [
         Code::QueueFull,
         Code::QueuePaused,
         Code::QueueCorrupt,
@@ -93,6 +94,7 @@ impl Code {
         Code::IntegrationKeyless,
         Code::IntegrationFailing,
         Code::StreamUnlicensed,
+        Code::PartRefused,
         Code::ItemsDeferred,
         Code::CollectionGap,
         Code::ApiKeyExpiring,
@@ -187,6 +189,12 @@ impl Code {
                 Info,
                 "The vendor's contract does not hold what this stream asks for; it is asked again once a day.",
                 "Take the stream out of `streams`, or have the vendor enable the product.",
+            ),
+            Code::PartRefused => Row(
+                "part-refused",
+                Info,
+                "A part of what a stream collects (attachments, links, a case's analysis) is refused to this key; the rest comes.",
+                "Give the key the permission in the vendor's portal, or set `enrich = false`.",
             ),
             Code::ItemsDeferred => Row(
                 "items-deferred",

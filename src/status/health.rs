@@ -157,6 +157,7 @@ fn is_about_the_queue(code: Code) -> bool {
         | Code::IntegrationKeyless
         | Code::IntegrationFailing
         | Code::StreamUnlicensed
+        | Code::PartRefused
         | Code::ItemsDeferred
         | Code::CollectionGap
         | Code::ApiKeyExpiring

@@ -186,7 +186,7 @@ fn integrations(out: &mut Exposition, integrations: &[Integration]) {
 fn streams(out: &mut Exposition, integrations: &[Integration]) {
     use Kind::{Counter, Gauge};
     type Value = fn(&Stream) -> Option<f64>;
-    let families: [(&'static str, Kind, &str, Value); 7] = [
+    let families: [(&'static str, Kind, &str, Value); 8] = [
         ("conductor_stream_up", Gauge, "1 while the stream's last poll worked.", |each| {
             Some(f64::from(u8::from(each.state == Standing::Ok)))
         }),
@@ -198,7 +198,10 @@ fn streams(out: &mut Exposition, integrations: &[Integration]) {
         ("conductor_stream_last_success_timestamp_seconds", Gauge, "When a poll last worked.", |each| {
             each.last_success.map(epoch)
         }),
-        ("conductor_stream_deferred", Gauge, "Items to come back to.", |each| Some(each.deferred as f64)),
+        ("conductor_stream_deferred", Gauge, "Items that failed and are tried again.", |each| {
+            Some(each.deferred as f64)
+        }),
+        ("conductor_stream_unsettled", Gauge, "Items that wait for a verdict.", |each| Some(each.unsettled as f64)),
         ("conductor_stream_gaps_total", Counter, "Ranges that will never be collected.", |each| Some(each.gaps as f64)),
     ];
     let all = || integrations.iter().flat_map(|integration| integration.streams.iter().map(move |s| (integration, s)));

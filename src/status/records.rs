@@ -110,7 +110,10 @@ pub struct StreamRecord {
     pub events: u64,
     pub checkpoint: Option<String>,
     pub fault: Option<FaultNote>,
+    /// Items that failed and are tried again.
     pub deferred: u64,
+    /// Items that wait for a verdict.
+    pub unsettled: u64,
     pub gaps: u64,
     pub polls: u64,
     pub faults: FaultCounts,

@@ -193,8 +193,11 @@ pub struct Stream {
     pub checkpoint: Option<String>,
     /// What its last poll ended with, where that was a fault.
     pub fault: Option<FaultNote>,
-    /// Items to come back to.
+    /// Items that failed and are tried again.
     pub deferred: u64,
+    /// Items that wait for a verdict.
+    #[serde(default)]
+    pub unsettled: u64,
     /// Ranges that will never be collected, since the start.
     pub gaps: u64,
     pub polls_total: u64,

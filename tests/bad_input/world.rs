@@ -55,7 +55,7 @@ impl World {
     pub fn integration(&self) -> String {
         let key = self.place.secret("acme.key", TOKEN);
         format!(
-            "[integrations.acme]\nhost = \"{}\"\nca = \"{}\"\napi-key = {key}\npolling-interval = \"1s\"\n\
+            "[integrations.acme]\nhost = \"{}\"\nca = \"{}\"\napi-key = {key}\nstreams = [\"threats\"]\npolling-interval = \"1s\"\n\
              lag = \"0s\"\noverlap = \"1m\"\nrequests-per-minute = 100000\n",
             self.host(),
             self.ca().display()

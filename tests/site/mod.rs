@@ -87,7 +87,7 @@ impl Site {
 
     pub fn integration(&self, host: &str) -> String {
         format!(
-            "[integrations.acme]\nconnector = \"abnormal-security\"\nhost = \"{host}\"\nca = \"tls/ca.pem\"\napi-key = {{ file = \"token\" }}\n"
+            "[integrations.acme]\nconnector = \"abnormal-security\"\nhost = \"{host}\"\nca = \"tls/ca.pem\"\napi-key = {{ file = \"token\" }}\nstreams = [\"threats\"]\n"
         )
     }
 

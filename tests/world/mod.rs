@@ -58,7 +58,7 @@ impl Trust {
     pub fn integration(&self, place: &Place, name: &str, api: &Api) -> String {
         format!(
             "[integrations.{name}]\nconnector = \"abnormal-security\"\nhost = \"{}\"\nca = \"{}\"\napi-key = {}\n\
-             polling-interval = \"1s\"\nlag = \"1s\"\noverlap = \"0s\"\nrequests-per-minute = 100000\n",
+             streams = [\"threats\"]\npolling-interval = \"1s\"\nlag = \"1s\"\noverlap = \"0s\"\nrequests-per-minute = 100000\n",
             api.addr(),
             self.paths.ca.display(),
             place.secret(name, TOKEN),

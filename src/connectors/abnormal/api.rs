@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::fault::{Fault, FaultKind};
 use crate::net::http::{Answer, Get};
@@ -14,8 +14,6 @@ use crate::values::Secret;
 
 /// Bytes of a foreign answer that a sentence quotes.
 const QUOTED: usize = 80;
-/// An id longer than this is not one.
-const ID: usize = 256;
 
 /// What a request asks for: the same status means different things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,16 +136,11 @@ impl Api {
     }
 }
 
-/// An id or a page number that may be written as a string or as a number, kept as its text: digits never
-/// pass through a float. `None` where it is neither, empty, or too long to be one.
-pub fn scalar(raw: Option<&RawValue>) -> Option<String> {
-    let raw = raw?.get();
-    let text = match raw.as_bytes().first()? {
-        b'"' => serde_json::from_str(raw).ok()?,
-        b'-' | b'0'..=b'9' => raw.to_owned(),
-        _ => return None,
-    };
-    (!text.is_empty() && text.len() <= ID).then_some(text)
+/// An answer that was read as JSON, as the text of an event.
+pub fn text(answer: &Answer) -> Result<ByteString, Fault> {
+    let foreign = |error| Fault::new(FaultKind::Unreadable, "the answer is not text").caused_by(error);
+    // A copy of its own: an event must not keep the buffer of a connection in memory.
+    std::str::from_utf8(&answer.body).map(|text| ByteString::from(text.trim())).map_err(foreign)
 }
 
 /// Encodes one part of a path or a query (RFC 3986: all but unreserved characters).

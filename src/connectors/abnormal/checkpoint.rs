@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::feed::{Found, Part};
 use super::window::{Field, Purpose, Timing, Windows};
 use crate::event::{Checkpoint, Deferred, Gap};
 use crate::fault::{Fault, FaultKind};
@@ -16,8 +17,8 @@ use crate::fault::{Fault, FaultKind};
 const FORMAT: u32 = 1;
 /// Items to come back to, at the most; past it the one that failed first is given up as a gap.
 const DEFERRED: usize = 10_000;
-/// Deferred items that one round takes up again, so that they do not delay what is new.
-const DUE_PER_ROUND: usize = 100;
+/// Items that wait to be looked at again, at the most: the others stay deferred.
+const AGAIN: usize = 100;
 /// Ids of a round that are remembered. Slices of both fields run side by side, so the latest are enough.
 const REMEMBERED: usize = 1_000;
 /// A deferred item is given up after this long.
@@ -38,6 +39,15 @@ pub struct Fetch {
     /// When it was first deferred.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// What of it is asked for.
+    #[serde(default, skip_serializing_if = "is_detail")]
+    pub part: Part,
+    /// Asked for before: it is no news, and has a small share of the budget only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// The list's entry, where it tells what the detail does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
     /// Event ids of this page that are handed over already: its answer was larger than what one step may carry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sent: Vec<String>,
@@ -45,7 +55,22 @@ pub struct Fetch {
 
 impl Fetch {
     pub fn new(id: String) -> Fetch {
-        Fetch { id, page: 1, tries: 0, stops: 0, since: None, sent: Vec::new() }
+        Fetch {
+            id,
+            page: 1,
+            tries: 0,
+            stops: 0,
+            since: None,
+            part: Part::Detail,
+            again: false,
+            entry: None,
+            sent: Vec::new(),
+        }
+    }
+
+    /// Since when it has been come back to.
+    pub fn waiting_since(&self) -> Option<Timestamp> {
+        self.since
     }
 }
 
@@ -56,6 +81,12 @@ pub struct Place {
     pub windows: Windows,
     /// To be fetched next, in order.
     pub fetch: VecDeque<Fetch>,
+    /// To be fetched once more, as far as the budget has room for it beside news.
+    #[serde(default)]
+    pub again: VecDeque<Fetch>,
+    /// Which of its paths the list was last found at.
+    #[serde(default)]
+    pub path: usize,
     /// Ids taken up in this round: listed once more in it, they are not fetched once more.
     taken_up: VecDeque<String>,
     /// To come back to.
@@ -71,6 +102,8 @@ impl Place {
             format: FORMAT,
             windows: Windows::first(fields, now.as_second(), timing),
             fetch: VecDeque::new(),
+            again: VecDeque::new(),
+            path: 0,
             taken_up: VecDeque::new(),
             deferred: Vec::new(),
             heaviest: 0,
@@ -107,52 +140,90 @@ impl Place {
         })
     }
 
-    /// Is there work that waits for nothing?
-    pub fn work_left(&self) -> bool {
-        !self.fetch.is_empty() || !self.windows.todo.is_empty()
+    /// Is there something new to list or to fetch?
+    pub fn news_left(&self) -> bool {
+        !self.fetch.is_empty() || self.windows.news_left()
     }
 
-    /// Begins a round: plans its windows and takes up what is due again.
+    /// Is there something to look at again?
+    pub fn old_left(&self) -> bool {
+        !self.again.is_empty() || !self.windows.todo.is_empty()
+    }
+
+    /// Begins a round: plans its windows.
     pub fn begin_round(&mut self, now: Timestamp, timing: &Timing) {
         self.taken_up.clear();
         self.windows.plan(now.as_second(), timing);
+    }
+
+    /// Takes up what is due again.
+    pub fn take_up_due(&mut self, now: Timestamp) {
         for item in &mut self.deferred {
             // Nothing is due later than in a day, unless the clock went back.
             item.since = item.since.min(now);
             item.due = item.due.min(now.saturating_add(pause(u32::MAX)).unwrap_or(now));
         }
         self.deferred.sort_by_key(|item| item.due);
-        let due = self.deferred.iter().take_while(|item| item.due <= now).take(DUE_PER_ROUND).count();
+        let room = AGAIN.saturating_sub(self.again.len());
+        let due = self.deferred.iter().take_while(|item| item.due <= now).take(room).count();
         for item in self.deferred.drain(..due).collect::<Vec<_>>() {
-            self.take_up_again(item);
+            self.push_back(Fetch { again: true, ..due_fetch(item) });
         }
     }
 
     /// Takes up what a listing found: all of it, or only what was never seen, and nothing twice in a round.
-    pub fn take_up(&mut self, ids: Vec<String>, purpose: Purpose, known: &dyn Fn(&str) -> bool) {
-        for id in ids {
-            if self.taken_up.contains(&id) {
+    pub fn take_up(&mut self, found: Vec<Found>, purpose: Purpose, known: &dyn Fn(&str) -> bool) {
+        for Found { id, entry } in found {
+            if self.taken_up.contains(&id) || self.waits(&id) {
                 continue;
             }
             let deferred = self.deferred.iter().position(|item| item.id == id);
-            match purpose {
-                Purpose::New => {
-                    if let Some(at) = deferred {
-                        // It changed, so it is worth a try before it is due.
-                        let item = self.deferred.swap_remove(at);
-                        self.take_up_again(item);
-                        continue;
-                    }
-                }
+            let fetch = match (purpose, deferred) {
+                // It changed, so it is worth a try before it is due.
+                (Purpose::New, Some(at)) => Fetch { entry, ..due_fetch(self.deferred.swap_remove(at)) },
+                (Purpose::New, None) => Fetch { entry, ..Fetch::new(id) },
                 // A deferred item comes in its own time.
-                Purpose::Leaving if deferred.is_some() => continue,
-                Purpose::Leaving => {}
-                Purpose::Staying | Purpose::Sweep if deferred.is_some() || known(&id) => continue,
-                Purpose::Staying | Purpose::Sweep => {}
+                (Purpose::Leaving | Purpose::Staying | Purpose::Sweep, Some(_)) => continue,
+                (Purpose::Leaving, None) => Fetch { entry, again: known(&id), ..Fetch::new(id) },
+                (Purpose::Staying | Purpose::Sweep, None) if known(&id) => continue,
+                (Purpose::Staying | Purpose::Sweep, None) => Fetch { entry, ..Fetch::new(id) },
+            };
+            if self.taken_up.len() >= REMEMBERED {
+                self.taken_up.pop_front();
             }
-            self.remember(id.clone());
-            self.fetch.push_back(Fetch::new(id));
+            self.taken_up.push_back(fetch.id.clone());
+            self.push_back(fetch);
         }
+    }
+
+    /// Is it waiting to be fetched for the first time?
+    fn waits(&self, id: &str) -> bool {
+        self.fetch.iter().any(|fetch| fetch.id == id && fetch.page == 1 && fetch.part == Part::Detail)
+    }
+
+    /// Behind all others of its kind.
+    pub fn push_back(&mut self, fetch: Fetch) {
+        if fetch.again { self.again.push_back(fetch) } else { self.fetch.push_back(fetch) }
+    }
+
+    /// Before all others of its kind.
+    pub fn push_front(&mut self, fetch: Fetch) {
+        if fetch.again { self.again.push_front(fetch) } else { self.fetch.push_front(fetch) }
+    }
+
+    /// An item that changes by itself is looked at again: soon while it is young, then hourly. It has not failed.
+    pub fn wait_for(&mut self, fetch: Fetch, reason: String, now: Timestamp) -> Option<Gap> {
+        let since = fetch.since.unwrap_or(now);
+        let age = now.duration_since(since);
+        let wait = match age.as_hours() {
+            ..1 => SignedDuration::from_mins(5),
+            1..6 => SignedDuration::from_mins(30),
+            6.. => SignedDuration::from_hours(1),
+        };
+        self.defer(
+            Deferred { id: fetch.id, reason, since, tries: 0, due: now.saturating_add(wait).unwrap_or(now) },
+            now,
+        )
     }
 
     /// Sets an item aside: due again after 1, 5 and 30 minutes, then daily. After 30 days it is given up,
@@ -165,6 +236,11 @@ impl Place {
         if now.duration_since(since) >= GIVE_UP {
             return Some(given_up(&item, now, "failed for 30 days"));
         }
+        self.defer(item, now)
+    }
+
+    fn defer(&mut self, item: Deferred, now: Timestamp) -> Option<Gap> {
+        self.deferred.retain(|other| other.id != item.id);
         self.deferred.push(item);
         if self.deferred.len() <= DEFERRED {
             return None;
@@ -178,22 +254,18 @@ impl Place {
     pub fn wake(&self) -> Option<Timestamp> {
         self.deferred.iter().map(|item| item.due).min()
     }
+}
 
-    fn take_up_again(&mut self, item: Deferred) {
-        self.remember(item.id.clone());
-        self.fetch.push_back(Fetch { tries: item.tries, since: Some(item.since), ..Fetch::new(item.id) });
-    }
-
-    fn remember(&mut self, id: String) {
-        if self.taken_up.len() >= REMEMBERED {
-            self.taken_up.pop_front();
-        }
-        self.taken_up.push_back(id);
-    }
+fn due_fetch(item: Deferred) -> Fetch {
+    Fetch { tries: item.tries, since: Some(item.since), ..Fetch::new(item.id) }
 }
 
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+fn is_detail(part: &Part) -> bool {
+    *part == Part::Detail
 }
 
 fn pause(tries: u32) -> SignedDuration {

@@ -1,15 +1,24 @@
 //! `abnormal-security`: collects from Abnormal Security's REST API.
 //!
-//! [`window`] decides what to list (pure), [`checkpoint`] holds what is still to be done, [`feed`] makes one
-//! bounded step of it, [`api`] asks and judges answers, [`mapping`] makes events. A stream's own things are in
-//! a file of its name: [`threats`]. Promise: a threat that was visible for one overlap reaches the queue, in
-//! every version that it had when it was fetched, or a gap says which does not.
+//! [`window`] decides what to list (pure), [`checkpoint`] holds what is still to be done, [`step`] makes one bounded
+//! step of it into a [`harvest`], [`api`] asks and judges answers. What a stream is, is a [`feed`]: [`threats`] (each
+//! [`message`] an event), [`cases`], [`campaigns`], [`not_analyzed`], [`vendor_cases`] and [`audit_logs`]; they read
+//! [`fields`]. Promise: an item that was visible for one overlap reaches the queue, in every version that it had when
+//! it was fetched, or a gap says which does not.
 
 mod api;
+mod audit_logs;
+mod campaigns;
+mod cases;
 mod checkpoint;
 mod feed;
-mod mapping;
+mod fields;
+mod harvest;
+mod message;
+mod not_analyzed;
+mod step;
 mod threats;
+mod vendor_cases;
 mod window;
 
 #[cfg(test)]
@@ -23,7 +32,13 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use self::api::{Api, Asked};
+use self::audit_logs::AuditLogs;
+use self::campaigns::Campaigns;
+use self::cases::Cases;
+use self::feed::Feed;
+use self::not_analyzed::NotAnalyzed;
 use self::threats::Threats;
+use self::vendor_cases::VendorCases;
 use self::window::{Seconds, Timing};
 use super::{Connector, Page, PollContext};
 use crate::event::Checkpoint;
@@ -48,15 +63,18 @@ pub struct Settings {
     pub overlap: Duration,
     /// Enabled streams, of [`STREAMS`].
     pub streams: Vec<String>,
+    /// Ask for the attachments and links of each threat, too.
+    pub enrich: bool,
 }
 
-/// The streams that this build speaks.
-pub const STREAMS: &[&str] = &["threats"];
+/// The streams that the vendor has for us.
+pub const STREAMS: &[&str] = &["threats", "cases", "abuse-campaigns", "not-analyzed", "vendor-cases", "audit-logs"];
 
 /// One integration of Abnormal Security.
 pub struct Abnormal {
     integration: Name,
     streams: Vec<String>,
+    feeds: BTreeMap<&'static str, Arc<dyn Feed>>,
     timing: Timing,
     api: Api,
 }
@@ -70,7 +88,16 @@ impl Abnormal {
             overlap: whole_seconds(settings.overlap),
         };
         let api = Api::new(&settings.host, http, token);
-        Abnormal { integration, streams: settings.streams, timing, api }
+        let feeds: [Arc<dyn Feed>; 6] = [
+            Arc::new(Threats { enriched: settings.enrich }),
+            Arc::new(Cases),
+            Arc::new(Campaigns),
+            Arc::new(NotAnalyzed),
+            Arc::new(VendorCases),
+            Arc::new(AuditLogs),
+        ];
+        let feeds = feeds.into_iter().map(|feed| (feed.stream(), feed)).collect();
+        Abnormal { integration, streams: settings.streams, feeds, timing, api }
     }
 }
 
@@ -81,16 +108,11 @@ impl Connector for Abnormal {
     }
 
     async fn poll(&self, stream: &str, checkpoint: Option<&Checkpoint>, context: &PollContext<'_>) -> Page {
-        match stream {
-            "threats" => {
-                let name = self.integration.as_str();
-                feed::step(&Threats, &self.api, name, &self.timing, checkpoint, context).await
-            }
-            other => {
-                let text = format!("abnormal-security has no stream {other:?}; it has {}", STREAMS.join(", "));
-                Page { fault: Some(Fault::new(FaultKind::Misconfigured, text)), ..Page::default() }
-            }
-        }
+        let Some(feed) = self.feeds.get(stream) else {
+            let text = format!("abnormal-security has no stream {stream:?}; it has {}", STREAMS.join(", "));
+            return Page { fault: Some(Fault::new(FaultKind::Misconfigured, text)), ..Page::default() };
+        };
+        step::step(feed, &self.api, self.integration.as_str(), &self.timing, checkpoint, context).await
     }
 
     /// Asks for the newest threats, which the list answers without a filter: a key that may read what is collected

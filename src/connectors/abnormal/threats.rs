@@ -1,23 +1,29 @@
-//! What is the threat list's own: its filters, its addresses and the shape of its answers.
+//! What is the threats' own: two filters, messages in pages, and what else a threat holds.
 //!
 //! Promise: an answer of another shape is a fault, never an empty list.
 
+use async_trait::async_trait;
 use bytestring::ByteString;
-use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::api::{Api, encode, scalar};
-use super::feed::{Feed, Item, Listed};
-use super::mapping::{Origin, message};
+use super::api::{Api, Asked, encode};
+use super::checkpoint::Fetch;
+use super::feed::{Facts, Feed, Item, Listed, Next, Origin, Part, filtered, given, items, page_number};
+use super::fields::{Raw, hash};
+use super::message::message;
 use super::window::{Field, Listing};
-use crate::fault::{Fault, FaultKind};
+use crate::event::{Event, Severity};
+use crate::fault::Fault;
 use crate::net::http::Answer;
 
 /// Threats have two times: a threat remediated hours later keeps its `receivedTime`, and one never
 /// remediated has no `latestTimeRemediated`. Only both together find all.
 #[derive(Clone, Copy, Debug)]
-pub struct Threats;
+pub struct Threats {
+    /// Also ask for attachments and links: two more requests for each threat that is new or changed.
+    pub enriched: bool,
+}
 
 /// Larger than the default of 100, so that fewer windows have to be halved; connectors of the vendor's own
 /// making use 500, and a server that allows less only makes us halve more.
@@ -30,13 +36,13 @@ struct List<'a> {
     #[serde(borrow, deserialize_with = "given")]
     threats: Option<Vec<Entry<'a>>>,
     #[serde(borrow, rename = "nextPageNumber")]
-    next: Option<&'a RawValue>,
+    next: Raw<'a>,
 }
 
 #[derive(Deserialize)]
 struct Entry<'a> {
     #[serde(borrow, rename = "threatId")]
-    id: Option<&'a RawValue>,
+    id: Raw<'a>,
 }
 
 #[derive(Deserialize)]
@@ -44,15 +50,99 @@ struct Detail<'a> {
     #[serde(borrow, deserialize_with = "given")]
     messages: Option<Vec<&'a RawValue>>,
     #[serde(borrow, rename = "nextPageNumber")]
-    next: Option<&'a RawValue>,
+    next: Raw<'a>,
 }
 
-/// Reads a member that must be there, though it may be `null`: a plain `Option` would take any JSON object
-/// for an empty list.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Result<Option<T>, D::Error> {
-    Option::deserialize(member)
+/// The answer about attachments has one of these members, the one about links the other.
+#[derive(Deserialize)]
+struct Enrichment<'a> {
+    #[serde(borrow)]
+    attachments: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    links: Option<Vec<&'a RawValue>>,
 }
 
+impl Part {
+    /// The last part of the path, and the name of the member.
+    fn word(self) -> &'static str {
+        match self {
+            Part::Detail => "messages",
+            Part::Attachments => "attachments",
+            Part::Links => "links",
+        }
+    }
+
+    fn follows(self) -> Option<Next> {
+        match self {
+            Part::Detail => Some(Next::Part(Part::Attachments)),
+            Part::Attachments => Some(Next::Part(Part::Links)),
+            Part::Links => None,
+        }
+    }
+}
+
+impl Threats {
+    async fn messages(&self, api: &Api, origin: &Origin<'_>, fetch: &Fetch) -> Result<Item, Fault> {
+        let number = if fetch.page > 1 { format!("&pageNumber={}", fetch.page) } else { String::new() };
+        let path = format!("/threats/{}?pageSize={DETAIL_PAGE}{number}", encode(&fetch.id));
+        let answer = api.ask(&path, Asked::Item).await?;
+        let detail: Detail<'_> = api.read(&answer.body)?;
+        let events = detail
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|raw| raw.get() != "null")
+            // A copy of its own: a slice of the answer would keep the whole answer in memory.
+            .map(|raw| message(origin, &fetch.id, ByteString::from(raw.get())))
+            .collect();
+        // What is looked at again only for its state was enriched when it was new.
+        let part = || Part::Detail.follows().filter(|_| self.enriched && !fetch.again);
+        let next = page_number(detail.next)?.map(Next::Page).or_else(part);
+        Ok(Item { events, next, date: answer.date, ..Item::default() })
+    }
+
+    /// Attachments or links, all of a threat at once: an event of their own, so that a message stays as it came.
+    async fn enrichment(&self, api: &Api, origin: &Origin<'_>, fetch: &Fetch) -> Result<Item, Fault> {
+        let word = fetch.part.word();
+        let next = fetch.part.follows();
+        let answer = match api.ask(&format!("/threats/{}/{word}", encode(&fetch.id)), Asked::Item).await {
+            Ok(answer) => answer,
+            Err(fault) if fault.status == Some(404) => return Ok(Item { next, ..Item::default() }),
+            Err(fault) if matches!(fault.status, Some(402 | 403)) => {
+                return Ok(Item { next, shortfall: Some(fault), ..Item::default() });
+            }
+            Err(fault) => return Err(fault),
+        };
+        let read: Enrichment<'_> = api.read(&answer.body)?;
+        let found = match fetch.part {
+            Part::Attachments => read.attachments,
+            Part::Links | Part::Detail => read.links,
+        };
+        let events = found.filter(|found| !found.is_empty()).map(|found| enriched(origin, fetch, &found));
+        Ok(Item { events: events.into_iter().collect(), next, date: answer.date, ..Item::default() })
+    }
+}
+
+/// The event of what a threat holds beside its messages: a list of the vendor's own entries, each byte for byte.
+fn enriched(origin: &Origin<'_>, fetch: &Fetch, found: &[&RawValue]) -> Event {
+    let word = fetch.part.word();
+    let entries = found.iter().map(|entry| entry.get()).collect::<Vec<_>>().join(",");
+    let threat = serde_json::Value::from(fetch.id.as_str());
+    origin.event(Facts {
+        kind: match fetch.part {
+            Part::Attachments => "threat-attachments",
+            Part::Links | Part::Detail => "threat-links",
+        },
+        native: &format!("{}:{word}", fetch.id),
+        version: &hash([entries.as_str()]),
+        severity: Severity::Info,
+        occurred: None,
+        summary: format!("{} {word} of threat {}", found.len(), fetch.id.escape_debug()),
+        raw: format!("{{\"threatId\":{threat},\"{word}\":[{entries}]}}").into(),
+    })
+}
+
+#[async_trait]
 impl Feed for Threats {
     fn stream(&self) -> &'static str {
         "threats"
@@ -62,64 +152,25 @@ impl Feed for Threats {
         &[Field::Received, Field::Remediated]
     }
 
-    fn list_path(&self, listing: &Listing) -> String {
-        let key = match listing.field {
-            Field::Received => "receivedTime",
-            Field::Remediated => "latestTimeRemediated",
-        };
+    fn list_paths(&self) -> &'static [&'static str] {
+        &["/threats"]
+    }
+
+    fn list_query(&self, listing: &Listing) -> String {
+        let key = if listing.field == Field::Remediated { "latestTimeRemediated" } else { "receivedTime" };
         // `lte` is exclusive here, and both bounds are whole seconds: windows side by side share no item.
-        let filter = format!("{key} gte {} lte {}", second(listing.from), second(listing.to));
-        let page = listing.page.map(|page| format!("&pageNumber={page}")).unwrap_or_default();
-        format!("/threats?filter={}&pageSize={LIST_PAGE}{page}", encode(&filter))
+        filtered(key, listing, LIST_PAGE)
     }
 
-    fn read_list(&self, api: &Api, answer: &Answer) -> Result<Listed, Fault> {
+    fn read_list(&self, api: &Api, _: &Origin<'_>, answer: &Answer) -> Result<Listed, Fault> {
         let list: List<'_> = api.read(&answer.body)?;
-        let entries = list.threats.unwrap_or_default();
-        let items = entries.len();
-        let ids: Vec<String> = entries.iter().filter_map(|entry| scalar(entry.id)).collect();
-        Ok(Listed { nameless: items - ids.len(), ids, next_page: page_number(list.next)? })
+        items(list.threats.unwrap_or_default().iter().map(|entry| (entry.id, None)), list.next)
     }
 
-    fn item_path(&self, id: &str, page: u32) -> String {
-        let number = if page > 1 { format!("&pageNumber={page}") } else { String::new() };
-        format!("/threats/{}?pageSize={DETAIL_PAGE}{number}", encode(id))
-    }
-
-    fn read_item(
-        &self,
-        api: &Api,
-        integration: &str,
-        id: &str,
-        now: Timestamp,
-        answer: &Answer,
-    ) -> Result<Item, Fault> {
-        let detail: Detail<'_> = api.read(&answer.body)?;
-        let origin = Origin { integration, stream: self.stream(), threat: id, now };
-        let events = detail
-            .messages
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|raw| raw.get() != "null")
-            // A copy of its own: a slice of the answer would keep the whole answer in memory.
-            .map(|raw| message(&origin, ByteString::from(raw.get())))
-            .collect();
-        Ok(Item { events, next_page: page_number(detail.next)? })
-    }
-}
-
-/// A page number that can't be read would end the paging unseen.
-fn page_number(raw: Option<&RawValue>) -> Result<Option<u32>, Fault> {
-    let Some(raw) = raw else { return Ok(None) };
-    match scalar(Some(raw)).and_then(|text| text.parse().ok()) {
-        Some(page) => Ok(Some(page)),
-        None => {
-            Err(Fault::new(FaultKind::Unreadable, "the answer's nextPageNumber is not a page number").with_status(200))
+    async fn item(&self, api: &Api, origin: &Origin<'_>, _: &str, fetch: &Fetch) -> Result<Item, Fault> {
+        match fetch.part {
+            Part::Detail => self.messages(api, origin, fetch).await,
+            Part::Attachments | Part::Links => self.enrichment(api, origin, fetch).await,
         }
     }
-}
-
-/// A second as the vendor writes it. Years past 9999 do not come up: the end of time stands for them.
-fn second(at: i64) -> Timestamp {
-    Timestamp::from_second(at).unwrap_or(Timestamp::MAX)
 }

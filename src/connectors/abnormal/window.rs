@@ -33,6 +33,12 @@ pub enum Field {
     Received,
     /// When it was last remediated.
     Remediated,
+    /// When it was last changed.
+    Modified,
+    /// When it was last reported.
+    Reported,
+    /// When it was logged.
+    Logged,
 }
 
 /// Why a window is listed, in the order of urgency.
@@ -161,7 +167,8 @@ impl Windows {
     }
 
     /// Plans a round: what is new, what the overlap still holds, what leaves it, and the sweeps that are due.
-    /// The cursors move at once, because what they pass stands in `todo` of the same checkpoint.
+    /// The cursors move at once, because what they pass stands in `todo` of the same checkpoint. While an older look
+    /// or sweep is not through, none is added: it waits for its share of the budget, and would only grow.
     pub fn plan(&mut self, now: Seconds, timing: &Timing) {
         let newest = self.cursors.values().map(|cursor| cursor.to).max().unwrap_or_default();
         if now - self.behind - timing.lag <= newest {
@@ -170,7 +177,9 @@ impl Windows {
         }
         let end = now - self.behind - timing.lag;
         let exit = end - timing.overlap;
-        let look = due(self.look, now, timing.look_every());
+        let unfinished = |purposes: &[Purpose]| self.todo.iter().any(|listing| purposes.contains(&listing.purpose));
+        let look = due(self.look, now, timing.look_every()) && !unfinished(&[Purpose::Leaving, Purpose::Staying]);
+        let sweep = !unfinished(&[Purpose::Sweep]);
         if look {
             self.look = now + timing.look_every();
         }
@@ -190,7 +199,7 @@ impl Windows {
                 cursor.settled = cursor.settled.max(exit.min(cursor.to));
             }
         }
-        let Some((&field, cursor)) = self.cursors.first_key_value() else { return };
+        let Some((&field, cursor)) = self.cursors.first_key_value().filter(|_| sweep) else { return };
         let daily = due(self.daily, now, DAY);
         let reach = if daily { MONTH } else { DAY };
         if daily || due(self.hourly, now, HOUR) {
@@ -209,6 +218,21 @@ impl Windows {
             let from = if listing.search { -listing.from } else { listing.from };
             (listing.purpose, !listing.search, from, Reverse(listing.to - listing.from))
         })
+    }
+
+    /// Is something still to be listed for the first time?
+    pub fn news_left(&self) -> bool {
+        self.todo.iter().any(|listing| listing.purpose == Purpose::New)
+    }
+
+    /// The vendor refuses so wide a window: its halves are asked for. `false`: it is narrow already.
+    pub fn narrow(&mut self, listing: &Listing) -> bool {
+        let wide = listing.to - listing.from > HOUR;
+        if wide {
+            self.todo.retain(|other| other != listing);
+            self.todo.extend(listing.halves(listing.search));
+        }
+        wide
     }
 
     /// Takes note of an answer to `listing`.

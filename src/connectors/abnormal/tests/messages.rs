@@ -3,13 +3,14 @@
 use bytestring::ByteString;
 use proptest::prelude::*;
 
-use super::super::mapping::{Origin, message};
+use super::super::feed::Origin;
+use super::super::message::message;
 use super::*;
 use crate::event::Severity;
 
 fn event(raw: &str) -> Event {
-    let origin = Origin { integration: "acme", stream: "threats", threat: "t", now: time(NOW) };
-    message(&origin, ByteString::from(raw))
+    let origin = Origin { integration: "acme", stream: "threats", now: time(NOW) };
+    message(&origin, "t", ByteString::from(raw))
 }
 
 fn native(raw: &str) -> String {

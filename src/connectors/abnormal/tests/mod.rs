@@ -75,6 +75,7 @@ impl Bench {
             lag: Duration::from_secs(120),
             overlap: Duration::from_secs(900),
             streams: vec!["threats".to_owned()],
+            enrich: false,
         };
         let connector = Abnormal::new("acme".parse().expect("a name"), settings, fake.clone(), Secret::new(TOKEN));
         Bench {
@@ -102,7 +103,8 @@ impl Bench {
             let longer = format!("acme/threats/{native}:");
             kept.iter().any(|id| id.starts_with(&exact) || id.starts_with(&longer))
         };
-        let context = PollContext { now: self.now, known: &known };
+        let whole = |id: &str| kept.contains(id);
+        let context = PollContext { now: self.now, round: true, known: &known, kept: &whole, spare: &|| true };
         let page = self.connector.poll("threats", self.checkpoint.as_ref(), &context).await;
         if let Some(next) = &page.next {
             self.checkpoint = Some(next.clone());

@@ -7,6 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::super::checkpoint::{Fetch, Place};
+use super::super::feed::Found;
 use super::super::window::{Field, Listing, Outcome, Purpose, Seconds, Timing, Told, Windows};
 use super::*;
 
@@ -38,7 +39,7 @@ impl Threat {
     fn time(&self, field: Field, at: Seconds) -> Option<Seconds> {
         let shows = |time: &Seconds| time + self.delay <= at;
         match field {
-            Field::Received => Some(self.received).filter(shows),
+            Field::Received | Field::Modified | Field::Reported | Field::Logged => Some(self.received).filter(shows),
             Field::Remediated => self.remediated.iter().copied().filter(shows).max(),
         }
     }
@@ -76,7 +77,7 @@ fn run(threats: &[Threat], interval: Seconds, page_size: usize, behind: Seconds)
         while let Some(listing) = place.windows.next().cloned() {
             answer(&mut place, &mut seen, threats, &listing, page_size, vendor, now);
         }
-        for fetch in place.fetch.drain(..) {
+        for fetch in place.fetch.drain(..).chain(place.again.drain(..)) {
             seen.fetched.entry(fetch.id.parse().expect("an index")).or_default().push(vendor);
         }
         // A crash between two rounds: only the bytes are left.
@@ -103,7 +104,8 @@ fn answer(
     let all: Vec<usize> = (0..threats.len()).filter(|at| listed(&threats[*at])).collect();
     let page = listing.page.unwrap_or(1);
     let before = (page as usize - 1) * page_size;
-    let ids: Vec<String> = all.iter().skip(before).take(page_size).map(usize::to_string).collect();
+    let ids = all.iter().skip(before).take(page_size);
+    let ids: Vec<Found> = ids.map(|at| Found { id: at.to_string(), entry: None }).collect();
     let told =
         Told { items: ids.len(), next_page: (all.len() > before + page_size).then_some(page + 1), date: Some(vendor) };
     if place.windows.answered(listing, &told, now, &TIMING) == Outcome::Use {
@@ -244,7 +246,7 @@ fn a_backlog_that_both_filters_list_is_fetched_once() {
     while let Some(listing) = place.windows.next().cloned() {
         answer(&mut place, &mut seen, &threats, &listing, 500, now, now);
         assert!(place.write().expect("a checkpoint").0.len() < 100_000, "a checkpoint stays small");
-        for fetch in place.fetch.drain(..) {
+        for fetch in place.fetch.drain(..).chain(place.again.drain(..)) {
             seen.fetched.entry(fetch.id.parse().expect("an index")).or_default().push(now);
             fetched += 1;
         }

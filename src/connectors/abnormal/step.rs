@@ -1,0 +1,402 @@
+//! One bounded step of a stream: list what is new, fetch it, and look again at what was seen as far as the budget
+//! has room for it.
+//!
+//! Promise: whatever stops a step, the page holds what was fetched and its checkpoint all the rest; an item
+//! that fails is set aside, so that it never blocks the others.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinSet;
+
+use super::api::{Api, Asked};
+use super::checkpoint::{Fetch, Place};
+use super::feed::{Feed, Item, Next, Origin, Part};
+use super::harvest::Harvest;
+use super::window::{Listing, Outcome, Purpose, Timing, Told};
+use crate::connectors::{Page, PollContext};
+use crate::event::{Checkpoint, Event};
+use crate::fault::{Fault, FaultKind};
+use crate::net::http::Answer;
+
+/// Requests for items that wait for their answers at one time, at the most.
+const IN_FLIGHT: usize = 4;
+/// Items asked for in one step, at the most.
+const ITEMS_PER_STEP: usize = 20;
+/// Lists asked for in one step, at the most.
+const LISTS_PER_STEP: usize = 20;
+/// So many items failing one after the other mean that the vendor is ill, not the items.
+const ILL: usize = 3;
+/// An item that stopped this many steps is set aside like one that failed alone.
+const STOPS: u32 = 5;
+/// Pages of one item, at the most: past it the paging has no end.
+const ITEM_PAGES: u32 = 200;
+/// The pause after the share for old things was used up.
+const BREATH: SignedDuration = SignedDuration::from_secs(10);
+
+/// Makes one step.
+pub async fn step(
+    feed: &Arc<dyn Feed>,
+    api: &Api,
+    integration: &str,
+    timing: &Timing,
+    checkpoint: Option<&Checkpoint>,
+    context: &PollContext<'_>,
+) -> Page {
+    let timing = feed.timing(*timing);
+    let place = match checkpoint.map(Place::read).transpose() {
+        Ok(place) => place,
+        Err(fault) => return Page { fault: Some(fault), ..Page::default() },
+    };
+    let round = context.round || place.is_none();
+    let mut step = Step {
+        feed,
+        api,
+        origin: Origin { integration, stream: feed.stream(), now: context.now },
+        timing,
+        context,
+        place: place.unwrap_or_else(|| Place::first(feed.fields(), context.now, &timing)),
+        harvest: Harvest::default(),
+        ill: Vec::new(),
+        heaviest: 0,
+        list_fault: None,
+        spent: false,
+    };
+    if round {
+        step.place.begin_round(context.now, &step.timing);
+    }
+    step.place.take_up_due(context.now);
+    step.run().await;
+    step.finish()
+}
+
+/// What became of one answer for an item.
+enum Fate {
+    /// It was read.
+    Read(Item),
+    /// It alone failed: it is set aside.
+    Failed(Fault),
+    /// It failed as items do when the vendor is ill: set aside too, unless several in a row fail so.
+    Suspect(Fault),
+    /// No request would fare better now.
+    Stop(Fault),
+}
+
+struct Step<'a> {
+    feed: &'a Arc<dyn Feed>,
+    api: &'a Api,
+    origin: Origin<'a>,
+    timing: Timing,
+    context: &'a PollContext<'a>,
+    place: Place,
+    harvest: Harvest,
+    /// Items that failed one after the other, with nothing read in between.
+    ill: Vec<(Fetch, Fault)>,
+    /// Events in the largest answer of this step.
+    heaviest: usize,
+    /// Why no more lists are asked for in this step.
+    list_fault: Option<Fault>,
+    /// The share for what was seen before is used up for now.
+    spent: bool,
+}
+
+impl Step<'_> {
+    /// Lists until there is enough to fetch, fetches until the page is full, and ends at the first fault that
+    /// no other request would escape.
+    async fn run(&mut self) {
+        let (mut lists, mut items) = (0, 0);
+        while self.harvest.page.fault.is_none() && !self.harvest.full() {
+            if lists < LISTS_PER_STEP
+                && self.list_fault.is_none()
+                && let Some(listing) = self.next_listing()
+            {
+                lists += 1;
+                match self.list(&listing).await {
+                    Ok(()) => {}
+                    // Perhaps the list alone is ill: what was listed before can still be fetched.
+                    Err(fault) if matches!(fault.status, Some(200 | 400 | 404 | 500..)) => {
+                        self.list_fault = Some(fault);
+                    }
+                    Err(fault) => self.harvest.page.fault = Some(fault),
+                }
+                continue;
+            }
+            let batch = self.next_batch(ITEMS_PER_STEP - items);
+            if batch.is_empty() {
+                break;
+            }
+            items += batch.len();
+            self.fetch(batch).await;
+        }
+        self.harvest.page.fault = self.harvest.page.fault.take().or(self.list_fault.take());
+        // What failed beside a step that failed may be well: it is no reason to set it aside.
+        if self.harvest.page.fault.is_some() { self.put_back() } else { self.well() }
+    }
+
+    fn finish(mut self) -> Page {
+        // Half of what was before: one light step does not forget the heavy ones.
+        self.place.heaviest = self.heaviest.max(self.place.heaviest / 2);
+        let next = match self.place.write() {
+            Ok(next) => next,
+            // Events must not be kept without the checkpoint that follows them.
+            Err(fault) => return Page { fault: Some(fault), ..Page::default() },
+        };
+        let (news, old) = (self.place.news_left(), self.place.old_left());
+        let mut page = self.harvest.page();
+        page.next = Some(next);
+        page.more = (news || old && !self.spent) && page.fault.is_none();
+        let breath = || self.origin.now.saturating_add(BREATH).ok();
+        page.wake = if old { breath() } else { self.place.wake() };
+        page.deferred = self.place.deferred;
+        page
+    }
+
+    /// The next list: what is new while too little waits to be fetched to fill a step; what was listed before when
+    /// nothing new waits and the budget has room.
+    fn next_listing(&mut self) -> Option<Listing> {
+        let next = self.place.windows.next()?.clone();
+        let waiting = self.place.fetch.len();
+        let now = match next.purpose {
+            Purpose::New => waiting < ITEMS_PER_STEP,
+            Purpose::Leaving | Purpose::Staying | Purpose::Sweep => {
+                waiting == 0 && self.place.again.len() < ITEMS_PER_STEP && self.spare(1)
+            }
+        };
+        now.then_some(next)
+    }
+
+    /// Takes so many requests from the share of what was seen before.
+    fn spare(&mut self, requests: u32) -> bool {
+        self.spent = self.spent || !(0..requests).all(|_| (self.context.spare)());
+        !self.spent
+    }
+
+    async fn list(&mut self, listing: &Listing) -> Result<(), Fault> {
+        let answer = match self.ask_list(listing).await {
+            Err(fault) if fault.kind == FaultKind::OutOfRetention => {
+                for (from, to) in self.place.windows.out_of_retention(listing) {
+                    let reason = "the vendor no longer keeps this time: it lies before its retention";
+                    self.harvest.gap(from, to, reason);
+                }
+                return Ok(());
+            }
+            Err(fault) if self.feed.too_wide(&fault) && self.place.windows.narrow(listing) => return Ok(()),
+            other => other?,
+        };
+        self.harvest.page.vendor_date = answer.date.or(self.harvest.page.vendor_date);
+        let mut listed = self.feed.read_list(self.api, &self.origin, &answer)?;
+        let told = Told {
+            items: listed.items.len() + listed.events.len() + listed.nameless,
+            next_page: listed.next_page,
+            date: answer.date.map(Timestamp::as_second),
+        };
+        if !self.emit_listed(std::mem::take(&mut listed.events)) {
+            // The page is full: this list is asked for again, and what was kept of it is passed over.
+            return Ok(());
+        }
+        let now = self.origin.now.as_second();
+        let outcome = self.place.windows.answered(listing, &told, now, &self.timing);
+        if outcome == Outcome::Halved {
+            return Ok(());
+        }
+        if outcome == Outcome::Stuck {
+            let reason = "this second holds more than the vendor's list lets us page through";
+            self.harvest.gap(listing.from, listing.to, reason);
+        }
+        if listed.nameless > 0 {
+            let reason = format!("{} entries of the list have no id that could be asked for", listed.nameless);
+            self.harvest.gap(listing.from, listing.to, reason);
+        }
+        self.place.take_up(listed.items, listing.purpose, self.context.known);
+        Ok(())
+    }
+
+    /// Asks at the path that worked last, and where that is unknown (404) at the others.
+    async fn ask_list(&mut self, listing: &Listing) -> Result<Answer, Fault> {
+        let (paths, query) = (self.feed.list_paths(), self.feed.list_query(listing));
+        let mut unknown = None;
+        for turn in 0..paths.len() {
+            let at = (self.place.path + turn) % paths.len();
+            match self.api.ask(&format!("{}?{query}", paths[at]), Asked::List).await {
+                Err(fault) if fault.status == Some(404) => unknown = Some(fault),
+                other => {
+                    self.place.path = at;
+                    return other;
+                }
+            }
+        }
+        let fault = unknown.unwrap_or_else(|| Fault::new(FaultKind::Misconfigured, "the stream has no list"));
+        if paths.len() == 1 {
+            return Err(fault);
+        }
+        let text = format!(
+            "the vendor knows none of {} (404): the add-on is not enabled for this customer; asked again in a day",
+            paths.join(" and ")
+        );
+        Err(Fault::new(FaultKind::Unlicensed, text).with_status(404).caused_by(fault))
+    }
+
+    /// Puts entries that are events into the page. `false`: some found no room.
+    fn emit_listed(&mut self, listed: Vec<Event>) -> bool {
+        for event in listed {
+            if self.harvest.holds(&event.id) || (self.context.kept)(&event.id) {
+                continue;
+            }
+            if !self.harvest.put(event) {
+                return false;
+            }
+            self.harvest.page.items += 1;
+        }
+        true
+    }
+
+    /// The next items, as many side by side as the page has room for by the latest answers. News first.
+    fn next_batch(&mut self, most: usize) -> Vec<Fetch> {
+        let heavy = self.heaviest.max(self.place.heaviest).max(1);
+        let count = (self.harvest.room() / heavy).clamp(1, IN_FLIGHT).min(most);
+        if !self.place.fetch.is_empty() {
+            let count = count.min(self.place.fetch.len());
+            return self.place.fetch.drain(..count).collect();
+        }
+        let mut batch = Vec::new();
+        while batch.len() < count && !self.place.again.is_empty() && self.spare(self.feed.cost()) {
+            batch.extend(self.place.again.pop_front());
+        }
+        batch
+    }
+
+    async fn fetch(&mut self, batch: Vec<Fetch>) {
+        let mut answers = JoinSet::new();
+        let base = self.feed.list_paths().get(self.place.path).copied().unwrap_or_default();
+        for (at, fetch) in batch.iter().cloned().enumerate() {
+            let (feed, api, now) = (Arc::clone(self.feed), self.api.clone(), self.origin.now);
+            let integration = self.origin.integration.to_owned();
+            answers.spawn(async move {
+                let origin = Origin { integration: &integration, stream: feed.stream(), now };
+                (at, feed.item(&api, &origin, base, &fetch).await)
+            });
+        }
+        let mut answered: Vec<Option<Result<Item, Fault>>> = batch.iter().map(|_| None).collect();
+        while let Some(joined) = answers.join_next().await {
+            if let Ok((at, answer)) = joined
+                && let Some(slot) = answered.get_mut(at)
+            {
+                *slot = Some(answer);
+            }
+        }
+        let mut back = Vec::new();
+        for (fetch, answer) in batch.into_iter().zip(answered) {
+            let ended = || Err(Fault::new(FaultKind::Unavailable, "the request ended without an answer"));
+            match self.fate(answer.unwrap_or_else(ended)) {
+                Fate::Read(item) => {
+                    self.well();
+                    self.harvest.page.vendor_date = item.date.or(self.harvest.page.vendor_date);
+                    back.extend(self.emit(fetch, item));
+                }
+                Fate::Failed(fault) => {
+                    // The vendor said that it has none: so it is not ill.
+                    if fault.status == Some(404) {
+                        self.well();
+                    }
+                    self.put_off(fetch, fault.chain());
+                }
+                Fate::Suspect(fault) if fetch.tries > 0 || fetch.stops >= STOPS => self.put_off(fetch, fault.chain()),
+                Fate::Suspect(fault) => self.ill.push((fetch, fault)),
+                Fate::Stop(fault) => {
+                    back.push(fetch);
+                    self.harvest.page.fault.get_or_insert(fault);
+                }
+            }
+        }
+        for fetch in back.into_iter().rev() {
+            self.place.push_front(fetch);
+        }
+        if self.ill.len() >= ILL {
+            self.put_back();
+        }
+    }
+
+    fn fate(&self, read: Result<Item, Fault>) -> Fate {
+        match read {
+            Ok(item) => Fate::Read(item),
+            Err(fault) => match (fault.kind, fault.status) {
+                (FaultKind::Unavailable, _) | (_, Some(402 | 403)) => Fate::Suspect(fault),
+                (FaultKind::Unreadable, Some(404)) => Fate::Failed(fault),
+                // Lists and items alike are unreadable: somebody else answers for the vendor.
+                (FaultKind::Unreadable, _) if self.list_fault.is_some() => Fate::Stop(fault),
+                (FaultKind::Unreadable, _) => Fate::Failed(fault),
+                (
+                    FaultKind::Misconfigured
+                    | FaultKind::Keyless
+                    | FaultKind::Refused
+                    | FaultKind::Unlicensed
+                    | FaultKind::Throttled
+                    | FaultKind::OutOfRetention
+                    | FaultKind::Rejected
+                    | FaultKind::Full
+                    | FaultKind::Corrupt,
+                    _,
+                ) => Fate::Stop(fault),
+            },
+        }
+    }
+
+    /// The vendor is ill: those that failed go to the back, so that the next step begins with others, which
+    /// tell whether it was the items.
+    fn put_back(&mut self) {
+        for (fetch, fault) in std::mem::take(&mut self.ill) {
+            self.place.push_back(Fetch { stops: fetch.stops + 1, ..fetch });
+            self.harvest.page.fault.get_or_insert(fault);
+        }
+    }
+
+    /// The vendor is well: those that failed, failed for themselves.
+    fn well(&mut self) {
+        for (fetch, fault) in std::mem::take(&mut self.ill) {
+            self.put_off(fetch, fault.chain());
+        }
+    }
+
+    fn put_off(&mut self, fetch: Fetch, reason: String) {
+        self.harvest.page.gaps.extend(self.place.put_off(fetch, reason, self.origin.now));
+    }
+
+    /// Puts an answer's events into the page, as far as they fit. Returns what of the item is still to be fetched.
+    fn emit(&mut self, mut fetch: Fetch, item: Item) -> Option<Fetch> {
+        self.heaviest = self.heaviest.max(item.events.len());
+        self.harvest.page.shortfall = self.harvest.page.shortfall.take().or(item.shortfall);
+        let empty = item.events.is_empty();
+        for event in item.events {
+            if self.harvest.holds(&event.id) || fetch.sent.iter().any(|sent| **sent == *event.id) {
+                continue;
+            }
+            let id = event.id.to_string();
+            if !self.harvest.put(event) {
+                return Some(fetch);
+            }
+            fetch.sent.push(id);
+        }
+        match item.next {
+            _ if empty && fetch.page == 1 && fetch.part == Part::Detail => {
+                self.put_off(fetch, "the vendor lists this item but tells nothing of it".to_owned());
+                None
+            }
+            Some(Next::Part(part)) => Some(Fetch { part, page: 1, sent: Vec::new(), ..fetch }),
+            Some(Next::Page(next)) if !empty && next > fetch.page && next <= ITEM_PAGES => {
+                Some(Fetch { page: next, sent: Vec::new(), ..fetch })
+            }
+            Some(Next::Page(next)) if !empty => {
+                let reason = format!("its paging does not advance or has no end (page {next} after {})", fetch.page);
+                self.put_off(fetch, reason);
+                None
+            }
+            Some(Next::Page(_)) | None => {
+                self.harvest.page.items += 1;
+                if let Some(reason) = item.unsettled {
+                    self.harvest.page.gaps.extend(self.place.wait_for(fetch, reason, self.origin.now));
+                }
+                None
+            }
+        }
+    }
+}
