@@ -210,7 +210,10 @@ fn the_schema_knows_every_key_and_refuses_others() {
     assert_eq!(integration("/properties/polling-interval/default"), Some(serde_json::json!("10m")));
     assert_eq!(integration("/properties/requests-per-minute/default"), Some(serde_json::json!(240)));
     assert_eq!(integration("/properties/enabled/default"), Some(serde_json::json!(true)));
-    assert_eq!(integration("/properties/streams/default"), Some(serde_json::json!(["threats", "cases", "abuse-campaigns"])));
+    assert_eq!(
+        integration("/properties/streams/default"),
+        Some(serde_json::json!(["threats", "cases", "abuse-campaigns"]))
+    );
 }
 
 #[test]

@@ -96,7 +96,8 @@ impl Threats {
             .map(|raw| message(origin, &fetch.id, ByteString::from(raw.get())))
             .collect();
         // What is looked at again only for its state was enriched when it was new.
-        let part = || Part::Detail.follows().filter(|_| self.enriched && !fetch.again);
+        let new = !fetch.again || fetch.tries > 0;
+        let part = || Part::Detail.follows().filter(|_| self.enriched && new);
         let next = page_number(detail.next)?.map(Next::Page).or_else(part);
         Ok(Item { events, next, date: answer.date, ..Item::default() })
     }

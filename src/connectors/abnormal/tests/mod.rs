@@ -1,12 +1,17 @@
 //! A scripted API and an engine of a few lines, so that a test reads as a dialogue.
 
+mod campaigns;
+mod cases;
 mod details;
+mod enrichment;
 mod faults;
 mod lists;
 mod messages;
 mod model;
+mod streams;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,10 +67,30 @@ pub struct Bench {
     pub events: Vec<Event>,
     pub gaps: Vec<Gap>,
     pub now: Timestamp,
+    pub stream: &'static str,
+    /// Requests that may be spent on what was seen before.
+    pub spare: AtomicU32,
 }
 
 impl Bench {
     pub fn new(script: impl Fn(&Ask) -> Result<Answer, Fault> + Send + Sync + 'static) -> Bench {
+        Bench::of("threats", false, script)
+    }
+
+    /// Another stream; what it asks for is [`Ask::Other`].
+    pub fn of(
+        stream: &'static str,
+        enrich: bool,
+        script: impl Fn(&Ask) -> Result<Answer, Fault> + Send + Sync + 'static,
+    ) -> Bench {
+        Bench { stream, ..Bench::with(vec![stream.to_owned()], enrich, script) }
+    }
+
+    fn with(
+        streams: Vec<String>,
+        enrich: bool,
+        script: impl Fn(&Ask) -> Result<Answer, Fault> + Send + Sync + 'static,
+    ) -> Bench {
         let fake = Arc::new(Fake { script: Mutex::new(Box::new(script)), asked: Mutex::new(Vec::new()) });
         let settings = Settings {
             host: "api.abnormal.test".to_owned(),
@@ -74,8 +99,8 @@ impl Bench {
             start: Duration::from_secs(3_600),
             lag: Duration::from_secs(120),
             overlap: Duration::from_secs(900),
-            streams: vec!["threats".to_owned()],
-            enrich: false,
+            streams,
+            enrich,
         };
         let connector = Abnormal::new("acme".parse().expect("a name"), settings, fake.clone(), Secret::new(TOKEN));
         Bench {
@@ -86,6 +111,8 @@ impl Bench {
             events: Vec::new(),
             gaps: Vec::new(),
             now: time(NOW),
+            stream: "threats",
+            spare: AtomicU32::new(u32::MAX),
         }
     }
 
@@ -99,13 +126,14 @@ impl Bench {
         let kept = &self.kept;
         let known = |native: &str| {
             let native = &*crate::event::native_part(native);
-            let exact = format!("acme/threats/{native}/");
-            let longer = format!("acme/threats/{native}:");
+            let exact = format!("acme/{}/{native}/", self.stream);
+            let longer = format!("acme/{}/{native}:", self.stream);
             kept.iter().any(|id| id.starts_with(&exact) || id.starts_with(&longer))
         };
+        let spare = || self.spare.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
         let whole = |id: &str| kept.contains(id);
-        let context = PollContext { now: self.now, round: true, known: &known, kept: &whole, spare: &|| true };
-        let page = self.connector.poll("threats", self.checkpoint.as_ref(), &context).await;
+        let context = PollContext { now: self.now, round: true, known: &known, kept: &whole, spare: &spare };
+        let page = self.connector.poll(self.stream, self.checkpoint.as_ref(), &context).await;
         if let Some(next) = &page.next {
             self.checkpoint = Some(next.clone());
         }
@@ -208,6 +236,9 @@ pub fn is_list(ask: &Ask, of: &str) -> bool {
 
 fn parse(url: &str) -> Ask {
     let path = url.strip_prefix("https://api.abnormal.test/v1").expect("https, the host and the version");
+    if !path.starts_with("/threats?") && (!path.starts_with("/threats/") || !path.contains('?')) {
+        return Ask::Other(path.replace("%20", " ").replace("%3A", ":"));
+    }
     let (path, query) = path.split_once('?').expect("a query");
     let value = |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(key)?.strip_prefix('='));
     let page = value("pageNumber").map_or(1, |page| page.parse().expect("a number"));
