@@ -9,6 +9,7 @@ mod lists;
 mod messages;
 mod model;
 mod streams;
+mod visible;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -70,6 +71,8 @@ pub struct Bench {
     pub stream: &'static str,
     /// Requests that may be spent on what was seen before.
     pub spare: AtomicU32,
+    /// The stream's interval is over.
+    pub due: bool,
 }
 
 impl Bench {
@@ -113,6 +116,7 @@ impl Bench {
             now: time(NOW),
             stream: "threats",
             spare: AtomicU32::new(u32::MAX),
+            due: true,
         }
     }
 
@@ -132,7 +136,7 @@ impl Bench {
         };
         let spare = || self.spare.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
         let whole = |id: &str| kept.contains(id);
-        let context = PollContext { now: self.now, round: true, known: &known, kept: &whole, spare: &spare };
+        let context = PollContext { now: self.now, round: self.due, known: &known, kept: &whole, spare: &spare };
         let page = self.connector.poll(self.stream, self.checkpoint.as_ref(), &context).await;
         if let Some(next) = &page.next {
             self.checkpoint = Some(next.clone());
