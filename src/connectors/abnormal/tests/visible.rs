@@ -52,14 +52,21 @@ struct World {
 }
 
 fn thing() -> impl Strategy<Value = Thing> {
-    (0..ARRIVALS, 0..=OVERLAP, proptest::option::of(0..ARRIVALS), proptest::option::of(5_000..9_000i64)).prop_map(
-        |(at, delay, change, gone_after)| Thing {
+    // What lasts and does not change may come as late as it likes: a sweep finds it.
+    let late = (0..ARRIVALS, OVERLAP..20_000i64).prop_map(|(at, delay)| Thing {
+        at: BEGIN + at,
+        delay,
+        change: None,
+        gone_after: None,
+    });
+    let usual = (0..ARRIVALS, 0..=OVERLAP, proptest::option::of(0..ARRIVALS), proptest::option::of(5_000..9_000i64))
+        .prop_map(|(at, delay, change, gone_after)| Thing {
             at: BEGIN + at,
             delay,
             change: change.map(|after| BEGIN + at + 1 + after).filter(|_| gone_after.is_none()),
             gone_after,
-        },
-    )
+        });
+    prop_oneof![1 => late, 4 => usual]
 }
 
 fn outage() -> impl Strategy<Value = Outage> {
