@@ -2,56 +2,12 @@
 //!
 //! Promise: pure. The world, the rules and the time come in; an [`Answer`] goes out, and nothing waits.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::behaviour::Behaviour;
-use super::threat::{object, quoted};
-use super::vendor::{World, said};
-
-/// One request, as far as answers depend on it.
-#[derive(Clone, Copy, Debug)]
-pub struct Ask<'a> {
-    pub path: &'a str,
-    pub query: &'a str,
-    /// The bearer token was right.
-    pub known: bool,
-    /// The caller's address, for `/ip`.
-    pub peer: &'a str,
-    /// Our clock.
-    pub now: Timestamp,
-}
-
-/// What goes back, and how.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    pub content_type: &'static str,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: Vec<u8>,
-    pub manner: Manner,
-    /// The `Date` header.
-    pub date: Timestamp,
-}
-
-/// How the body goes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
-    Whole,
-    /// One byte each `every`.
-    Trickled {
-        every: Duration,
-    },
-    /// The body again and again, so many bytes, length not told.
-    Endless {
-        bytes: u64,
-    },
-    /// Half of it, then a TCP reset.
-    Reset,
-    /// Not at all.
-    Never,
-}
+use super::exchange::{Answer, Ask, Manner, error, html, http_date, json, not_found, not_known, not_permitted, text};
+use super::vendor::said;
+use super::world::World;
 
 /// The answer under these behaviours, which apply here and now (limits that are not reached are left out).
 pub fn answer(world: &World, ask: &Ask<'_>, behaviours: &[Behaviour]) -> Answer {
@@ -82,7 +38,9 @@ fn instead(behaviour: &Behaviour, now: Timestamp) -> Option<Answer> {
     Some(match behaviour {
         IpDenied => error(403, "message", "The IP address is not in the IP Safelist of this customer"),
         IpDeniedSilently => Answer { status: 403, ..text("") },
-        NotPermitted => error(403, "error", "The token has no permission for this resource"),
+        NotPermitted => not_permitted(),
+        OtherRegion => not_known(),
+        NotFound | CampaignsPathMissing | OldCampaignsPathMissing | MissingDetail => not_found(),
         Unlicensed => error(402, "message", "The tenant is not licensed for this resource"),
         Throttled | ConcurrencyCap { .. } => throttled(None),
         ThrottledSeconds { seconds } => throttled(Some(seconds.to_string())),
@@ -91,7 +49,7 @@ fn instead(behaviour: &Behaviour, now: Timestamp) -> Option<Answer> {
             throttled(Some(http_date(now.as_second().saturating_add(ahead))))
         }
         // A window of a minute: whoever counts knows no better than to ask for all of it.
-        RateLimit { .. } => throttled(Some("60".to_owned())),
+        RateLimit { .. } | OtherClient { .. } => throttled(Some("60".to_owned())),
         ServerError => error(500, "error", "Internal server error"),
         BadGateway => Answer { status: 502, ..html("<html><body><h1>502 Bad Gateway</h1></body></html>") },
         Html => html("<!doctype html><title>Sign in</title><p>Sign in to the guest network</p>"),
@@ -105,11 +63,14 @@ fn instead(behaviour: &Behaviour, now: Timestamp) -> Option<Answer> {
         | Trickled { .. }
         | Truncated
         | ShiftingPages
-        | MissingDetail
         | WithoutMessages
         | NoMessages
         | RepeatedNextPage
         | NextOnEmptyPage
+        | Scanning
+        | VanishingRows { .. }
+        | TooWide { .. }
+        | LateRemediation { .. }
         | ClockSkew { .. }
         | Reset
         | WrongShape
@@ -144,11 +105,16 @@ fn spoil(answer: &mut Answer, behaviour: &Behaviour) {
         | IpDenied
         | IpDeniedSilently
         | NotPermitted
+        | OtherRegion
         | Unlicensed
+        | NotFound
+        | CampaignsPathMissing
+        | OldCampaignsPathMissing
         | Throttled
         | ThrottledSeconds { .. }
         | ThrottledDate { .. }
         | RateLimit { .. }
+        | OtherClient { .. }
         | ConcurrencyCap { .. }
         | ServerError
         | BadGateway
@@ -161,37 +127,11 @@ fn spoil(answer: &mut Answer, behaviour: &Behaviour) {
         | NoMessages
         | RepeatedNextPage
         | NextOnEmptyPage
+        | Scanning
+        | VanishingRows { .. }
+        | TooWide { .. }
+        | LateRemediation { .. }
         | NumericTotal
         | Redirected { .. } => {}
     }
-}
-
-pub(super) fn error(status: u16, field: &str, sentence: &str) -> Answer {
-    Answer { status, ..json(object(&[(field, quoted(sentence, false))])) }
-}
-
-pub(super) fn json(body: String) -> Answer {
-    Answer { content_type: "application/json", ..text(&body) }
-}
-
-fn html(body: &str) -> Answer {
-    Answer { content_type: "text/html", ..text(body) }
-}
-
-pub(super) fn text(body: &str) -> Answer {
-    Answer {
-        status: 200,
-        content_type: "text/plain",
-        headers: Vec::new(),
-        body: body.as_bytes().to_vec(),
-        manner: Manner::Whole,
-        date: Timestamp::UNIX_EPOCH,
-    }
-}
-
-/// IMF-fixdate (RFC 9110 section 5.6.7) of a Unix second.
-pub(super) fn http_date(second: i64) -> String {
-    // The crate panics past the year 9999; before 1970 there is nothing to say.
-    let second = u64::try_from(second).unwrap_or(0).min(253_402_300_799);
-    httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(second))
 }

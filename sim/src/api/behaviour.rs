@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::rule::Endpoint;
+use jiff::SignedDuration;
 
 /// One way of going wrong. [`Behaviour::list`] gives each with a usual payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,11 +13,16 @@ pub enum Behaviour {
     IpDenied,
     IpDeniedSilently,
     NotPermitted,
+    OtherRegion,
     Unlicensed,
+    NotFound,
+    CampaignsPathMissing,
+    OldCampaignsPathMissing,
     Throttled,
     ThrottledSeconds { seconds: u64 },
     ThrottledDate { seconds: u64 },
     RateLimit { per_minute: u32 },
+    OtherClient { per_minute: u32 },
     ConcurrencyCap { most: usize },
     ServerError,
     BadGateway,
@@ -33,6 +38,10 @@ pub enum Behaviour {
     NoMessages,
     RepeatedNextPage,
     NextOnEmptyPage,
+    Scanning,
+    VanishingRows { seconds: u64 },
+    TooWide { hours: u64 },
+    LateRemediation { seconds: u64 },
     ClockSkew { seconds: i64 },
     Reset,
     WrongShape,
@@ -41,12 +50,8 @@ pub enum Behaviour {
     Redirected { to: String },
 }
 
-/// What must be passed before a behaviour shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Limit {
-    InMinute(u32),
-    DetailsAtOnce(usize),
-}
+/// What the vendor allows a customer's clients together in a minute.
+pub const VENDORS_LIMIT: u32 = 300;
 
 impl Behaviour {
     /// All, in the order of the documentation.
@@ -56,11 +61,16 @@ impl Behaviour {
             IpDenied,
             IpDeniedSilently,
             NotPermitted,
+            OtherRegion,
             Unlicensed,
+            NotFound,
+            CampaignsPathMissing,
+            OldCampaignsPathMissing,
             Throttled,
             ThrottledSeconds { seconds: 60 },
             ThrottledDate { seconds: 60 },
-            RateLimit { per_minute: 300 },
+            RateLimit { per_minute: VENDORS_LIMIT },
+            OtherClient { per_minute: 150 },
             ConcurrencyCap { most: 4 },
             ServerError,
             BadGateway,
@@ -76,6 +86,10 @@ impl Behaviour {
             NoMessages,
             RepeatedNextPage,
             NextOnEmptyPage,
+            Scanning,
+            VanishingRows { seconds: 300 },
+            TooWide { hours: 24 },
+            LateRemediation { seconds: 3_600 },
             ClockSkew { seconds: 300 },
             Reset,
             WrongShape,
@@ -92,14 +106,21 @@ impl Behaviour {
             IpDenied => ("ip-denied", "403 with a body: the address is not on the IP Safelist"),
             IpDeniedSilently => ("ip-denied-silently", "403 without a body"),
             NotPermitted => ("not-permitted", "403: the token lacks the permission for this endpoint"),
+            OtherRegion => ("other-region", "401: the token belongs to the customer's other region"),
             Unlicensed => ("unlicensed", "402: the tenant has no licence for this"),
+            NotFound => ("not-found", "404, as for a path that does not exist"),
+            CampaignsPathMissing => ("campaigns-path-404", "404 at /v1/abusecampaigns and under it"),
+            OldCampaignsPathMissing => ("old-campaigns-path-404", "404 at /v1/abuse-mailbox/campaigns and under it"),
             Throttled => ("throttled", "429 without Retry-After"),
             ThrottledSeconds { .. } => ("throttled-seconds", "429 with Retry-After in seconds (=60)"),
             ThrottledDate { .. } => {
                 ("throttled-date", "429 with Retry-After as an HTTP date so many seconds ahead (=60)")
             }
             RateLimit { .. } => {
-                ("rate-limit", "429 with Retry-After past so many requests in a minute (=300), all shared")
+                ("rate-limit", "429 with Retry-After past so many answers in any 60 s (=300), shared by all of /v1")
+            }
+            OtherClient { .. } => {
+                ("other-client", "another client takes so many a minute (=150) of the shared rate-limit (300 if none)")
             }
             ConcurrencyCap { .. } => ("concurrency-cap", "429 for a detail past so many at once (=4)"),
             ServerError => ("server-error", "500 with a JSON error"),
@@ -111,11 +132,21 @@ impl Behaviour {
             EmptyBody => ("empty-body", "200 with nothing in it"),
             Endless { .. } => ("endless", "200 with so many bytes of list (=1073741824), length not told"),
             ShiftingPages => ("shifting-pages", "an item leaves the list between pages, so the next page skips one"),
-            MissingDetail => ("missing-detail", "404 on the detail of a threat that the list names"),
+            MissingDetail => ("missing-detail", "404 on the detail of an item that the list names"),
             WithoutMessages => ("without-messages", "a detail that has no field `messages`"),
             NoMessages => ("no-messages", "a detail whose `messages` is empty"),
             RepeatedNextPage => ("repeated-next-page", "nextPageNumber is the page just asked for"),
             NextOnEmptyPage => ("next-on-empty-page", "every page names a next one, the empty ones past the end too"),
+            Scanning => {
+                ("scanning", "campaigns are `Scanning`; cleared, they have a verdict and the same lastReported")
+            }
+            VanishingRows { .. } => {
+                ("vanishing-rows", "rows of not_analyzed are gone so many seconds after they were reported (=300)")
+            }
+            TooWide { .. } => ("too-wide", "400 for a range of not_analyzed wider than so many hours (=24)"),
+            LateRemediation { .. } => {
+                ("late-remediation", "what is remediated shows so only so many seconds after its arrival (=3600)")
+            }
             ClockSkew { .. } => {
                 ("clock-skew", "the Date header runs ahead by so many seconds (=300; negative: behind)")
             }
@@ -137,109 +168,43 @@ impl Behaviour {
         self.words().1
     }
 
-    /// The limit behind it; `None`: it shows at once.
-    pub(super) fn limit(&self) -> Option<Limit> {
-        if let Behaviour::RateLimit { per_minute } = *self {
-            Some(Limit::InMinute(per_minute))
-        } else if let Behaviour::ConcurrencyCap { most } = *self {
-            Some(Limit::DetailsAtOnce(most))
-        } else {
-            None
-        }
+    /// How many requests a minute the customer may have, where that is limited.
+    pub(super) fn a_minute(&self) -> Option<u32> {
+        if let Behaviour::RateLimit { per_minute } = *self { Some(per_minute) } else { None }
     }
 
-    /// Does it mean anything there?
-    pub(super) fn fits(&self, endpoint: Endpoint) -> bool {
-        use Behaviour::*;
-        match self {
-            ShiftingPages | NextOnEmptyPage | NumericTotal => matches!(endpoint, Endpoint::List | Endpoint::Cases),
-            RepeatedNextPage => matches!(endpoint, Endpoint::List | Endpoint::Cases | Endpoint::Detail),
-            ConcurrencyCap { .. } | MissingDetail | WithoutMessages | NoMessages => endpoint == Endpoint::Detail,
-            IpDenied
-            | IpDeniedSilently
-            | NotPermitted
-            | Unlicensed
-            | Throttled
-            | ThrottledSeconds { .. }
-            | ThrottledDate { .. }
-            | RateLimit { .. }
-            | ServerError
-            | BadGateway
-            | Hung
-            | Trickled { .. }
-            | Truncated
-            | Html
-            | EmptyBody
-            | Endless { .. }
-            | ClockSkew { .. }
-            | Reset
-            | WrongShape
-            | ExtraFields
-            | Redirected { .. } => true,
-        }
+    /// How many details at once are answered, where that is limited.
+    pub(super) fn at_once(&self) -> Option<usize> {
+        if let Behaviour::ConcurrencyCap { most } = *self { Some(most) } else { None }
     }
 
-    /// The same with the number that its sentence speaks of; `None` if it takes none, or not that one.
-    pub(super) fn with_number(self, number: i64) -> Option<Behaviour> {
-        use Behaviour::*;
-        let positive = u64::try_from(number).ok();
-        match self {
-            ThrottledSeconds { .. } => Some(ThrottledSeconds { seconds: positive? }),
-            ThrottledDate { .. } => Some(ThrottledDate { seconds: positive? }),
-            RateLimit { .. } => Some(RateLimit { per_minute: u32::try_from(number).ok()? }),
-            ConcurrencyCap { .. } => Some(ConcurrencyCap { most: usize::try_from(number).ok()? }),
-            // A pause of nothing would not be a ticking clock.
-            Trickled { .. } => Some(Trickled { every: Duration::from_millis(positive?.max(1)) }),
-            Endless { .. } => Some(Endless { bytes: positive? }),
-            ClockSkew { .. } => Some(ClockSkew { seconds: number }),
-            IpDenied
-            | IpDeniedSilently
-            | NotPermitted
-            | Unlicensed
-            | Throttled
-            | ServerError
-            | BadGateway
-            | Hung
-            | Truncated
-            | Html
-            | EmptyBody
-            | ShiftingPages
-            | MissingDetail
-            | WithoutMessages
-            | NoMessages
-            | RepeatedNextPage
-            | NextOnEmptyPage
-            | Reset
-            | WrongShape
-            | NumericTotal
-            | ExtraFields
-            | Redirected { .. } => None,
-        }
+    /// How many requests a minute another client takes, where there is one.
+    pub(super) fn others_a_minute(&self) -> Option<u32> {
+        if let Behaviour::OtherClient { per_minute } = *self { Some(per_minute) } else { None }
     }
+
+    /// How long after its arrival a message is remediated, where that is late.
+    pub(super) fn remediation_after(&self) -> Option<SignedDuration> {
+        if let Behaviour::LateRemediation { seconds } = *self { Some(span(seconds)) } else { None }
+    }
+
+    /// How long a row of not_analyzed stays, where it vanishes.
+    pub(super) fn row_life(&self) -> Option<SignedDuration> {
+        if let Behaviour::VanishingRows { seconds } = *self { Some(span(seconds)) } else { None }
+    }
+
+    /// The widest range of not_analyzed that is still answered, where that is not the vendor's usual one.
+    pub(super) fn widest_range(&self) -> Option<SignedDuration> {
+        if let Behaviour::TooWide { hours } = *self { Some(span(hours.saturating_mul(3_600))) } else { None }
+    }
+}
+
+fn span(seconds: u64) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
 }
 
 impl fmt::Display for Behaviour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::api::Rule;
-
-    #[test]
-    fn every_behaviour_is_found_by_its_own_name_and_no_two_share_one() {
-        let all = Behaviour::list();
-        for behaviour in &all {
-            let rule: Rule = behaviour.name().parse().expect("a rule");
-            assert_eq!(rule.behaviour, *behaviour);
-            assert!(behaviour.name().chars().all(|c| c.is_ascii_lowercase() || c == '-'));
-        }
-        let mut names: Vec<_> = all.iter().map(Behaviour::name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all.len());
     }
 }

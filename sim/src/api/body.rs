@@ -13,7 +13,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use socket2::Socket;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::answers::Manner;
+use super::exchange::Manner;
 use super::state::InFlight;
 
 pub(super) struct Outgoing {

@@ -1,19 +1,29 @@
-//! What a list request asks for: the filter's grammar, the page, and which threats are meant.
+//! What a list request asks for: the filter's grammar, the page, and which times are meant.
 //!
-//! Promise: pure. The bounds of `/v1/threats` are floored to whole seconds and `lte` is exclusive, whatever its
-//! name says: so does the real API (Abnormal's connector for Cortex XSOAR, `FetchTypeSpec.end_inclusive`).
+//! Promise: pure, and a filter by another list's key is as wrong as one by no key at all.
 
 use jiff::Timestamp;
 
-use super::threat::Threat;
-
-/// What `filter=` compares.
+/// What `filter=` compares. Each list knows some of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     ReceivedTime,
     LatestTimeRemediated,
-    /// A key of another list, such as `lastModifiedTime`: those lists are empty here.
-    Other,
+    LastModifiedTime,
+    CreatedTime,
+    CustomerVisibleTime,
+    LastReportedTime,
+    FirstObservedTime,
+    Timestamp,
+}
+
+/// How a list reads the two bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// Both are floored to whole seconds, and `lte` is exclusive, whatever its name says.
+    WholeSecondsBeforeEnd,
+    /// Both are inclusive, fractions of a second honoured.
+    Inclusive,
 }
 
 /// `filter=<key> gte A lte B`, also with `and <key>` between; at least one bound.
@@ -32,22 +42,12 @@ pub struct Paging {
 }
 
 impl Filter {
-    /// Reads a decoded filter; `None` if it is malformed, which the API answers with 404.
-    pub fn parse(text: &str) -> Option<Filter> {
+    /// Reads a decoded filter of a list that knows these keys; `None` if it is malformed, which the API answers
+    /// with 404.
+    pub fn parse(text: &str, keys: &[Key]) -> Option<Filter> {
         let mut words = text.split(' ').filter(|word| !word.is_empty());
         let name = words.next()?;
-        let key = match name {
-            "receivedTime" => Key::ReceivedTime,
-            "latestTimeRemediated" => Key::LatestTimeRemediated,
-            "lastModifiedTime"
-            | "createdTime"
-            | "customerVisibleTime"
-            | "firstObserved"
-            | "firstObservedTime"
-            | "lastReportedTime"
-            | "timestamp" => Key::Other,
-            _ => return None,
-        };
+        let key = keys.iter().copied().find(|key| key.name() == name)?;
         let mut filter = Filter { key, from: None, to: None };
         while let Some(word) = words.next() {
             let operator = match word {
@@ -71,16 +71,31 @@ impl Filter {
         (filter.from.is_some() || filter.to.is_some()).then_some(filter)
     }
 
-    /// Does the threat lie in the window? Any message's arrival counts, or the latest remediation.
-    pub fn holds(&self, threat: &Threat) -> bool {
-        let inside = |at: Timestamp| {
-            let after = self.from.is_none_or(|from| at.as_second() >= from.as_second());
-            after && self.to.is_none_or(|to| at.as_second() < to.as_second())
+    /// Does any of these times lie in the window?
+    pub fn holds(&self, times: &[Timestamp], bounds: Bounds) -> bool {
+        let inside = |at: Timestamp| match bounds {
+            Bounds::WholeSecondsBeforeEnd => {
+                self.from.is_none_or(|from| at.as_second() >= from.as_second())
+                    && self.to.is_none_or(|to| at.as_second() < to.as_second())
+            }
+            Bounds::Inclusive => self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at <= to),
         };
-        match self.key {
-            Key::ReceivedTime => threat.messages.iter().any(|message| inside(message.received.at)),
-            Key::LatestTimeRemediated => threat.latest_remediation().is_some_and(inside),
-            Key::Other => false,
+        times.iter().copied().any(inside)
+    }
+}
+
+impl Key {
+    /// As it is written in a filter.
+    pub fn name(self) -> &'static str {
+        match self {
+            Key::ReceivedTime => "receivedTime",
+            Key::LatestTimeRemediated => "latestTimeRemediated",
+            Key::LastModifiedTime => "lastModifiedTime",
+            Key::CreatedTime => "createdTime",
+            Key::CustomerVisibleTime => "customerVisibleTime",
+            Key::LastReportedTime => "lastReportedTime",
+            Key::FirstObservedTime => "firstObservedTime",
+            Key::Timestamp => "timestamp",
         }
     }
 }
@@ -101,7 +116,7 @@ impl Paging {
 }
 
 /// `2026-11-19T08:00:00Z`, fractions allowed; an offset or a missing `Z` is malformed.
-fn time(text: &str) -> Option<Timestamp> {
+pub(super) fn time(text: &str) -> Option<Timestamp> {
     if text.ends_with('Z') && text.contains('T') { text.parse().ok() } else { None }
 }
 
@@ -132,47 +147,42 @@ fn decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::generate::message;
-    use super::super::threat::{Moment, Remediated};
     use super::*;
 
-    fn at(text: &str) -> Timestamp {
-        text.parse().expect("a time")
-    }
+    const KEYS: [Key; 2] = [Key::ReceivedTime, Key::LatestTimeRemediated];
 
-    fn threat(received: &str) -> Threat {
-        Threat { id: "t".to_owned(), messages: vec![message(1, at(received))] }
-    }
-
-    #[test]
-    fn the_upper_bound_is_exclusive_and_both_are_floored_to_seconds() {
-        let filter =
-            Filter::parse("receivedTime gte 2026-11-19T08:00:00.9Z lte 2026-11-19T09:00:00.9Z").expect("a filter");
-        assert!(filter.holds(&threat("2026-11-19T08:00:00.1Z")), "the lower bound is floored");
-        assert!(filter.holds(&threat("2026-11-19T08:59:59.999999999Z")));
-        assert!(!filter.holds(&threat("2026-11-19T09:00:00Z")), "the upper one is floored and exclusive");
-        assert!(!filter.holds(&threat("2026-11-19T07:59:59.9Z")));
+    fn holds(filter: &str, bounds: Bounds, time: &str) -> bool {
+        let at: Timestamp = time.parse().expect("a time");
+        Filter::parse(filter, &KEYS).expect("a filter").holds(&[at], bounds)
     }
 
     #[test]
-    fn adjacent_windows_neither_share_nor_lose_their_edge() {
-        let edge = threat("2026-11-19T09:00:00Z");
+    fn of_threats_the_upper_bound_is_exclusive_and_both_are_floored_to_seconds() {
+        let filter = "receivedTime gte 2026-11-19T08:00:00.9Z lte 2026-11-19T09:00:00.9Z";
+        let held = |time| holds(filter, Bounds::WholeSecondsBeforeEnd, time);
+        assert!(held("2026-11-19T08:00:00.1Z"), "the lower bound is floored");
+        assert!(held("2026-11-19T08:59:59.999999999Z"));
+        assert!(!held("2026-11-19T09:00:00Z"), "the upper one is floored and exclusive");
+        assert!(!held("2026-11-19T07:59:59.9Z"));
+    }
+
+    #[test]
+    fn elsewhere_both_bounds_are_inclusive_to_the_nanosecond() {
+        let filter = "receivedTime gte 2026-11-19T08:00:00.5Z lte 2026-11-19T09:00:00.5Z";
+        let held = |time| holds(filter, Bounds::Inclusive, time);
+        assert!(held("2026-11-19T08:00:00.5Z") && held("2026-11-19T09:00:00.5Z"));
+        assert!(!held("2026-11-19T08:00:00.499999999Z") && !held("2026-11-19T09:00:00.500000001Z"));
+    }
+
+    #[test]
+    fn adjacent_windows_share_their_edge_where_bounds_are_inclusive_and_neither_share_nor_lose_it_on_threats() {
         let windows = [
             "receivedTime gte 2026-11-19T08:00:00Z lte 2026-11-19T09:00:00Z",
             "receivedTime gte 2026-11-19T09:00:00Z and receivedTime lte 2026-11-19T10:00:00Z",
         ];
-        let held = windows.map(|text| Filter::parse(text).expect("a filter").holds(&edge));
-        assert_eq!(held, [false, true]);
-    }
-
-    #[test]
-    fn a_late_remediation_is_found_by_its_own_filter_only_once_it_has_happened() {
-        let filter = Filter::parse("latestTimeRemediated gte 2026-11-19T12:00:00Z").expect("one bound is enough");
-        let mut threat = threat("2026-11-19T08:00:00Z");
-        threat.messages[0].remediated = Remediated::Empty;
-        assert!(!filter.holds(&threat));
-        threat.messages[0].remediated = Remediated::At(Moment::seconds(at("2026-11-19T12:00:00Z")));
-        assert!(filter.holds(&threat));
+        let held = |bounds| windows.map(|filter| holds(filter, bounds, "2026-11-19T09:00:00Z"));
+        assert_eq!(held(Bounds::WholeSecondsBeforeEnd), [false, true]);
+        assert_eq!(held(Bounds::Inclusive), [true, true]);
     }
 
     #[test]
@@ -182,6 +192,7 @@ mod tests {
             "receivedTime",
             "receivedTime gte",
             "receivedTime gte yesterday",
+            "lastModifiedTime gte 2026-11-19T08:00:00Z",
             "sender gte 2026-11-19T08:00:00Z",
             "receivedTime gte 2026-11-19T08:00:00+00:00",
             "receivedTime gt 2026-11-19T08:00:00Z",
@@ -189,7 +200,7 @@ mod tests {
             "receivedTime gte 2026-11-19T08:00:00Z and sentTime lte 2026-11-19T09:00:00Z",
             "receivedTime gte 2026-11-19 08:00:00",
         ] {
-            assert_eq!(Filter::parse(bad), None, "{bad:?}");
+            assert_eq!(Filter::parse(bad, &KEYS), None, "{bad:?}");
         }
     }
 

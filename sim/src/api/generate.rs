@@ -1,11 +1,27 @@
-//! Threats out of a seed: as many as wanted, with everything that has ever broken a reader.
+//! Items of every kind out of a seed: as many as wanted, with everything that has ever broken a reader. Threats here,
+//! the others in a file each.
 //!
-//! Promise: the same seed, count and range give the same threats, and every `receivedTime` lies in the range.
+//! Promise: the same seed, count and range give the same items, and every time that a filter finds lies in the range.
+
+mod audit;
+mod campaigns;
+mod cases;
+mod dice;
+mod not_analyzed;
+mod vendor_cases;
 
 use fastrand::Rng;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::threat::{Addresses, Message, Moment, Remediated, Threat};
+pub use audit::audit;
+pub use campaigns::campaigns;
+pub use cases::cases;
+pub use not_analyzed::not_analyzed;
+pub use vendor_cases::vendor_cases;
+
+use super::moment::Moment;
+use super::threat::{Addresses, Message, Remediated, Threat};
+use dice::{moment, shifted, uuid, wide_id};
 
 /// Subjects that have broken readers, headers and terminals. The first is the harmless one.
 pub const SUBJECTS: [&str; 10] = [
@@ -49,9 +65,7 @@ fn one_message(rng: &mut Rng, from: Timestamp, to: Timestamp) -> Message {
     let status = STATUSES[rng.usize(..STATUSES.len())];
     let person = PEOPLE[rng.usize(..PEOPLE.len())];
     let recipient = format!("{person}@harbor.example");
-    // Past the range of doubles, on both sides of zero.
-    let size = rng.i64((1 << 53) + 1..i64::MAX);
-    let id = if rng.bool() { -size } else { size };
+    let id = wide_id(rng);
     Message {
         id,
         subject: subject(rng),
@@ -116,27 +130,6 @@ fn extra(rng: &mut Rng) -> Vec<(String, String)> {
         ("notYetDocumented", r#"{"deep":[1,2.50,{"x":null}]}"#),
     ];
     all.into_iter().filter(|_| rng.u8(..3) == 0).map(|(name, json)| (name.to_owned(), json.to_owned())).collect()
-}
-
-fn moment(rng: &mut Rng, from: Timestamp, to: Timestamp) -> Moment {
-    let (from, to) = (from.as_nanosecond(), to.as_nanosecond());
-    let digits = [0, 6, 9][rng.usize(..3)];
-    let at = if from < to { rng.i128(from..to) } else { from };
-    // Cut to the digits that are written, but never to before the range.
-    let step = 10_i128.pow(9 - u32::from(digits));
-    let cut = at - at.rem_euclid(step);
-    let (at, digits) = if cut < from { (from, 9) } else { (cut, digits) };
-    Moment { at: Timestamp::from_nanosecond(at).unwrap_or_default(), digits }
-}
-
-fn shifted(at: Timestamp, seconds: i64) -> Timestamp {
-    at.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(at)
-}
-
-fn uuid(rng: &mut Rng) -> String {
-    let bits = (rng.u128(..) & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 
 #[cfg(test)]

@@ -1,22 +1,44 @@
 //! Abnormal's REST API, simulated over TLS on loopback: lists, details, paging, and every way it goes wrong.
 //!
-//! [`Api::start`] gives a handle; a [`World`](vendor::World) of [`Threat`]s stands behind it and can be changed
-//! while it runs, and [`Behaviour`]s are set and cleared one by one. What was asked is kept: [`Api::requests`].
+//! [`Api::start`] gives a handle; a world of [`Threat`]s, [`Case`]s, [`Campaign`]s and the rest stands behind it and
+//! can be changed while it runs, and [`Behaviour`]s are set and cleared one by one. What was asked is kept:
+//! [`Api::requests`].
+//!
+//! ```text
+//!   serve ──► state ──► answers ──► vendor ──► lists, and a file for each kind
+//!   (wire)    (rules)   (faults)    (truth)    (records and their JSON)
+//! ```
 //!
 //! Promise: with no behaviour set, it answers as the vendor does, down to the exclusive `lte` and the order by id.
 
-pub mod answers;
+mod answers;
+pub mod audit;
 pub mod behaviour;
 mod body;
+pub mod campaign;
+pub mod case;
+pub mod endpoint;
+mod exchange;
 pub mod filter;
 pub mod generate;
+mod handle;
+mod json;
+mod lists;
+pub mod minute;
+mod mock;
+mod moment;
+pub mod not_analyzed;
 pub mod rule;
 mod serve;
+mod spelling;
 mod state;
 #[cfg(test)]
 mod tests;
 pub mod threat;
-pub mod vendor;
+pub mod token;
+mod vendor;
+pub mod vendor_case;
+mod world;
 
 use std::fmt;
 use std::io;
@@ -28,17 +50,25 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+pub use audit::AuditEntry;
 pub use behaviour::Behaviour;
+pub use campaign::{Campaign, Verdict};
+pub use case::Case;
+pub use endpoint::Endpoint;
 pub use generate::generate;
-pub use rule::{Endpoint, Rule};
+pub use moment::Moment;
+pub use not_analyzed::NotAnalyzed;
+pub use rule::Rule;
 pub use state::Seen;
-pub use threat::{Addresses, Message, Moment, Remediated, Threat};
+pub use threat::{Addresses, Message, Remediated, Threat};
+pub use token::{Token, TokenStatus};
+pub use vendor_case::VendorCase;
 
 use crate::ca::Issued;
 use crate::door::{Door, lock};
 use crate::tally::Tally;
 use state::{Shared, State};
-use vendor::World;
+use world::World;
 
 /// How to start. [`ApiOptions::new`] gives the usual values.
 #[derive(Clone)]
@@ -75,8 +105,9 @@ impl Api {
     /// Listens from when this returns.
     pub fn start(options: ApiOptions) -> io::Result<Api> {
         let tls = crate::tls::server(&options.tls, None, rustls::ALL_VERSIONS)?;
-        let world = World { retention: options.retention, token_expires: options.token_expires, ..World::default() };
-        let state = State::new(world, options.token, options.egress);
+        let tokens = options.token_expires.map(handle::one_token);
+        let world = World { retention: options.retention, tokens, ..World::default() };
+        let state = State::new(world, mock::world(), options.token, options.egress);
         let shared = Arc::new(Shared {
             tls: TlsAcceptor::from(tls),
             state: Mutex::new(state),
@@ -107,42 +138,6 @@ impl Api {
         self.door.open()
     }
 
-    /// Adds threats; one with an id that is there already replaces it.
-    pub fn put(&self, threats: impl IntoIterator<Item = Threat>) {
-        let threats = threats.into_iter().map(|threat| (threat.id.clone(), threat));
-        lock(&self.shared.state).world.threats.extend(threats);
-    }
-
-    /// Takes one away: no list names it any more, and its detail is 404. False if it was not there.
-    pub fn remove(&self, id: &str) -> bool {
-        lock(&self.shared.state).world.threats.remove(id).is_some()
-    }
-
-    /// Changes one where it stands. False if it is not there.
-    pub fn change(&self, id: &str, change: impl FnOnce(&mut Threat)) -> bool {
-        lock(&self.shared.state).world.threats.get_mut(id).map(change).is_some()
-    }
-
-    /// A late remediation: every message of the threat is `Post Remediated` at `at`.
-    pub fn remediate(&self, id: &str, at: Timestamp) -> bool {
-        self.change(id, |threat| {
-            for message in &mut threat.messages {
-                message.remediated = Remediated::At(Moment { at, digits: 6 });
-                message.status = "Post Remediated".to_owned();
-            }
-        })
-    }
-
-    /// One more recipient of a threat.
-    pub fn add_message(&self, id: &str, message: Message) -> bool {
-        self.change(id, |threat| threat.messages.push(message))
-    }
-
-    /// All threats, by ascending id.
-    pub fn threats(&self) -> Vec<Threat> {
-        lock(&self.shared.state).world.threats.values().cloned().collect()
-    }
-
     /// Sets a behaviour, or a [`Rule`] (`Behaviour::ServerError.on(Endpoint::Detail).times(3)`). One of the same
     /// name, place and id is replaced; others stay.
     pub fn set(&self, rule: impl Into<Rule>) {
@@ -161,16 +156,6 @@ impl Api {
     /// The token that is right from now on: the old one gets 401.
     pub fn set_token(&self, token: &str) {
         lock(&self.shared.state).token = token.to_owned();
-    }
-
-    /// How far back `/v1/threats` reaches from now on.
-    pub fn set_retention(&self, retention: Option<Duration>) {
-        lock(&self.shared.state).world.retention = retention;
-    }
-
-    /// When the token ends, as told from now on; `None`: 403 where it would be told.
-    pub fn set_token_expires(&self, at: Option<Timestamp>) {
-        lock(&self.shared.state).world.token_expires = at;
     }
 
     /// What `/ip` answers from now on; `None`: the peer's address.

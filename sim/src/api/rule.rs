@@ -1,25 +1,9 @@
-//! Where a behaviour applies and how often: what [`Api::set`](super::Api::set) takes and the command line reads.
+//! Where a behaviour applies and how often: what [`Api::set`](super::Api::set) takes.
 //!
 //! Promise: a rule that names no place never touches the egress probe, and one that is used up is gone.
 
-use std::str::FromStr;
-
 use super::behaviour::Behaviour;
-
-/// Where a rule applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Endpoint {
-    /// `/v1/threats`.
-    List,
-    /// `/v1/threats/{id}` and what lies under it.
-    Detail,
-    /// `/v1/cases`.
-    Cases,
-    /// Any other path under `/v1`.
-    Other,
-    /// `/ip`, the egress probe: in the real world another host, so only a rule that names it applies.
-    Ip,
-}
+use super::endpoint::Endpoint;
 
 /// A behaviour, where it applies, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +57,7 @@ impl Rule {
         meant
             && self.about.as_deref().is_none_or(|id| path.contains(id))
             && self.times != Some(0)
-            && self.behaviour.fits(endpoint)
+            && fits(&self.behaviour, endpoint)
     }
 }
 
@@ -83,81 +67,48 @@ impl From<Behaviour> for Rule {
     }
 }
 
-impl Endpoint {
-    /// Which endpoint a path means.
-    pub fn of(path: &str) -> Endpoint {
-        match path {
-            "/ip" => Endpoint::Ip,
-            "/v1/threats" => Endpoint::List,
-            "/v1/cases" => Endpoint::Cases,
-            detail if detail.starts_with("/v1/threats/") => Endpoint::Detail,
-            _ => Endpoint::Other,
-        }
+/// Does the behaviour mean anything there?
+fn fits(behaviour: &Behaviour, on: Endpoint) -> bool {
+    use Behaviour::*;
+    match behaviour {
+        ShiftingPages | NextOnEmptyPage | NumericTotal => on.is_list(),
+        RepeatedNextPage => on.is_list() || on == Endpoint::Detail,
+        ConcurrencyCap { .. } | MissingDetail => on.is_detail(),
+        WithoutMessages | NoMessages => on == Endpoint::Detail,
+        CampaignsPathMissing => matches!(on, Endpoint::Campaigns | Endpoint::CampaignDetail),
+        OldCampaignsPathMissing => matches!(on, Endpoint::OldCampaigns | Endpoint::OldCampaignDetail),
+        Scanning => matches!(on, Endpoint::CampaignDetail | Endpoint::OldCampaignDetail),
+        VanishingRows { .. } | TooWide { .. } => on == Endpoint::NotAnalyzed,
+        LateRemediation { .. } => matches!(on, Endpoint::List | Endpoint::Detail),
+        RateLimit { .. } | OtherClient { .. } => on != Endpoint::Ip,
+        IpDenied
+        | IpDeniedSilently
+        | NotPermitted
+        | OtherRegion
+        | Unlicensed
+        | NotFound
+        | Throttled
+        | ThrottledSeconds { .. }
+        | ThrottledDate { .. }
+        | ServerError
+        | BadGateway
+        | Hung
+        | Trickled { .. }
+        | Truncated
+        | Html
+        | EmptyBody
+        | Endless { .. }
+        | ClockSkew { .. }
+        | Reset
+        | WrongShape
+        | ExtraFields
+        | Redirected { .. } => true,
     }
-
-    /// All, with their words on the command line.
-    pub const ALL: [(&'static str, Endpoint); 5] = [
-        ("list", Endpoint::List),
-        ("detail", Endpoint::Detail),
-        ("cases", Endpoint::Cases),
-        ("other", Endpoint::Other),
-        ("ip", Endpoint::Ip),
-    ];
-}
-
-/// `NAME[=NUMBER][@list|detail|cases|other|ip][*TIMES]`, such as `server-error@detail*3` or `clock-skew=-90`.
-impl FromStr for Rule {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Rule, String> {
-        let (rest, times) = split(text, '*');
-        let (rest, on) = split(rest, '@');
-        let (name, number) = split(rest, '=');
-        let behaviour = Behaviour::list()
-            .into_iter()
-            .find(|behaviour| behaviour.name() == name)
-            .ok_or_else(|| format!("no behaviour is called {name:?}: `conductor-sim list` names them all"))?;
-        let behaviour = match number {
-            None => behaviour,
-            Some(number) => number
-                .parse()
-                .ok()
-                .and_then(|number| behaviour.with_number(number))
-                .ok_or_else(|| format!("{name} does not take the number {number:?}: see `conductor-sim list`"))?,
-        };
-        let on = match on {
-            None => None,
-            Some(word) => Some(
-                Endpoint::ALL
-                    .into_iter()
-                    .find_map(|(name, endpoint)| (name == word).then_some(endpoint))
-                    .ok_or_else(|| format!("{word:?} is no endpoint: write list, detail, cases, other or ip"))?,
-            ),
-        };
-        let times = match times {
-            None => None,
-            Some(n) => Some(n.parse().map_err(|_| format!("after * stands how many requests, not {n:?}"))?),
-        };
-        Ok(Rule { behaviour, on, about: None, times })
-    }
-}
-
-fn split(text: &str, at: char) -> (&str, Option<&str>) {
-    text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rule_is_read_with_its_number_its_endpoint_and_its_times() {
-        assert_eq!("server-error@detail*3".parse(), Ok(Behaviour::ServerError.on(Endpoint::Detail).times(3)));
-        assert_eq!("clock-skew=-90".parse(), Ok(Rule::from(Behaviour::ClockSkew { seconds: -90 })));
-        for bad in ["nonsense", "hung=3", "hung@nowhere", "hung*often", "rate-limit=-1", "rate-limit=x"] {
-            assert!(bad.parse::<Rule>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_rule_without_a_place_leaves_the_egress_probe_alone() {

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use socket2::Socket;
 use tokio::net::TcpStream;
 
-use super::answers::{Ask, Manner, http_date};
 use super::body::Outgoing;
+use super::exchange::{Ask, Manner, http_date};
 use super::state::Shared;
 use crate::door::lock;
 
@@ -59,6 +59,8 @@ async fn respond(
         path: request.uri().path(),
         query: request.uri().query().unwrap_or_default(),
         known,
+        // The one spelling that the specification knows.
+        mock: request.headers().get("mock-data").is_some_and(|value| value.as_bytes() == b"True"),
         peer: egress.as_deref().unwrap_or(&peer),
         now: Timestamp::now(),
     };

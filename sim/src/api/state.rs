@@ -2,17 +2,20 @@
 //!
 //! Promise: a request is decided and recorded in one step, under one lock; nothing waits there.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use super::answers::{self, Answer, Ask, Manner};
-use super::behaviour::{Behaviour, Limit};
-use super::rule::{Endpoint, Rule};
-use super::vendor::World;
+use super::answers;
+use super::behaviour::{Behaviour, VENDORS_LIMIT};
+use super::endpoint::Endpoint;
+use super::exchange::{Answer, Ask, Manner};
+use super::minute::SharedMinute;
+use super::rule::Rule;
+use super::world::World;
 use crate::door::lock;
 use crate::tally::Tally;
 
@@ -42,31 +45,40 @@ pub(super) struct Shared {
 
 pub(super) struct State {
     pub(super) world: World,
+    /// What a request for mock data sees instead.
+    mock: World,
     pub(super) token: String,
     pub(super) egress: Option<String>,
     pub(super) rules: Vec<Rule>,
     pub(super) seen: VecDeque<Seen>,
-    details_now: usize,
+    /// Requests for a detail that are on their way, for each kind: the vendor's cap is one of a resource type.
+    details_now: BTreeMap<Endpoint, usize>,
+    /// The most of threats that there ever were.
     pub(super) details_most: usize,
-    /// The minute that the shared limit counts in.
-    minute: Option<(Instant, u32)>,
+    minute: SharedMinute,
+    /// The number of the next audit entry.
+    next_audit: u64,
 }
 
 /// One detail request on its way, from its arrival until its body has gone.
-pub(super) struct InFlight(Arc<Shared>);
+pub(super) struct InFlight {
+    shared: Arc<Shared>,
+    endpoint: Endpoint,
+}
 
 impl Shared {
     /// Decides about one request and records it.
     pub(super) fn decide(self: &Arc<Self>, method: &str, ask: &Ask<'_>, at: Instant) -> (Answer, Option<InFlight>) {
         let mut state = lock(&self.state);
-        let in_flight = (Endpoint::of(ask.path) == Endpoint::Detail).then(|| {
-            state.details_now += 1;
-            state.details_most = state.details_most.max(state.details_now);
-            InFlight(self.clone())
+        let endpoint = Endpoint::of(ask.path);
+        let in_flight = endpoint.is_detail().then(|| {
+            state.begin_detail(endpoint);
+            InFlight { shared: self.clone(), endpoint }
         });
         let behaviours = state.behaviours(ask.path, at);
+        let world = if ask.mock && endpoint.has_mock_data() { &state.mock } else { &state.world };
         let answer = match method {
-            "GET" => answers::answer(&state.world, ask, &behaviours),
+            "GET" => answers::answer(world, ask, &behaviours),
             _ => answers::not_allowed(ask.now),
         };
         if state.seen.len() == SEEN {
@@ -86,35 +98,61 @@ impl Shared {
 }
 
 impl State {
-    pub(super) fn new(world: World, token: String, egress: Option<String>) -> State {
-        let (rules, seen) = (Vec::new(), VecDeque::new());
-        State { world, token, egress, rules, seen, details_now: 0, details_most: 0, minute: None }
+    pub(super) fn new(world: World, mock: World, token: String, egress: Option<String>) -> State {
+        State {
+            world,
+            mock,
+            token,
+            egress,
+            rules: Vec::new(),
+            seen: VecDeque::new(),
+            details_now: BTreeMap::new(),
+            details_most: 0,
+            minute: SharedMinute::default(),
+            next_audit: 0,
+        }
+    }
+
+    /// A number for one more audit entry, above all before it.
+    pub(super) fn audit_number(&mut self) -> u64 {
+        self.next_audit += 1;
+        self.next_audit
+    }
+
+    fn begin_detail(&mut self, endpoint: Endpoint) {
+        let now = self.details_now.entry(endpoint).or_default();
+        *now += 1;
+        if endpoint == Endpoint::Detail {
+            self.details_most = self.details_most.max(*now);
+        }
     }
 
     /// Which behaviours this request meets, counting it.
     fn behaviours(&mut self, path: &str, at: Instant) -> Vec<Behaviour> {
-        let details_now = self.details_now;
-        let in_minute = match self.minute {
-            Some((began, count)) if at.saturating_duration_since(began) < Duration::from_secs(60) => {
-                self.minute = Some((began, count + 1));
-                count + 1
-            }
-            Some(_) | None => {
-                self.minute = Some((at, 1));
-                1
-            }
-        };
-        let mut met = Vec::new();
+        let endpoint = Endpoint::of(path);
+        let details_now = self.details_now.get(&endpoint).copied().unwrap_or(0);
+        let mut here = self.rules.iter().filter(|rule| rule.applies(path));
+        let others = here.clone().find_map(|rule| rule.behaviour.others_a_minute()).unwrap_or(0);
+        let limited = here.any(|rule| rule.behaviour.a_minute().is_some());
+        let (mut met, mut refused) = (Vec::new(), false);
         for rule in self.rules.iter_mut().filter(|rule| rule.applies(path)) {
-            let within = match rule.behaviour.limit() {
-                None => false,
-                Some(Limit::InMinute(most)) => in_minute <= most,
-                Some(Limit::DetailsAtOnce(most)) => details_now <= most,
-            };
-            if !within {
-                rule.times = rule.times.map(|times| times - 1);
-                met.push(rule.behaviour.clone());
+            if rule.behaviour.at_once().is_some_and(|most| details_now <= most) {
+                continue;
             }
+            // Where a limit of its own is set, the other client's usual one does not refuse.
+            let limit = rule.behaviour.a_minute().or(rule.behaviour.others_a_minute().map(|_| VENDORS_LIMIT));
+            if let Some(limit) = limit {
+                let another_refuses = limited && rule.behaviour.a_minute().is_none();
+                if another_refuses || self.minute.has_room(at, limit, others) {
+                    continue;
+                }
+                refused = true;
+            }
+            rule.times = rule.times.map(|times| times - 1);
+            met.push(rule.behaviour.clone());
+        }
+        if endpoint != Endpoint::Ip && !refused {
+            self.minute.take(at);
         }
         self.rules.retain(|rule| rule.times != Some(0));
         met
@@ -123,6 +161,8 @@ impl State {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        lock(&self.0.state).details_now -= 1;
+        if let Some(now) = lock(&self.shared.state).details_now.get_mut(&self.endpoint) {
+            *now -= 1;
+        }
     }
 }

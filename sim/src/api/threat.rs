@@ -1,11 +1,13 @@
 //! Threats as the vendor's API tells them: the record, and its JSON.
 //!
-//! Promise: the JSON is written byte by byte here, never through a number type or a map, so that what the real
-//! API sends (64-bit ids, nine digits of a second, four shapes of `toAddresses`) goes out exactly so.
+//! Promise: every shape that occurs can be said here, down to the four of `toAddresses`.
 
-use std::fmt::Write;
+use jiff::{SignedDuration, Timestamp};
 
-use jiff::Timestamp;
+use super::filter::{Bounds, Key};
+use super::json::{array, object, plain, quoted};
+use super::lists::Item;
+use super::moment::Moment;
 
 /// One threat: a campaign, with one message for each recipient.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,14 +52,6 @@ pub struct Message {
     pub escaped: bool,
 }
 
-/// A time and how many digits of its second are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    pub at: Timestamp,
-    /// 0 to 9.
-    pub digits: u8,
-}
-
 /// `toAddresses`: four shapes occur.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Addresses {
@@ -77,18 +71,6 @@ pub enum Remediated {
     Missing,
 }
 
-impl Moment {
-    /// Whole seconds.
-    pub fn seconds(at: Timestamp) -> Moment {
-        Moment { at, digits: 0 }
-    }
-
-    /// RFC 3339 in UTC.
-    pub fn text(self) -> String {
-        format!("{:.*}", usize::from(self.digits.min(9)), self.at)
-    }
-}
-
 impl Remediated {
     /// The time, if there is one.
     pub fn at(self) -> Option<Timestamp> {
@@ -106,11 +88,48 @@ impl Threat {
     }
 }
 
+impl Threat {
+    /// As if every remediation came only `after` its message's arrival: before that, none has happened.
+    pub fn remediated_late(&self, now: Timestamp, after: SignedDuration) -> Threat {
+        let mut threat = self.clone();
+        for message in threat.messages.iter_mut().filter(|message| message.remediated.at().is_some()) {
+            let at = message.received.at.saturating_add(after).unwrap_or(message.received.at);
+            let (remediated, status) = if at <= now {
+                (Remediated::At(Moment { at, digits: 6 }), "Post Remediated")
+            } else {
+                (Remediated::Empty, "No Action Done")
+            };
+            (message.remediated, message.status) = (remediated, status.to_owned());
+        }
+        threat
+    }
+}
+
+impl Item for Threat {
+    const LIST: &'static str = "threats";
+    const KEYS: &'static [Key] = &[Key::ReceivedTime, Key::LatestTimeRemediated];
+    // So does the real API (Abnormal's connector for Cortex XSOAR, `FetchTypeSpec.end_inclusive`).
+    const BOUNDS: Bounds = Bounds::WholeSecondsBeforeEnd;
+
+    fn listed(&self) -> String {
+        object(&[("threatId", plain(&self.id))])
+    }
+
+    /// Any message's arrival counts, or the latest remediation.
+    fn times(&self, key: Key) -> Vec<Timestamp> {
+        if key == Key::LatestTimeRemediated {
+            self.latest_remediation().into_iter().collect()
+        } else {
+            self.messages.iter().map(|message| message.received.at).collect()
+        }
+    }
+}
+
 impl Message {
     /// The object as `/v1/threats/{id}` holds it (facts: SPEC `ThreatMessage`).
     pub fn json(&self, threat: &str) -> String {
         let text = |text: &str| quoted(text, self.escaped);
-        let list = |items: &[String]| format!("[{}]", items.iter().map(|i| text(i)).collect::<Vec<_>>().join(","));
+        let list = |items: &[String]| array(items.iter().map(|item| text(item)));
         let or_null = |value: &Option<String>| value.as_deref().map_or("null".to_owned(), text);
         let mut fields: Vec<(&str, String)> = vec![
             ("threatId", text(threat)),
@@ -160,60 +179,5 @@ impl Message {
         }
         fields.extend(self.extra.iter().map(|(name, json)| (name.as_str(), json.clone())));
         object(&fields)
-    }
-}
-
-/// An object of names and JSON values, in this order.
-pub(super) fn object(fields: &[(&str, String)]) -> String {
-    let fields: Vec<String> = fields.iter().map(|(name, json)| format!("{}:{json}", quoted(name, false))).collect();
-    format!("{{{}}}", fields.join(","))
-}
-
-/// A JSON string (RFC 8259 section 7). With `escaped`, all that is not ASCII becomes `\u` escapes, beyond the
-/// basic plane in pairs of surrogates.
-pub fn quoted(text: &str, escaped: bool) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            plain if (' '..='\u{7e}').contains(&plain) || (!escaped && plain > '\u{9f}') => out.push(plain),
-            other => {
-                for unit in other.encode_utf16(&mut [0; 2]) {
-                    // Writing into a String can't fail.
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-        }
-    }
-    out.push('"');
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quoted_text_reads_back_as_itself_in_both_spellings() {
-        let text = "a\n]\"\\\u{1F4A3}\0\u{85}\u{7f}\u{fc}\u{2028}<13>1 ";
-        for escaped in [false, true] {
-            let json = quoted(text, escaped);
-            assert_eq!(serde_json::from_str::<String>(&json).expect("JSON"), text);
-            assert_eq!(json.contains("\\ud83d\\udca3"), escaped, "{json}");
-            assert!(json.contains("\\u0000") && !json.contains('\n'));
-        }
-    }
-
-    #[test]
-    fn a_time_is_written_with_the_digits_asked_for() {
-        let at: Timestamp = "2026-11-19T08:14:02.120000001Z".parse().expect("a time");
-        assert_eq!(Moment::seconds(at).text(), "2026-11-19T08:14:02Z");
-        assert_eq!(Moment { at, digits: 6 }.text(), "2026-11-19T08:14:02.120000Z");
-        assert_eq!(Moment { at, digits: 9 }.text(), "2026-11-19T08:14:02.120000001Z");
     }
 }

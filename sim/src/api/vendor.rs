@@ -2,117 +2,114 @@
 //!
 //! Promise: pure, and shaped by the vendor's specification where it holds, by its connectors' code where it does not.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::borrow::Cow;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::answers::{Answer, Ask, error, json, text};
+use super::audit::AuditEntry;
 use super::behaviour::Behaviour;
-use super::filter::{Filter, Key, Paging, parameter};
-use super::threat::{Message, Threat, object, quoted};
-
-/// What the API knows.
-#[derive(Debug, Default)]
-pub struct World {
-    /// By id.
-    pub threats: BTreeMap<String, Threat>,
-    /// How far back lists reach; `None`: for ever.
-    pub retention: Option<Duration>,
-    /// When the token ends, as `/v1/soar/tokens` tells; `None`: that endpoint is forbidden.
-    pub token_expires: Option<Timestamp>,
-}
+use super::campaign::Campaign;
+use super::case::Case;
+use super::endpoint::Endpoint;
+use super::exchange::{Answer, Ask, json, not_found, not_known, not_permitted, text};
+use super::filter::parameter;
+use super::json::{array, object, plain};
+use super::lists::{list, next_page, no_paging, paging};
+use super::not_analyzed::{REACH, rows};
+use super::threat::{Message, Threat};
+use super::token::told;
+use super::vendor_case::VendorCase;
+use super::world::World;
 
 /// The answer to a request.
 pub(super) fn said(world: &World, ask: &Ask<'_>, behaviours: &[Behaviour]) -> Answer {
-    if ask.path == "/ip" {
+    let endpoint = Endpoint::of(ask.path);
+    if endpoint == Endpoint::Ip {
         return text(ask.peer);
     }
     if !ask.known {
-        return error(401, "message", "The bearer token is missing, invalid or expired");
+        return not_known();
     }
-    let threats = || world.threats.values().rev().collect::<Vec<_>>();
-    let has = |behaviour: &Behaviour| behaviours.contains(behaviour);
-    let list = |name, items: &[&Threat]| listed(world, ask, name, items, behaviours);
-    match ask.path.strip_prefix("/v1/") {
-        Some("threats") => list("threats", &threats()),
-        Some("cases") => list("cases", &[]),
-        Some("abusecampaigns") => list("campaigns", &[]),
-        Some("vendor-cases") => list("vendorCases", &[]),
-        Some("auditlogs") => list("auditLogs", &[]),
-        Some("abuse_mailbox/not_analyzed") => json(r#"{"results":[]}"#.to_owned()),
-        Some("soar/tokens") => tokens(world),
-        Some(path) if path.starts_with("threats/") && !has(&Behaviour::MissingDetail) => {
-            detail(world, ask, path, behaviours)
+    if !permitted(world, endpoint) {
+        return not_permitted();
+    }
+    let found = match endpoint {
+        Endpoint::List => {
+            let threats = world.threats.values().rev().map(|threat| seen(threat, ask.now, behaviours));
+            Some(list::<Threat, _>(threats, ask, behaviours, world.retention))
         }
-        Some(_) | None => error(404, "detail", "Not Found"),
-    }
+        Endpoint::Detail => {
+            world.threats.get(id(ask.path)).map(|t| detail(&seen(t, ask.now, behaviours), ask, behaviours))
+        }
+        Endpoint::Attachments => world.threats.get(id(ask.path)).map(attachments),
+        Endpoint::Links => world.threats.get(id(ask.path)).map(links),
+        Endpoint::Cases => Some(list::<Case, _>(world.cases.values().rev(), ask, behaviours, None)),
+        Endpoint::CaseDetail => case(world, ask.path).map(|case| json(case.detail())),
+        Endpoint::CaseAnalysis => case(world, ask.path).map(|case| json(case.analysed())),
+        Endpoint::Campaigns | Endpoint::OldCampaigns => Some(campaigns(world, ask, behaviours)),
+        Endpoint::CampaignDetail | Endpoint::OldCampaignDetail => {
+            let settled = |campaign: &Campaign| campaign.settled(ask.now) && !behaviours.contains(&Behaviour::Scanning);
+            world.campaigns.get(id(ask.path)).map(|campaign| json(campaign.detail(settled(campaign))))
+        }
+        Endpoint::NotAnalyzed => Some(not_analyzed(world, ask, behaviours)),
+        Endpoint::VendorCases => Some(list::<VendorCase, _>(world.vendor_cases.values().rev(), ask, behaviours, None)),
+        Endpoint::VendorCaseDetail => {
+            let found = id(ask.path).parse().ok().and_then(|id: u64| world.vendor_cases.get(&id));
+            found.map(|case| json(case.detail()))
+        }
+        Endpoint::AuditLogs => Some(list::<AuditEntry, _>(world.audit.values().rev(), ask, behaviours, None)),
+        Endpoint::Tokens => world.tokens.as_deref().map(|tokens| told(tokens, ask)),
+        Endpoint::Other | Endpoint::Ip => None,
+    };
+    found.unwrap_or_else(not_found)
 }
 
-fn listed(world: &World, ask: &Ask<'_>, name: &str, all: &[&Threat], behaviours: &[Behaviour]) -> Answer {
-    let ids = |threats: &[&Threat]| {
-        let items: Vec<_> = threats.iter().map(|t| format!("{{\"threatId\":{}}}", quoted(&t.id, false))).collect();
-        format!("[{}]", items.join(","))
-    };
-    let Some(filter) = parameter(ask.query, "filter") else {
-        // "Top 100": no filter, no pages, whatever pageNumber says.
-        return json(object(&[(name, ids(all.get(..100).unwrap_or(all)))]));
-    };
-    let Some(filter) = Filter::parse(&filter) else {
-        return error(404, "message", "Not found: invalid user input when using the filter");
-    };
-    if let Some(refusal) = out_of_retention(world, &filter, ask.now) {
-        return refusal;
+fn permitted(world: &World, endpoint: Endpoint) -> bool {
+    if endpoint == Endpoint::Tokens && world.tokens.is_none() {
+        return false;
     }
-    let Some(paging) = paging(ask.query) else {
-        return error(400, "error", "pageSize and pageNumber must be whole numbers from 1");
-    };
-    let held: Vec<&Threat> = all.iter().copied().filter(|threat| filter.holds(threat)).collect();
-    // One item has left the window for each page already read: those after it move up, one is skipped.
-    let gone = if behaviours.contains(&Behaviour::ShiftingPages) { (paging.number - 1).min(held.len()) } else { 0 };
-    let (page, more) = paging.of(held.get(gone..).unwrap_or_default());
-    let mut fields = vec![(name, ids(page)), ("pageNumber", paging.number.to_string())];
-    fields.extend(next_page(paging, more, behaviours));
-    if behaviours.contains(&Behaviour::NumericTotal) {
-        fields.push(("total", held.len().to_string()));
-    }
-    json(object(&fields))
+    let (Some(held), Some(needed)) = (&world.permissions, endpoint.permission()) else { return true };
+    held.contains(needed)
 }
 
-fn out_of_retention(world: &World, filter: &Filter, now: Timestamp) -> Option<Answer> {
-    let kept = SignedDuration::try_from(world.retention?).ok()?;
-    let oldest = now.checked_sub(kept).ok()?;
-    let asked = filter.from.or(filter.to)?;
-    if filter.key == Key::Other || asked >= oldest {
-        return None;
-    }
-    let bound = |at: Option<Timestamp>| at.map_or("None".to_owned(), |at| at.to_string());
-    let dates = format!("{}, {}", bound(filter.from), bound(filter.to));
-    Some(error(400, "message", &format!("Dates provided ({dates}) are out of accepted data retention range")))
+/// The third part of `/v1/threats/{id}`; the older path of the campaigns has one part more.
+fn id(path: &str) -> &str {
+    let before = if Endpoint::of(path) == Endpoint::OldCampaignDetail { 4 } else { 3 };
+    path.split('/').nth(before).unwrap_or_default()
 }
 
-fn detail(world: &World, ask: &Ask<'_>, path: &str, behaviours: &[Behaviour]) -> Answer {
-    let mut parts = path.split('/').skip(1);
-    let found = parts.next().and_then(|id| world.threats.get(id));
-    let (Some(threat), part, None) = (found, parts.next(), parts.next()) else {
-        return error(404, "detail", "Not Found");
-    };
-    match part {
-        None => {}
-        Some("attachments") => return enrichment(threat, "attachments", "attachmentName", |m| &m.attachments),
-        Some("links") => return enrichment(threat, "links", "linkUrl", |m| &m.urls),
-        Some(_) => return error(404, "detail", "Not Found"),
-    }
-    let Some(paging) = paging(ask.query) else {
-        return error(400, "error", "pageSize and pageNumber must be whole numbers from 1");
-    };
+fn case<'a>(world: &'a World, path: &str) -> Option<&'a Case> {
+    id(path).parse().ok().and_then(|id: u64| world.cases.get(&id))
+}
+
+/// The threat as it shows by now: a late remediation is not seen before its time.
+fn seen<'a>(threat: &'a Threat, now: Timestamp, behaviours: &[Behaviour]) -> Cow<'a, Threat> {
+    let late = behaviours.iter().find_map(Behaviour::remediation_after);
+    late.map_or(Cow::Borrowed(threat), |after| Cow::Owned(threat.remediated_late(now, after)))
+}
+
+/// Without a filter the vendor looks at the last 24 hours' reports.
+fn campaigns(world: &World, ask: &Ask<'_>, behaviours: &[Behaviour]) -> Answer {
+    let day_ago = ask.now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    let any_age = ask.mock || parameter(ask.query, "filter").is_some();
+    let recent = |campaign: &&Campaign| any_age || campaign.last_reported.at >= day_ago;
+    list::<Campaign, _>(world.campaigns.values().rev().filter(recent), ask, behaviours, None)
+}
+
+fn not_analyzed(world: &World, ask: &Ask<'_>, behaviours: &[Behaviour]) -> Answer {
+    let widest = behaviours.iter().find_map(Behaviour::widest_range);
+    let widest = widest.or_else(|| SignedDuration::try_from(REACH).ok()).unwrap_or(SignedDuration::MAX);
+    let for_long = behaviours.iter().find_map(Behaviour::row_life);
+    rows(world.not_analyzed.values().rev(), ask, widest, for_long)
+}
+
+fn detail(threat: &Threat, ask: &Ask<'_>, behaviours: &[Behaviour]) -> Answer {
+    let Some(paging) = paging(ask.query) else { return no_paging() };
     let (page, more) = paging.of(&threat.messages);
     let messages = if behaviours.contains(&Behaviour::NoMessages) { &[] } else { page };
-    let mut fields =
-        vec![("threatId", quoted(&threat.id, false)), ("recipientCount", threat.messages.len().to_string())];
+    let mut fields = vec![("threatId", plain(&threat.id)), ("recipientCount", threat.messages.len().to_string())];
     if !behaviours.contains(&Behaviour::WithoutMessages) {
-        let messages: Vec<String> = messages.iter().map(|message| message.json(&threat.id)).collect();
-        fields.push(("messages", format!("[{}]", messages.join(","))));
+        fields.push(("messages", array(messages.iter().map(|message| message.json(&threat.id)))));
     }
     fields.push(("tenantName", "null".to_owned()));
     fields.push(("pageNumber", paging.number.to_string()));
@@ -120,41 +117,38 @@ fn detail(world: &World, ask: &Ask<'_>, path: &str, behaviours: &[Behaviour]) ->
     json(object(&fields))
 }
 
-/// `nextPageNumber`, absent on the last page.
-fn next_page(paging: Paging, more: bool, behaviours: &[Behaviour]) -> Option<(&'static str, String)> {
-    let number = if behaviours.contains(&Behaviour::RepeatedNextPage) {
-        paging.number
-    } else if more || behaviours.contains(&Behaviour::NextOnEmptyPage) {
-        paging.number.saturating_add(1)
-    } else {
-        return None;
-    };
-    Some(("nextPageNumber", number.to_string()))
+fn attachments(threat: &Threat) -> Answer {
+    enrichment(threat, "attachments", |message| {
+        message.attachments.iter().map(|name| vec![("attachmentName", plain(name))]).collect()
+    })
 }
 
-fn paging(query: &str) -> Option<Paging> {
-    Paging::parse(parameter(query, "pageSize").as_deref(), parameter(query, "pageNumber").as_deref())
+fn links(threat: &Threat) -> Answer {
+    enrichment(threat, "links", |message| {
+        let link = |url: &String| {
+            // From `https://host/path` the host; of anything else nothing is made up.
+            let domain = url.split('/').nth(2).unwrap_or_default();
+            vec![
+                ("domainLink", plain(domain)),
+                ("linkType", plain("html href")),
+                ("source", plain("body")),
+                ("displayText", plain("Pay now")),
+                ("linkUrl", plain(url)),
+            ]
+        };
+        message.urls.iter().map(link).collect()
+    })
 }
 
-fn enrichment(threat: &Threat, list: &str, field: &str, of: impl Fn(&Message) -> &Vec<String>) -> Answer {
+fn enrichment(threat: &Threat, name: &str, of: impl Fn(&Message) -> Vec<Vec<(&'static str, String)>>) -> Answer {
     let mut items = Vec::new();
     for message in &threat.messages {
-        for value in of(message) {
-            items.push(object(&[
-                ("abxMessageId", message.id.to_string()),
-                ("abxMessageIdStr", format!("\"{}\"", message.id)),
-                (field, quoted(value, false)),
-            ]));
+        for more in of(message) {
+            let mut fields =
+                vec![("abxMessageId", message.id.to_string()), ("abxMessageIdStr", format!("\"{}\"", message.id))];
+            fields.extend(more);
+            items.push(object(&fields));
         }
     }
-    json(object(&[(list, format!("[{}]", items.join(",")))]))
-}
-
-fn tokens(world: &World) -> Answer {
-    match world.token_expires {
-        None => error(403, "error", "The token has no permission for this resource"),
-        Some(expires) => json(format!(
-            r#"{{"data":[{{"token_id":"6f1c2b1e-0000-4000-8000-000000000001","name":"edge","version":"v2","status":"active","created_at":"2026-01-02T00:00:00Z","expires_at":"{expires}","permissions":["soar_v1_read_threats"]}}]}}"#
-        )),
-    }
+    json(object(&[(name, array(items))]))
 }
