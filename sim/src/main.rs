@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use conductor_sim::api::{Api, ApiOptions, Behaviour, Rule, generate};
+use conductor_sim::api::{Api, ApiOptions, Behaviour, Endpoint, Rule, generate};
 use conductor_sim::ca::{Authority, Paths};
 use conductor_sim::soc::{Keep, KeyUpdates, Soc, SocOptions};
 use jiff::{SignedDuration, Timestamp};
@@ -44,12 +44,21 @@ enum Verb {
         /// New threats a minute
         #[arg(long, default_value_t = 0)]
         rate: u32,
-        /// NAME[=NUMBER][@list|detail|cases|other|ip][*TIMES], more than once if need be; see `conductor-sim list`
+        /// Items of each other kind, of the last 24 hours, there from the start
+        #[arg(long, default_value_t = 0)]
+        others: usize,
+        /// NAME[=NUMBER][@ENDPOINT][*TIMES], more than once if need be; see `conductor-sim list`
         #[arg(long, value_name = "NAME")]
         behaviour: Vec<Rule>,
         /// What /ip answers instead of the caller's address
         #[arg(long)]
         egress: Option<String>,
+        /// What the token may read, such as soar_v1_read_threats, more than once if need be; without it everything
+        #[arg(long, value_name = "NAME")]
+        permission: Vec<String>,
+        /// When the token ends, as /v1/soar/tokens tells; without it that endpoint is forbidden
+        #[arg(long, value_name = "TIME")]
+        token_expires: Option<Timestamp>,
     },
     /// A SOC's receiver: syslog over TLS with octet counting
     Soc {
@@ -75,7 +84,7 @@ enum Verb {
         #[arg(long)]
         per_second: Option<u32>,
     },
-    /// Names every behaviour of the API, with a sentence
+    /// Names every behaviour of the API with a sentence, then every endpoint
     List,
     /// Makes a CA, a server's and a client's certificate
     Certs {
@@ -98,12 +107,16 @@ fn main() -> ExitCode {
 
 fn run(verb: Verb) -> io::Result<()> {
     match verb {
-        Verb::Api { listen, token, cert_dir, threats, rate, behaviour, egress } => {
+        Verb::Api { listen, token, cert_dir, threats, rate, others, behaviour, egress, permission, token_expires } => {
             let tls = Paths::of(&cert_dir).server()?;
-            let api = Api::start(ApiOptions { listen, egress, ..ApiOptions::new(&token, tls) })?;
+            let api = Api::start(ApiOptions { listen, egress, token_expires, ..ApiOptions::new(&token, tls) })?;
+            if !permission.is_empty() {
+                api.set_permissions(Some(&permission.iter().map(String::as_str).collect::<Vec<_>>()));
+            }
             let now = Timestamp::now();
             let yesterday = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(now);
             api.put(generate(1, threats, yesterday, now));
+            put_others(&api, others, yesterday, now);
             behaviour.into_iter().for_each(|rule| api.set(rule));
             until_stopped(api.addr(), new_threats(&api, rate))
         }
@@ -128,8 +141,13 @@ fn run(verb: Verb) -> io::Result<()> {
         }
         Verb::List => {
             let mut out = io::stdout().lock();
+            writeln!(out, "Behaviours (--behaviour NAME[=NUMBER][@ENDPOINT][*TIMES]):")?;
             for behaviour in Behaviour::list() {
-                writeln!(out, "{:<20} {}", behaviour.name(), behaviour.sentence())?;
+                writeln!(out, "  {:<24} {}", behaviour.name(), behaviour.sentence())?;
+            }
+            writeln!(out, "Endpoints:")?;
+            for (word, endpoint) in Endpoint::ALL {
+                writeln!(out, "  {word:<24} {}", endpoint.path())?;
             }
             Ok(())
         }
@@ -153,6 +171,17 @@ fn until_stopped(listening: SocketAddr, work: impl Future<Output = ()>) -> io::R
         }
         Ok(())
     })
+}
+
+/// So many of each kind beside threats.
+fn put_others(api: &Api, count: usize, from: Timestamp, to: Timestamp) {
+    generate::cases(1, count, from, to).into_iter().for_each(|case| api.put_case(case));
+    generate::campaigns(1, count, from, to).into_iter().for_each(|campaign| api.put_campaign(campaign));
+    generate::vendor_cases(1, count, from, to).into_iter().for_each(|case| api.put_vendor_case(case));
+    generate::not_analyzed(1, count, from, to).into_iter().for_each(|row| api.put_not_analyzed(row));
+    for entry in generate::audit(1, count, from, to) {
+        api.put_audit(entry);
+    }
 }
 
 /// Adds threats that have just arrived, for ever.

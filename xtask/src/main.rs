@@ -8,6 +8,7 @@ mod commands;
 mod demo;
 mod packages;
 mod setup;
+mod sim;
 mod test;
 mod torture;
 
@@ -46,6 +47,30 @@ enum Verb {
         #[arg(long, default_value_t = 60)]
         rate: u32,
     },
+    /// Run the simulated API alone, going wrong as asked, until Ctrl-C
+    Sim {
+        /// Name every behaviour with a sentence, and every endpoint, instead
+        #[arg(long)]
+        list: bool,
+        /// NAME[=NUMBER][@ENDPOINT][*TIMES], more than once if need be
+        #[arg(long, value_name = "NAME")]
+        behaviour: Vec<String>,
+        /// Address and port; port 0 takes a free one
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: String,
+        /// The bearer token that is right; it opens nothing else
+        #[arg(long, default_value = "simulated")]
+        token: String,
+        /// Threats of the last 24 hours
+        #[arg(long, default_value_t = 25)]
+        threats: u32,
+        /// Items of each other kind of the last 24 hours
+        #[arg(long, default_value_t = 5)]
+        others: u32,
+        /// New threats in a minute
+        #[arg(long, default_value_t = 0)]
+        rate: u32,
+    },
     /// Measure the release build beside its peers, interleaved, and print a table of medians
     Bench {
         /// The folder of the peers harness (default: $PEERS_DIR)
@@ -74,6 +99,10 @@ fn main() -> ExitCode {
         Verb::Setup => setup::run(),
         Verb::Test { fast } => test::run(fast),
         Verb::Demo { seconds, threats, rate } => demo::run(&demo::Options { seconds, threats, rate }),
+        Verb::Sim { list: true, .. } => sim::list(),
+        Verb::Sim { list: false, behaviour, listen, token, threats, others, rate } => {
+            sim::run(&sim::Options { behaviour, listen, token, threats, others, rate })
+        }
         Verb::Bench { peers, rounds, events, tests } => bench::run(&bench::Options { peers, rounds, events, tests }),
         Verb::Torture { rounds } => torture::run(rounds),
     };
