@@ -188,7 +188,7 @@ impl Api {
 impl Api {
     /// When the token ends, as told from now on: of one token, called `edge`. `None`: 403 where it would be told.
     pub fn set_token_expires(&self, at: Option<Timestamp>) {
-        self.set_tokens(at.map(one_token));
+        self.set_tokens(at.map(|at| vec![Token::edge(at)]));
     }
 
     /// What `/v1/soar/tokens` tells from now on; `None`: 403 there.
@@ -202,11 +202,4 @@ impl Api {
         let permissions = permissions.map(|held| held.iter().map(|&name| name.to_owned()).collect());
         lock(&self.shared.state).world.permissions = permissions;
     }
-}
-
-/// The token that [`Api::set_token_expires`] speaks of, alone.
-pub(super) fn one_token(expires: Timestamp) -> Vec<Token> {
-    // The second of January 2026.
-    let created = Timestamp::from_second(1_767_312_000).unwrap_or(Timestamp::UNIX_EPOCH);
-    vec![Token::new("edge", created, expires)]
 }

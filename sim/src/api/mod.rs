@@ -105,7 +105,7 @@ impl Api {
     /// Listens from when this returns.
     pub fn start(options: ApiOptions) -> io::Result<Api> {
         let tls = crate::tls::server(&options.tls, None, rustls::ALL_VERSIONS)?;
-        let tokens = options.token_expires.map(handle::one_token);
+        let tokens = options.token_expires.map(|at| vec![Token::edge(at)]);
         let world = World { retention: options.retention, tokens, ..World::default() };
         let state = State::new(world, mock::world(), options.token, options.egress);
         let shared = Arc::new(Shared {

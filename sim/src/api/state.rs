@@ -151,7 +151,7 @@ impl State {
             rule.times = rule.times.map(|times| times - 1);
             met.push(rule.behaviour.clone());
         }
-        if endpoint != Endpoint::Ip && !refused {
+        if path.starts_with("/v1/") && !refused {
             self.minute.take(at);
         }
         self.rules.retain(|rule| rule.times != Some(0));

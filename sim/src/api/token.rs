@@ -56,6 +56,11 @@ impl Token {
         }
     }
 
+    /// The one that a test means which sets an end alone: `edge`, made on the second of January 2026.
+    pub(super) fn edge(expires: Timestamp) -> Token {
+        Token::new("edge", Timestamp::from_second(1_767_312_000).unwrap_or(Timestamp::UNIX_EPOCH), expires)
+    }
+
     fn json(&self) -> String {
         object(&[
             ("token_id", plain(&self.id)),
