@@ -55,6 +55,14 @@ impl Scene {
         self.write(&self.rsyslog.address(), &self.syslog_ng.address(), "", beside);
     }
 
+    /// The same, and everything that the vendor has is collected.
+    pub fn all_streams_settings(&self) {
+        self.plain_settings("");
+        let settings = std::fs::read_to_string(self.place.config()).expect("written just now");
+        let settings = settings.replace("streams = [\"threats\"]", "streams = \"all\"");
+        std::fs::write(self.place.config(), settings).expect("settings");
+    }
+
     fn write(&self, rsyslog: &str, syslog_ng: &str, each: &str, beside: &str) {
         let integration = self.trust.integration(&self.place, "acme", &self.api);
         let rsyslog = self.trust.destination("rsyslog", rsyslog, each);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use conductor_sim::api::generate::SUBJECTS;
-use jiff::Timestamp;
+use conductor_sim::api::generate::{SUBJECTS, audit, campaigns, cases, not_analyzed, vendor_cases};
+use jiff::{SignedDuration, Timestamp};
 
 use super::arrivals::Arrivals;
 use super::scene::{PATIENCE, Scene, THREATS, destination};
@@ -20,6 +20,29 @@ fn every_message_of_5000_threats_reaches_both_receivers_once_in_order_and_whole(
     let agent = scene.place.start();
     scene.end(agent, "undisturbed");
     assert_eq!((scene.at_rsyslog.judge.repeats, scene.at_syslog_ng.judge.repeats), (0, 0));
+}
+
+#[test]
+fn every_stream_reaches_both_receivers_whole() {
+    let mut scene = Scene::new(5, 20);
+    let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
+    let (from, to) = (ago(20), ago(1));
+    cases(1, 120, from, to).into_iter().for_each(|case| scene.api.put_case(case));
+    campaigns(2, 120, from, to).into_iter().for_each(|campaign| scene.api.put_campaign(campaign));
+    vendor_cases(3, 20, from, to).into_iter().for_each(|case| scene.api.put_vendor_case(case));
+    not_analyzed(4, 120, from, to).into_iter().for_each(|row| scene.api.put_not_analyzed(row));
+    for entry in audit(5, 1_200, from, to) {
+        scene.api.put_audit(entry);
+    }
+    let mut truth = (*scene.truth).clone();
+    truth.note_others("acme", &scene.api);
+    scene.truth = Arc::new(truth);
+    for at in [&mut scene.at_rsyslog, &mut scene.at_syslog_ng] {
+        at.expect(&scene.truth);
+    }
+    scene.all_streams_settings();
+    let agent = scene.place.start();
+    scene.end(agent, "all streams");
 }
 
 #[test]

@@ -10,7 +10,7 @@ mod judge;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use conductor_sim::api::{Api, ApiOptions, Threat, generate};
+use conductor_sim::api::{Api, ApiOptions, Item, Threat, generate};
 use conductor_sim::ca::{Authority, Paths};
 use jiff::{SignedDuration, Timestamp};
 
@@ -96,6 +96,8 @@ pub struct Truth {
     raws: HashMap<String, Vec<String>>,
     versions: usize,
     lines: HashSet<String>,
+    /// Stream and JSON of what has no id of its own.
+    nameless: HashSet<(&'static str, String)>,
 }
 
 impl Truth {
@@ -120,6 +122,29 @@ impl Truth {
         }
     }
 
+    /// Adds what this API holds beside threats, which does not change meanwhile. A case is what the vendor says of it
+    /// in three places.
+    pub fn note_others(&mut self, integration: &str, api: &Api) {
+        let mut add = |stream: &str, native: String, raw: String| {
+            self.raws.entry(format!("{integration}/{stream}/{native}")).or_default().push(raw);
+            self.versions += 1;
+        };
+        for case in api.cases() {
+            let raw =
+                format!(r#"{{"list":{},"detail":{},"analysis":{}}}"#, case.listed(), case.detail(), case.analysed());
+            add("cases", case.id.to_string(), raw);
+        }
+        for campaign in api.campaigns() {
+            add("abuse-campaigns", campaign.id.clone(), campaign.detail(campaign.settled(Timestamp::now())));
+        }
+        for case in api.vendor_cases() {
+            add("vendor-cases", case.id.to_string(), case.detail());
+        }
+        // These have no ids of the vendor's: what counts is that each comes, byte for byte.
+        self.nameless.extend(api.audit().iter().map(|entry| ("audit-logs", entry.listed())));
+        self.nameless.extend(api.not_analyzed().iter().map(|row| ("not-analyzed", row.listed())));
+    }
+
     /// Adds a line that is imported. Returns whether it is new.
     pub fn note_line(&mut self, line: String) -> bool {
         self.lines.insert(line)
@@ -127,7 +152,7 @@ impl Truth {
 
     /// Versions of messages, and lines: so many different events must arrive.
     pub fn events(&self) -> usize {
-        self.versions + self.lines.len()
+        self.versions + self.lines.len() + self.nameless.len()
     }
 
     /// Bytes of all of them.
@@ -139,6 +164,10 @@ impl Truth {
     pub fn holds(&self, id: &str, raw: &str) -> bool {
         if id.starts_with(IMPORT) {
             return self.lines.contains(raw);
+        }
+        if let Some(stream) = ["audit-logs", "not-analyzed"].iter().find(|stream| id.split('/').nth(1) == Some(stream))
+        {
+            return self.nameless.contains(&(*stream, raw.to_owned()));
         }
         let native = id.rsplit_once('/').map_or("", |(native, _version)| native);
         self.raws.get(native).is_some_and(|known| known.iter().any(|one| one == raw))

@@ -28,6 +28,10 @@ use crate::setup;
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long the last events may take to the SOC.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+/// Cases, campaigns and so on at the start, of each kind.
+const OTHERS: &str = "3";
+/// The streams that must reach the SOC.
+const STREAMS: [&str; 6] = ["threats", "cases", "abuse-campaigns", "not-analyzed", "vendor-cases", "audit-logs"];
 /// Of a SOC message, what fits a screen.
 const SHOWN: usize = 240;
 
@@ -55,15 +59,19 @@ pub fn run(options: &Options) -> Result<()> {
     execute(&mut cargo(&["build", "--workspace", "--bins"]))?;
     let binary = |name: &str| target().join("debug").join(name);
     let folder = Folder::new()?;
-    let mut demo = Demo { sim: binary("conductor-sim"), sender, news, received: 0, seen: HashSet::new() };
+    let mut demo =
+        Demo { sim: binary("conductor-sim"), sender, news, received: [0; STREAMS.len()], seen: HashSet::new() };
 
     let certs = folder.0.join("certs");
     execute(Command::new(&demo.sim).arg("certs").arg(&certs))?;
     let token = random_token()?;
     let rate = options.rate.to_string();
     let threats = options.threats.to_string();
-    let (_api, api_address) =
-        demo.start_sim("api", &certs, &["--token", &token, "--threats", &threats, "--rate", &rate])?;
+    let (_api, api_address) = demo.start_sim(
+        "api",
+        &certs,
+        &["--token", &token, "--threats", &threats, "--others", OTHERS, "--rate", &rate],
+    )?;
     let (mut soc, soc_address) = demo.start_sim("soc", &certs, &["--print"])?;
 
     let local = free_address()?;
@@ -79,30 +87,36 @@ pub fn run(options: &Options) -> Result<()> {
         None => say("showing what the SOC receives, until Ctrl-C"),
     }
 
-    demo.show_for(options.seconds.map(Duration::from_secs), |_| false)?;
+    demo.show_for(options.seconds.map(Duration::from_secs), |_, _| false)?;
     agent.must_be_alive()?;
     soc.must_be_alive()?;
     let census = Api { address: &api_address, ca: &certs.join("ca.pem"), token: &token }.census()?;
-    demo.show_for(Some(DRAIN_LIMIT), |seen| census.missing(seen).is_empty())?;
+    demo.show_for(Some(DRAIN_LIMIT), |seen, received| census.missing(seen).is_empty() && !received.contains(&0))?;
 
     say("conductor status:");
     // 1 or 2 tells a degraded or down agent: shown, not ours to judge.
     Command::new(&conductor).arg("status").arg("--config").arg(&settings).status().context("can't run conductor")?;
     let stopped = agent.stop()?;
     soc.stop()?;
-    demo.show_for(Some(Duration::ZERO), |_| false)?;
+    demo.show_for(Some(Duration::ZERO), |_, _| false)?;
     if !stopped.is_some_and(|status| status.success()) {
         bail!("the agent did not end as it should: {stopped:?}");
     }
 
     let missing = census.missing(&demo.seen);
-    let (held, received) = (census.messages.len(), demo.received);
+    let (held, received) = (census.messages.len(), demo.received[0]);
     say(&format!("the API held {} threats with {held} messages; the SOC received {received}", census.threats));
     if !missing.is_empty() {
         bail!("{} messages did not reach the SOC, the first: {}", missing.len(), missing[0]);
     }
     if held == 0 {
         bail!("the API held nothing, so nothing was shown");
+    }
+    let others: Vec<String> =
+        STREAMS.iter().zip(demo.received).skip(1).map(|(stream, n)| format!("{n} {stream}")).collect();
+    say(&format!("and of the other streams: {}", others.join(", ")));
+    if demo.received.contains(&0) {
+        bail!("a stream has not reached the SOC at all");
     }
     say("none is missing");
     Ok(())
@@ -112,8 +126,8 @@ struct Demo {
     sim: PathBuf,
     sender: Sender<News>,
     news: Receiver<News>,
-    /// How many messages the SOC printed.
-    received: usize,
+    /// How many messages of each stream the SOC printed.
+    received: [usize; STREAMS.len()],
     /// Every number in them: the messages' ids are among these.
     seen: HashSet<String>,
 }
@@ -153,7 +167,7 @@ impl Demo {
     fn await_ready(&mut self, agent: &mut Running, local: &str) -> Result<()> {
         let began = Instant::now();
         while !is_ready(local) {
-            if self.show_for(Some(Duration::from_millis(50)), |_| false)? {
+            if self.show_for(Some(Duration::from_millis(50)), |_, _| false)? {
                 bail!("interrupted");
             }
             agent.must_be_alive()?;
@@ -165,16 +179,22 @@ impl Demo {
     }
 
     /// Shows what comes, until the time is over, `enough`, or Ctrl-C (which answers true).
-    fn show_for(&mut self, time: Option<Duration>, enough: impl Fn(&HashSet<String>) -> bool) -> Result<bool> {
+    fn show_for(
+        &mut self,
+        time: Option<Duration>,
+        enough: impl Fn(&HashSet<String>, &[usize]) -> bool,
+    ) -> Result<bool> {
         let began = Instant::now();
-        while !enough(&self.seen) {
+        while !enough(&self.seen, &self.received) {
             let left = time.map_or(Duration::from_secs(3600), |time| time.saturating_sub(began.elapsed()));
             match self.news.recv_timeout(left) {
                 Ok(News::Line { from, text }) => {
                     show(from, &text);
                     // The SOC prints other lines too; a message begins with its priority.
                     if from == "soc" && text.contains('<') {
-                        self.received += 1;
+                        for (stream, count) in STREAMS.iter().zip(&mut self.received) {
+                            *count += usize::from(text.contains(&format!("\"stream\":\"{stream}\"")));
+                        }
                         self.seen.extend(numbers(&text).map(str::to_owned));
                     }
                 }
@@ -299,6 +319,7 @@ connector = "abnormal-security"
 host = "{api}"
 ca = "{folder}/certs/ca.pem"
 api-key = {{ file = "{folder}/api-key" }}
+streams = "all"
 polling-interval = "1s"
 start = "30d"
 lag = "1s"

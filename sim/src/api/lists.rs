@@ -13,7 +13,7 @@ use super::filter::{Bounds, Filter, Key, Paging, parameter};
 use super::json::{array, object};
 
 /// What a list can hold.
-pub(super) trait Item {
+pub trait Item {
     /// The field of the answer that holds the items.
     const LIST: &'static str;
     /// What its filter compares.

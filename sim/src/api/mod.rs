@@ -56,6 +56,7 @@ pub use campaign::{Campaign, Verdict};
 pub use case::Case;
 pub use endpoint::Endpoint;
 pub use generate::generate;
+pub use lists::Item;
 pub use moment::Moment;
 pub use not_analyzed::NotAnalyzed;
 pub use rule::Rule;

@@ -37,7 +37,8 @@ pub struct Person {
 }
 
 impl NotAnalyzed {
-    fn json(&self) -> String {
+    /// The row as its list holds it.
+    pub fn listed(&self) -> String {
         object(&[
             ("abx_message_id", self.message_id.to_string()),
             ("subject", plain(&self.subject)),
@@ -89,5 +90,5 @@ pub(super) fn rows<'a>(
         return error(400, "error", "Invalid date range: start and end lie too far apart");
     }
     let asked = |row: &&NotAnalyzed| (start..=end).contains(&row.reported.at) && row.there(ask.now, for_long);
-    json(object(&[("results", array(all.filter(asked).map(NotAnalyzed::json)))]))
+    json(object(&[("results", array(all.filter(asked).map(NotAnalyzed::listed)))]))
 }
