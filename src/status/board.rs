@@ -290,8 +290,10 @@ fn integration(name: &Name, record: &IntegrationRecord, now: Timestamp) -> Integ
         streams: record.streams.iter().map(|(name, record)| stream(name, record, now)).collect(),
         api_key_expires: record.api_key_expires,
         requests_per_minute: record.requests_per_minute,
+        requests_per_minute_now: record.requests_per_minute_now,
         requests_total: record.requests,
         throttled_total: record.throttled,
+        waited_seconds_total: record.waited.as_secs_f64(),
         fault: record.parked.clone(),
         text: String::new(),
     };

@@ -160,7 +160,7 @@ fn egress(out: &mut Exposition, snapshot: &Snapshot) {
 fn integrations(out: &mut Exposition, integrations: &[Integration]) {
     use Kind::{Counter, Gauge};
     type Value = fn(&Integration) -> Option<f64>;
-    let families: [(&'static str, Kind, &str, Value); 4] = [
+    let families: [(&'static str, Kind, &str, Value); 7] = [
         ("conductor_integration_up", Gauge, "1 while the integration's last try worked.", |each| {
             Some(f64::from(u8::from(each.state == Standing::Ok)))
         }),
@@ -168,6 +168,21 @@ fn integrations(out: &mut Exposition, integrations: &[Integration]) {
             Some(each.requests_total as f64)
         }),
         ("conductor_integration_throttled_total", Counter, "Answers 429.", |each| Some(each.throttled_total as f64)),
+        ("conductor_integration_requests_per_minute_set", Gauge, "Requests a minute, at the most, as set.", |each| {
+            Some(f64::from(each.requests_per_minute))
+        }),
+        (
+            "conductor_integration_requests_per_minute",
+            Gauge,
+            "Requests a minute, at the most, as it is now: fewer after a 429.",
+            |each| Some(f64::from(each.requests_per_minute_now)),
+        ),
+        (
+            "conductor_integration_permit_wait_seconds_total",
+            Counter,
+            "Seconds that requests waited for their turn, all together.",
+            |each| Some(each.waited_seconds_total),
+        ),
         ("conductor_integration_api_key_expires_timestamp_seconds", Gauge, "The day that the API key ends.", |each| {
             let midnight = each.api_key_expires?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
             Some(epoch(midnight.timestamp()))

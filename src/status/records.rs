@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -76,10 +77,15 @@ pub struct IntegrationRecord {
     pub parked: Option<FaultNote>,
     pub parked_since: Option<Timestamp>,
     pub api_key_expires: Option<Date>,
+    /// As set.
     pub requests_per_minute: u32,
+    /// What it is now: fewer after a 429.
+    pub requests_per_minute_now: u32,
     pub requests: u64,
     /// Answers 429.
     pub throttled: u64,
+    /// All the time that requests waited for their permits.
+    pub waited: Duration,
     pub streams: BTreeMap<String, StreamRecord>,
 }
 

@@ -1,5 +1,7 @@
 //! Three boards that tests look at from every side: a healthy agent, a degraded one and one that is down.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::board::Board;
@@ -50,7 +52,10 @@ pub(crate) fn healthy() -> Board {
         acme.enabled = true;
         acme.api_key_expires = Some("2027-01-31".parse().expect("a date"));
         acme.requests_per_minute = 240;
+        acme.requests_per_minute_now = 168;
         acme.requests = 1_310;
+        acme.throttled = 3;
+        acme.waited = Duration::from_millis(61_500);
     });
     board.stream(&name("acme"), "threats", |threats| {
         threats.succeeded(5_204, false, before(120));

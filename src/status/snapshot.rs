@@ -168,10 +168,15 @@ pub struct Integration {
     pub state: Standing,
     pub streams: Vec<Stream>,
     pub api_key_expires: Option<Date>,
+    /// As set.
     pub requests_per_minute: u32,
+    /// What it is now: fewer after a 429.
+    pub requests_per_minute_now: u32,
     pub requests_total: u64,
     /// Answers 429.
     pub throttled_total: u64,
+    /// All the time that requests waited for their permits, since the start.
+    pub waited_seconds_total: f64,
     /// Why the whole integration is parked, where it is.
     pub fault: Option<FaultNote>,
     /// The same in a sentence.
