@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::backoff::Backoff;
-use super::pace::Pace;
+use super::pace::{Pace, Paced};
 use super::stop::Stop;
 use super::stream::Stream;
 use super::{Collecting, Facilities, way_out};
@@ -18,7 +18,7 @@ use crate::config::{self, Connector as ConnectorSettings};
 use crate::connectors::Connector;
 use crate::connectors::abnormal::Abnormal;
 use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
-use crate::net::http::{Client, ClientOptions, Limits};
+use crate::net::http::{Client, ClientOptions, Get, Limits};
 use crate::net::tls::TlsOptions;
 use crate::status::{Board, Code, Standing};
 use crate::values::Name;
@@ -63,12 +63,16 @@ fn build(as_set: &Collecting, pace: Option<Arc<Pace>>) -> Result<Box<dyn Connect
     let http = Client::new(ClientOptions {
         tls: TlsOptions { ca: integration.ca.clone(), ..TlsOptions::default() },
         path: way_out::path(&as_set.egress),
-        gate: pace.map(|pace| pace as Arc<dyn crate::net::http::Gate>),
+        gate: None,
         limits: Limits { body: LARGEST_ANSWER, ..Limits::default() },
     })?;
+    let http: Arc<dyn Get> = match pace {
+        Some(pace) => Arc::new(Paced::new(Arc::new(http), pace)),
+        None => Arc::new(http),
+    };
     Ok(match &integration.connector {
         ConnectorSettings::Abnormal(settings) => {
-            Box::new(Abnormal::new(integration.name.clone(), settings.clone(), Arc::new(http), token))
+            Box::new(Abnormal::new(integration.name.clone(), settings.clone(), http, token))
         }
     })
 }
@@ -89,6 +93,7 @@ pub async fn run(facilities: Facilities, mut as_set: Collecting, mut stop: Stop)
     let name = as_set.integration.name.clone();
     let mut backoff = Backoff::default();
     let pace = Arc::new(Pace::new(as_set.integration.requests_per_minute));
+    facilities.board.integration(&name, |record| record.requests_per_minute_now = pace.figures().per_minute);
     let connector = loop {
         let resolved = crate::secrets::resolve_token(&as_set.integration.api_key, &facilities.secrets);
         let built = resolved.and_then(|token| {

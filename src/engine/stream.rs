@@ -269,8 +269,18 @@ impl Stream {
         }
     }
 
+    fn tell_pace(&self) {
+        let figures = self.pace.figures();
+        self.facilities.board.integration(self.name(), |record| {
+            record.requests = figures.requests;
+            record.throttled = figures.throttled;
+            record.requests_per_minute_now = figures.per_minute;
+            record.waited = figures.waited;
+        });
+    }
+
     fn tell_clock(&self, page: &Page) {
-        self.facilities.board.integration(self.name(), |record| record.requests = self.pace.requests());
+        self.tell_pace();
         let Some(date) = page.vendor_date else { return };
         let now = Timestamp::now();
         let offset = date.duration_since(now).as_secs_f64();
@@ -330,7 +340,7 @@ impl Stream {
             Reaction::ParkStream { .. } => (Standing::Parked, Some(Code::StreamUnlicensed)),
             Reaction::Slow { .. } => {
                 self.pace.hold(wait);
-                self.facilities.board.integration(self.name(), |record| record.throttled += 1);
+                self.tell_pace();
                 (Standing::Waiting, None)
             }
             Reaction::Pause { .. } => (Standing::Waiting, Some(Code::QueuePaused)),
