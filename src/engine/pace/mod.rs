@@ -60,8 +60,6 @@ struct State {
     permits: Bucket,
     spare: Bucket,
     line: Line,
-    /// The vendor asked for a pause until then.
-    held_until: Instant,
     /// When the rate was last lowered: what was asked before knew nothing of it.
     lowered: Option<Instant>,
     requests: u64,
@@ -97,7 +95,6 @@ impl Pace {
             permits: Bucket::full(BURST, rate.per_minute(), now),
             spare: Bucket::full(SAVED, rate.per_minute() * SPARE, now),
             line: Line::default(),
-            held_until: now,
             lowered: None,
             requests: 0,
             throttled: 0,
@@ -138,7 +135,7 @@ impl Pace {
     #[cfg_attr(not(test), expect(dead_code, reason = "the poll's context does not ask it yet"))]
     pub fn spare(&self) -> bool {
         let now = now();
-        self.with(|state| state.held_until <= now && state.spare.take(state.rate.per_minute() * SPARE, now).is_ok())
+        self.with(|state| state.spare.take(state.rate.per_minute() * SPARE, now).is_ok())
     }
 
     /// An answer that was no 429.
@@ -193,9 +190,8 @@ impl State {
     }
 
     fn hold(&mut self, until: Instant) {
-        self.held_until = self.held_until.max(until);
-        self.permits.empty_until(self.held_until);
-        self.spare.empty_until(self.held_until);
+        self.permits.empty_until(until);
+        self.spare.empty_until(until);
     }
 }
 

@@ -16,8 +16,6 @@ const NEAR: f64 = 0.3;
 /// ... and so much of the climb worked before. A limit that fell is not taken for the known one and followed down
 /// by small steps, each of which would cost a pause.
 const WORKED: f64 = 0.05;
-/// The rate that met a limit is the mean of about so long: a fast climb has passed it before the vendor says so.
-const MEAN: f64 = 40.0;
 /// From a cut to the limit it takes so many times the pause that the 429 asked for: what it costs to meet the limit
 /// again decides how often that is done.
 const PAUSES: f64 = 25.0;
@@ -34,8 +32,6 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub struct Rate {
     set: f64,
     now: f64,
-    /// The mean of `now` over the last while.
-    mean: f64,
     /// The way up since the last 429; `None`: there was none.
     climb: Option<Climb>,
     /// The last good answer since then.
@@ -57,7 +53,7 @@ impl Rate {
     /// Begins at what the operator set, per minute.
     pub fn new(per_minute: u32) -> Rate {
         let set = f64::from(per_minute);
-        Rate { set, now: set, mean: set, climb: None, good: None }
+        Rate { set, now: set, climb: None, good: None }
     }
 
     /// Requests a minute.
@@ -68,7 +64,6 @@ impl Rate {
     /// An answer came that was no 429.
     pub fn good(&mut self, now: Instant) {
         let since = self.good.replace(now).map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
-        self.mean += (self.now - self.mean) * (1.0 - (-since.as_secs_f64() / MEAN).exp());
         if let Some(climb) = &mut self.climb {
             climb.spent += since.min(SILENCE);
             self.now = climb.rate(self.set).min(self.set);
@@ -77,14 +72,14 @@ impl Rate {
 
     /// A 429 came, and asked for this pause.
     pub fn refused(&mut self, pause: Duration) {
-        let met = self.now.min(self.mean);
+        let met = self.now;
         let known = self
             .climb
             .is_some_and(|climb| (met / climb.limit - 1.0).abs() < NEAR && climb.spent >= climb.takes.mul_f64(WORKED));
         self.now = (met * if known { TRIM } else { CUT }).max(FLOOR).min(self.set);
         let takes = pause.mul_f64(PAUSES).clamp(SOONEST, LATEST);
         self.climb = Some(Climb { from: self.now, limit: met.max(self.now), takes, spent: Duration::ZERO });
-        (self.mean, self.good) = (self.now, None);
+        self.good = None;
     }
 }
 
