@@ -91,7 +91,8 @@ impl Stream {
             let queue = Arc::clone(&queue);
             move |id: &str| tokio::task::block_in_place(|| queue.has(id))
         };
-        let spare = || true;
+        let pace = Arc::clone(&self.pace);
+        let spare = move || pace.spare();
         let round = self.round.is_none_or(|last| started.duration_since(last) >= self.interval());
         let context = PollContext { now: Timestamp::now(), round, known: &known, kept: &kept, spare: &spare };
         let page = self.connector.poll(&self.stream, place.checkpoint.as_ref(), &context).await;

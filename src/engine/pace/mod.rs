@@ -132,7 +132,6 @@ impl Pace {
 
     /// May a request that is not urgent be made now? Takes from a tenth of the rate that is kept for such; the
     /// request takes its permit like any other.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the poll's context does not ask it yet"))]
     pub fn spare(&self) -> bool {
         let now = now();
         self.with(|state| state.spare.take(state.rate.per_minute() * SPARE, now).is_ok())
