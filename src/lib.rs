@@ -11,6 +11,7 @@
 
 pub mod event;
 pub mod fault;
+pub mod marks;
 pub mod values;
 
 pub mod config;

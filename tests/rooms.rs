@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use scan::{Placed, Token, mentions, tokens};
 
 /// No I/O; everyone may use them. `VERSION` stands beside them in lib.rs.
-const LEAVES: [&str; 4] = ["event", "fault", "values", "VERSION"];
+const LEAVES: [&str; 5] = ["event", "fault", "marks", "values", "VERSION"];
 
 /// A room, and what it may name beside itself and the leaves: a room, or a path into one.
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("event", &[]),
     ("fault", &[]),
+    ("marks", &[]),
     ("values", &[]),
     ("format", &[]),
     ("net", &[]),

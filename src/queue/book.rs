@@ -11,9 +11,14 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use folder::{has_space, remove_generating, remove_where, set_aside, wait_until_free};
+
 use super::frame::PageMeta;
 use super::journal::Position;
+use super::known::Known;
 use crate::event::{Seq, native_part};
+
+mod folder;
 
 const CACHE_BYTES: u64 = 4 << 20;
 /// Days after which the id of an event is forgotten.
@@ -30,6 +35,7 @@ const ASIDE: &str = "q/";
 const DROPPED: &str = "x/";
 const POSITION: &str = "p";
 const HIGHEST: &str = "h";
+const BEGUN: &str = "b";
 
 /// An event that a peer will never take, and why.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -43,8 +49,8 @@ pub struct Quarantined {
 /// What one frame adds to the books.
 #[derive(Default)]
 pub struct Entry<'e> {
-    /// Event ids to remember, with their seqs.
-    pub seen: Vec<(&'e str, Seq)>,
+    /// Event ids to remember, with their seqs and their marks.
+    pub seen: Vec<(&'e str, Seq, Option<Vec<u8>>)>,
     pub day: u32,
 }
 
@@ -137,12 +143,13 @@ impl Book {
             return Ok(());
         }
         let mut batch = sled::Batch::default();
-        for (id, seq) in &entry.seen {
+        for (id, seq, marks) in &entry.seen {
             let mut value = seq.0.to_le_bytes().to_vec();
             value.extend_from_slice(&entry.day.to_le_bytes());
+            value.extend_from_slice(marks.as_deref().unwrap_or_default());
             batch.insert(format!("{SEEN}{id}").as_bytes(), value);
         }
-        if let Some(last) = entry.seen.iter().map(|(_, seq)| *seq).max() {
+        if let Some(last) = entry.seen.iter().map(|(_, seq, _)| *seq).max() {
             batch.insert(HIGHEST, &last.0.to_le_bytes());
         }
         self.write(batch)
@@ -220,6 +227,41 @@ impl Book {
             }
         }
         Ok(found)
+    }
+
+    /// Ids that follow `after` in their order and begin with `prefix`, with what was written beside each: a few, so that
+    /// nobody who waits for the book waits long.
+    pub fn seen_after(&self, prefix: &str, after: &str, most: usize) -> Outcome<Vec<Known>> {
+        // The smallest text that is greater than `after`; a prefix that nothing of was read yet begins with itself.
+        let from = if after.is_empty() { format!("{SEEN}{prefix}") } else { format!("{SEEN}{after}\0") };
+        let mut found = Vec::new();
+        for entry in self.db()?.range(from.into_bytes()..).take(most) {
+            let (key, value) = sled_says(entry)?;
+            let Some(id) = std::str::from_utf8(&key).ok().and_then(|key| key.strip_prefix(SEEN)) else { break };
+            if !id.starts_with(prefix) {
+                break;
+            }
+            found.extend(Known::read(id, &value));
+        }
+        Ok(found)
+    }
+
+    /// Notes when this book was begun, once; `rebuilt`: there was one before it.
+    pub fn begin(&mut self, now_ms: i64, rebuilt: bool) -> Outcome<()> {
+        if !self.db()?.is_empty() {
+            return Ok(());
+        }
+        let mut value = now_ms.to_le_bytes().to_vec();
+        value.push(u8::from(rebuilt));
+        let mut batch = sled::Batch::default();
+        batch.insert(BEGUN, value);
+        self.write(batch)
+    }
+
+    /// When it was begun (milliseconds since 1970), and whether there was one before it.
+    pub fn begun(&self) -> Outcome<Option<(i64, bool)>> {
+        let found = sled_says(self.db()?.get(BEGUN))?;
+        Ok(found.and_then(|value| Some((le64(&value)?.cast_signed(), *value.get(8)? != 0))))
     }
 
     /// Events that damage took along; `owed`: where it stands, until the streams have gone back before it.
@@ -305,50 +347,6 @@ impl Book {
 
 fn le64(value: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(value.get(..8)?.try_into().ok()?))
-}
-
-/// A half-written snapshot makes sled report corruption (spacejam/sled#1533).
-fn remove_generating(dir: &Path) -> io::Result<()> {
-    remove_where(dir, |name| name.starts_with("snap.") && name.ends_with(".generating"))
-}
-
-fn remove_where(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<()> {
-    let entries = match fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
-        Err(e) => return Err(e),
-    };
-    for entry in entries.flatten() {
-        if entry.file_name().to_str().is_some_and(&goes) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// What sled needs to open: a few blocks. Fails as writing fails here.
-fn has_space(dir: &Path) -> io::Result<()> {
-    let probe = dir.with_extension("probe");
-    let written = fs::write(&probe, vec![1; 1 << 20]);
-    let removed = fs::remove_file(&probe);
-    written.and(removed)
-}
-
-/// Waits for sled's own lock on its file.
-fn wait_until_free(db: &Path) -> io::Result<()> {
-    let file = fs::OpenOptions::new().write(true).open(db)?;
-    nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusive).map(drop).map_err(|(_, e)| e.into())
-}
-
-/// Moves a folder that can't be opened out of the way; only the newest one is kept.
-fn set_aside(dir: &Path) -> io::Result<()> {
-    let aside = dir.with_extension("damaged");
-    if aside.is_dir() {
-        fs::remove_dir_all(&aside)?;
-    } else if aside.exists() {
-        fs::remove_file(&aside)?;
-    }
-    fs::rename(dir, aside)
 }
 
 #[cfg(test)]

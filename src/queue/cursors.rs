@@ -48,7 +48,7 @@ impl Queue {
         }
         let cursors = lock(&self.state).cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect();
         let meta = SnapshotMeta { cursors, ..SnapshotMeta::default() };
-        let payload = Payload { meta: PageMeta::default(), events: Vec::new(), keyed: false };
+        let payload = Payload { meta: PageMeta::default(), events: Vec::new(), marks: Vec::new(), keyed: false };
         let kept = self
             .with_codec(|codec| Draft::snapshot(&meta, codec))
             .map_err(|e| QueueError::disk("encode a snapshot for", &self.dir, e))

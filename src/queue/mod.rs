@@ -33,6 +33,7 @@ mod facts;
 mod frame;
 mod fresh;
 mod journal;
+mod known;
 mod places;
 mod reading;
 mod recovery;
@@ -49,6 +50,7 @@ use tokio::sync::watch;
 pub use book::Quarantined;
 pub use error::QueueError;
 pub use facts::{DamageNote, Facts, OpenReport};
+pub use known::{Known, Marker, Memory};
 pub use reading::Batch;
 
 use crate::event::{Checkpoint, Deferred, Event, Seq};
@@ -137,6 +139,8 @@ struct State {
 struct Payload {
     meta: PageMeta,
     events: Vec<Event>,
+    /// Of each event, where they are keyed.
+    marks: Vec<Option<Vec<u8>>>,
     keyed: bool,
 }
 
@@ -145,6 +149,7 @@ pub struct Queue {
     dir: PathBuf,
     disk: Arc<dyn Disk>,
     clock: fn() -> i64,
+    marker: Marker,
     options: Mutex<Options>,
     journal: Journal<Payload>,
     state: Mutex<State>,
@@ -194,7 +199,9 @@ impl Queue {
             .with_codec(|codec| Draft::page(&meta, &page.events, page.keyed, codec))
             .map_err(|e| QueueError::disk("encode a page for", &self.dir, e))?;
         self.make_room(draft.len())?;
-        let payload = Payload { meta, events: page.events, keyed: page.keyed };
+        // Here, and not when it is committed: then others wait.
+        let marks = if page.keyed { page.events.iter().map(self.marker).collect() } else { Vec::new() };
+        let payload = Payload { meta, events: page.events, marks, keyed: page.keyed };
         let placed = self.journal.append(draft, payload, self.segment_limit(), self);
         let mut state = lock(&self.state);
         state.write_fault = placed.as_ref().err().filter(|e| !e.is_full()).map(ToString::to_string);
@@ -332,10 +339,11 @@ impl Queue {
 
 impl Keeper<Payload> for Queue {
     fn committed(&self, placed: Placed, payload: Payload) {
-        let Payload { meta, events, keyed } = payload;
+        let Payload { meta, events, marks, keyed } = payload;
         if keyed && !events.is_empty() {
             let numbered = (placed.first.0..).map(Seq);
-            let seen = events.iter().zip(numbered).map(|(event, seq)| (&*event.id, seq)).collect();
+            let seen = events.iter().zip(numbered).zip(marks);
+            let seen = seen.map(|((event, seq), marks)| (&*event.id, seq, marks)).collect();
             let entry = Entry { seen, day: day_of(placed.written_ms) };
             self.write_book(|book| book.apply(&entry));
         }

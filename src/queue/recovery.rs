@@ -16,6 +16,7 @@ use super::disk::Disk;
 use super::facts::{DamageNote, OpenReport};
 use super::fresh::Fresh;
 use super::journal::{Journal, Position};
+use super::known::{Marker, unmarked};
 use super::places::{places_before, read_snapshot};
 use super::replay::{Replay, catch_up};
 use super::segment::{self, Segment};
@@ -34,17 +35,30 @@ impl Queue {
         disk: Arc<dyn Disk>,
         clock: fn() -> i64,
     ) -> Result<(Queue, OpenReport), QueueError> {
+        Queue::open_marking(dir, options, disk, clock, unmarked)
+    }
+
+    /// The same; `marker` makes the marks of each event that is kept under its id from now on, or entered again from
+    /// the journal.
+    pub fn open_marking(
+        dir: &Path,
+        options: Options,
+        disk: Arc<dyn Disk>,
+        clock: fn() -> i64,
+        marker: Marker,
+    ) -> Result<(Queue, OpenReport), QueueError> {
         let journal_dir = dir.join("journal");
         for folder in [dir, &journal_dir] {
             disk.create_dir(folder).map_err(|e| QueueError::disk("create", folder, e))?;
         }
         let held = take_lock(dir)?;
         let mut segments = list_segments(disk.as_ref(), &journal_dir)?;
-        let (book, book_rebuilt) =
+        let (mut book, book_rebuilt) =
             Book::open(&dir.join("book")).map_err(|e| QueueError::disk("open the book in", dir, e))?;
+        book.begin(clock(), book_rebuilt || !segments.is_empty()).map_err(QueueError::Book)?;
         let mut report = OpenReport { book_rebuilt, ..OpenReport::default() };
 
-        let mut replay = Replay::begin(book, &segments)?;
+        let mut replay = Replay::begin(book, &segments, marker)?;
         replay.run(&mut segments, &mut report)?;
         let Replay { book, streams, cursors, mut next, damage, beyond, .. } = replay;
 
@@ -73,6 +87,7 @@ impl Queue {
         let queue = Queue {
             dir: dir.to_owned(),
             clock,
+            marker,
             options: Mutex::new(options),
             journal: Journal::resume(Arc::clone(&disk), journal_dir, segments, next),
             disk,
@@ -167,7 +182,9 @@ impl Queue {
     /// As at the start: mended, or set aside and rebuilt; then what memory and the journal know is entered again.
     fn reopen_book(&self, book: &mut Book) -> Result<(), String> {
         book.shut();
-        *book = Book::open(&self.dir.join("book")).map_err(|e| e.to_string())?.0;
+        let (opened, rebuilt) = Book::open(&self.dir.join("book")).map_err(|e| e.to_string())?;
+        *book = opened;
+        book.begin((self.clock)(), rebuilt || self.head_now() > Seq(0))?;
         let (cursors, dropped) = {
             let state = lock(&self.state);
             (state.cursors.clone(), state.dropped.clone())
@@ -176,7 +193,7 @@ impl Queue {
         dropped.iter().try_for_each(|(name, events)| book.put_dropped(name, *events))?;
         let segments = self.journal.with_segments(Clone::clone);
         let end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
-        catch_up(book, &segments)?;
+        catch_up(book, &segments, self.marker)?;
         let mut state = lock(&self.state);
         let all: Vec<(String, String)> = state.streams.keys().cloned().collect();
         state.unbooked.extend(all);

@@ -10,6 +10,7 @@ use super::book::{Book, Entry};
 use super::facts::OpenReport;
 use super::frame::{self, Header, Kind, PageMeta, SnapshotMeta};
 use super::journal::Position;
+use super::known::Marker;
 use super::places::{page_meta, read_snapshot};
 use super::segment::{Found, Segment};
 use super::{Place, QueueError, day_of};
@@ -24,6 +25,7 @@ pub(super) struct Replay {
     pub(super) streams: HashMap<(String, String), Place>,
     pub(super) cursors: BTreeMap<String, Seq>,
     from: Position,
+    marker: Marker,
     pub(super) next: Seq,
     pub(super) damage: Vec<Hole>,
     /// The book's place, where the journal ends before it.
@@ -32,7 +34,11 @@ pub(super) struct Replay {
 
 impl Replay {
     /// From where the book stands; without a usable book, from the oldest segment's snapshot.
-    pub(super) fn begin(mut book: Book, segments: &BTreeMap<u64, Segment>) -> Result<Replay, QueueError> {
+    pub(super) fn begin(
+        mut book: Book,
+        segments: &BTreeMap<u64, Segment>,
+        marker: Marker,
+    ) -> Result<Replay, QueueError> {
         let mut cursors: BTreeMap<String, Seq> = book.cursors().map_err(QueueError::Book)?.into_iter().collect();
         let position = book.position().map_err(QueueError::Book)?;
         let mut streams = HashMap::new();
@@ -60,7 +66,7 @@ impl Replay {
         // A segment that was cut is read whole: what is left of its last frame must be cut too.
         let known = known.map(|p| if beyond.is_some() { Position { offset: 0, ..p } } else { p });
         let from = known.unwrap_or(oldest);
-        Ok(Replay { book, streams, cursors, from, next: Seq(0), damage: Vec::new(), beyond })
+        Ok(Replay { book, streams, cursors, from, marker, next: Seq(0), damage: Vec::new(), beyond })
     }
 
     pub(super) fn run(
@@ -171,7 +177,7 @@ impl Replay {
             }
             Kind::Page => {
                 let Some(meta) = page_meta(header, payload) else { return Ok(()) };
-                enter(&mut self.book, header, payload).map_err(QueueError::Book)?;
+                enter(&mut self.book, header, payload, self.marker).map_err(QueueError::Book)?;
                 if meta.checkpoint.is_some() {
                     self.put(meta);
                 }
@@ -213,19 +219,19 @@ fn cut(segment: &mut Segment, offset: u64) -> Result<(), QueueError> {
     Ok(())
 }
 
-/// Enters one frame into the book: the ids of its events.
-fn enter(book: &mut Book, header: &Header, payload: &[u8]) -> Result<(), String> {
+/// Enters one frame into the book: the ids of its events, with their marks.
+fn enter(book: &mut Book, header: &Header, payload: &[u8], marker: Marker) -> Result<(), String> {
     if !header.keyed || header.count == 0 {
         return Ok(());
     }
     let mut codec = frame::Codec::new().map_err(|e| e.to_string())?;
     let events = frame::events(header, payload, &mut codec).unwrap_or_default();
-    let seen = events.iter().map(|stored| (&*stored.event.id, stored.seq)).collect();
+    let seen = events.iter().map(|stored| (&*stored.event.id, stored.seq, marker(&stored.event))).collect();
     book.apply(&Entry { seen, day: day_of(header.written_ms) })
 }
 
 /// Brings a reopened book up to date with frames that were committed while it was closed.
-pub(super) fn catch_up(book: &mut Book, segments: &BTreeMap<u64, Segment>) -> Result<(), String> {
+pub(super) fn catch_up(book: &mut Book, segments: &BTreeMap<u64, Segment>, marker: Marker) -> Result<(), String> {
     let oldest = Position { segment: segments.keys().next().copied().unwrap_or(0), offset: 0 };
     let from = book.position()?.filter(|p| segments.contains_key(&p.segment)).unwrap_or(oldest);
     for (first, segment) in segments.range(from.segment..) {
@@ -239,7 +245,7 @@ pub(super) fn catch_up(book: &mut Book, segments: &BTreeMap<u64, Segment>) -> Re
                     if header.keyed
                         && let Ok(payload) = segment.payload(offset, &header).map_err(|e| e.to_string())?
                     {
-                        enter(book, &header, &payload)?;
+                        enter(book, &header, &payload, marker)?;
                     }
                     offset = end;
                 }
