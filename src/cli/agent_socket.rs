@@ -7,14 +7,12 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::{Exit, Failure};
 use crate::config::Settings;
 use crate::control::{self, Reply, Request};
-use crate::engine::queue_options;
-use crate::queue::disk::RealDisk;
-use crate::queue::{Queue, QueueError};
+use crate::engine;
+use crate::queue::QueueError;
 
 /// Connects to the agent that runs on this state folder.
 pub fn connect(state_dir: &Path) -> io::Result<UnixStream> {
@@ -65,9 +63,7 @@ pub fn converse(
                     format!("the queue in {dir} belongs to user {owner}: say it as that user (sudo -u '#{owner}' ...)");
                 return Err(Failure::new(Exit::Permission, text));
             }
-            let clock = || jiff::Timestamp::now().as_millisecond();
-            let opened = Queue::open(&dir, queue_options(&settings.queue), Arc::new(RealDisk), clock);
-            let queue = match opened {
+            let queue = match engine::open_queue(&dir, &settings.queue) {
                 Err(QueueError::Locked { .. }) => {
                     let text = "the agent holds the queue, but its control socket does not answer: is it starting or stopping?";
                     return Err(Failure::new(Exit::Unavailable, text));

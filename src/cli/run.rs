@@ -17,8 +17,7 @@ use tokio::sync::watch;
 use super::logging::{self, LogFormat};
 use super::{Exit, Failure, settings};
 use crate::config::Loaded;
-use crate::engine::{Engine, queue_options};
-use crate::queue::disk::RealDisk;
+use crate::engine::{self, Engine};
 use crate::queue::{Queue, QueueError};
 use crate::status::{Board, Code, QueueState};
 use crate::{control, web};
@@ -149,8 +148,7 @@ fn open_queue(state_dir: &Path, options: &crate::config::Queue) -> Result<Arc<Qu
         Failure::new(exit, format!("the state folder {} can't be made: {e}; set agent.state-dir", state_dir.display()))
     })?;
     keep_others_out(state_dir).map_err(|e| unwritable(state_dir, &e))?;
-    let clock = || Timestamp::now().as_millisecond();
-    let opened = Queue::open(&state_dir.join("queue"), queue_options(options), Arc::new(RealDisk), clock);
+    let opened = engine::open_queue(&state_dir.join("queue"), options);
     let (queue, report) = opened.map_err(|error| match &error {
         QueueError::Disk { path, source, .. } if super::is_forbidden(source) => unwritable(path, source),
         _ => Failure::from(error),

@@ -17,6 +17,7 @@ mod egress_watch;
 mod forwarder;
 mod heartbeat;
 mod janitor;
+mod opening;
 mod own;
 mod pace;
 mod stop;
@@ -42,6 +43,7 @@ use crate::values::{Name, Secret};
 use stop::Stopper;
 
 pub use collector::probe;
+pub use opening::{marks, open_queue};
 
 /// How long a stop may take until tasks are cut off: nothing is lost by it, some is handed over again.
 const STOP_LIMIT: Duration = Duration::from_secs(10);

@@ -4,10 +4,12 @@
 //! queue like any other, with an id that stays the same when it is told twice.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::event::{Event, Gap, Severity};
+use crate::marks::{GapMark, Marks};
 use crate::queue::NewPage;
 
 /// The integration's name; no operator's integration may have it.
@@ -45,6 +47,34 @@ pub fn gaps(integration: &str, stream: &str, gaps: &[Gap]) -> NewPage {
         keyed: true,
         ..NewPage::default()
     }
+}
+
+/// A gap as [`gaps`] writes it.
+#[derive(Deserialize)]
+struct Told {
+    integration: String,
+    stream: String,
+    #[serde(flatten)]
+    gap: Gap,
+}
+
+/// What evidence needs of an event of ours: of a gap, the whole range.
+pub fn marks(event: &Event) -> Option<Marks> {
+    if &*event.kind != "gap" {
+        return None;
+    }
+    let told: Told = serde_json::from_str(&event.raw).ok()?;
+    Some(Marks {
+        kind: event.kind.to_string(),
+        severity: event.severity,
+        occurred: event.occurred,
+        observed: event.observed,
+        attack: String::new(),
+        judgement: String::new(),
+        remediation: None,
+        remediated: None,
+        gap: Some(GapMark { integration: told.integration, stream: told.stream, gap: told.gap }),
+    })
 }
 
 /// The first bytes of a digest, in hex.

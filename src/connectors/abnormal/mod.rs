@@ -14,6 +14,7 @@ mod checkpoint;
 mod feed;
 mod fields;
 mod harvest;
+mod marks;
 mod message;
 mod not_analyzed;
 mod step;
@@ -30,6 +31,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+
+pub use self::marks::marks;
 
 use self::api::{Api, Asked};
 use self::audit_logs::AuditLogs;

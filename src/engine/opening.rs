@@ -1,0 +1,28 @@
+//! Opening the queue as the agent does, for the agent and for verbs that run without one.
+//!
+//! Promise: whoever opens the queue to write gives each event the same marks, so that what evidence tells does not
+//! depend on who had the queue open.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{own, queue_options};
+use crate::config;
+use crate::connectors;
+use crate::event::Event;
+use crate::queue::disk::RealDisk;
+use crate::queue::{OpenReport, Queue, QueueError};
+
+/// Opens the queue in this folder, with the system's clock and disk.
+pub fn open_queue(dir: &Path, settings: &config::Queue) -> Result<(Queue, OpenReport), QueueError> {
+    let clock = || Timestamp::now().as_millisecond();
+    Queue::open_marking(dir, queue_options(settings), Arc::new(RealDisk), clock, marks)
+}
+
+/// The bytes that the book keeps of an event for evidence.
+pub fn marks(event: &Event) -> Option<Vec<u8>> {
+    let marks = if event.integration == own::INTEGRATION { own::marks(event) } else { connectors::marks(event) };
+    marks.map(|marks| marks.encode())
+}
