@@ -20,6 +20,7 @@ pub mod control;
 pub mod destinations;
 pub mod egress;
 pub mod engine;
+pub mod evidence;
 pub mod format;
 pub mod net;
 pub mod queue;

@@ -14,7 +14,7 @@ use scan::{Placed, Token, mentions, tokens};
 const LEAVES: [&str; 5] = ["event", "fault", "marks", "values", "VERSION"];
 
 /// A room, and what it may name beside itself and the leaves: a room, or a path into one.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("event", &[]),
     ("fault", &[]),
     ("marks", &[]),
@@ -23,6 +23,8 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("net", &[]),
     ("queue", &[]),
     ("secrets", &[]),
+    // Pure: what it counts is handed to it.
+    ("evidence", &[]),
     ("egress", &["net"]),
     // A connector never knows a destination, and neither knows the queue.
     ("connectors", &["net"]),
@@ -34,10 +36,10 @@ const ARROWS: [(&str, &[&str]); 18] = [
     // It hands its connectors the client that it paces: that is what it needs the net for.
     ("engine", &["connectors", "queue", "destinations", "egress", "secrets", "status", "config", "net"]),
     // The command line's way to the queue, while the engine runs beside it.
-    ("control", &["queue"]),
+    ("control", &["queue", "evidence"]),
     ("web", &["status", "config", "engine"]),
     // All, but never a connector's or a destination's inside: it reaches those by the engine.
-    ("cli", &["config", "control", "egress", "engine", "net", "queue", "secrets", "status", "web"]),
+    ("cli", &["config", "control", "egress", "engine", "evidence", "net", "queue", "secrets", "status", "web"]),
     ("main", &["cli"]),
 ];
 
