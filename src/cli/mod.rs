@@ -5,6 +5,7 @@
 
 mod agent_socket;
 mod check;
+mod evidence;
 mod integration;
 mod logging;
 mod queue;
@@ -119,6 +120,8 @@ enum Verb {
     Check(check::Arguments),
     /// How the running agent is: exit 0 healthy, 1 degraded, 2 down.
     Status(status::Arguments),
+    /// What was detected in a period and what became of it, for an auditor.
+    Evidence(evidence::Arguments),
     /// The integrations.
     Integration {
         #[command(subcommand)]
@@ -147,6 +150,7 @@ pub fn main() -> ExitCode {
         Verb::Run(verb) => run::run(config, arguments.verbose, &verb),
         Verb::Check(verb) => check::run(config, &verb),
         Verb::Status(verb) => status::run(config, &verb),
+        Verb::Evidence(verb) => evidence::run(config, &verb),
         Verb::Integration { verb } => integration::run(config, verb),
         Verb::Queue { verb } => queue::run(config, verb),
     };

@@ -13,7 +13,7 @@ use super::{Exit, Failure, settings};
 use crate::control::{Reply, Request, Show};
 use crate::values::ByteSize;
 
-mod export_file;
+pub mod export_file;
 mod import;
 
 #[derive(Debug, Subcommand)]

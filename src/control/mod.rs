@@ -11,12 +11,15 @@
 //! Promise: an imported line is confirmed only once it is durable. The same verbs serve a queue that no agent
 //! holds: the command line then opens it itself.
 
+mod evidence;
 mod import;
 pub mod line;
 mod server;
 mod verbs;
 
 use serde::{Deserialize, Serialize};
+
+use crate::evidence::{Asked, Report};
 
 pub use server::{bind, serve};
 pub use verbs::answer;
@@ -43,6 +46,8 @@ pub enum Request {
     Forget { destination: String },
     /// What peers will never take.
     Quarantine,
+    /// What was detected in a period, and what became of it; `agent` is the name that the report bears.
+    Evidence { asked: Asked, agent: String },
 }
 
 /// What is answered, a line each.
@@ -72,6 +77,9 @@ pub enum Reply {
     },
     Quarantined {
         quarantined: crate::queue::Quarantined,
+    },
+    Evidence {
+        evidence: Box<Report>,
     },
     Failed {
         failed: String,

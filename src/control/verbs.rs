@@ -4,7 +4,9 @@
 
 use std::io::{self, Read, Write};
 
-use super::{Reply, Request, Show, ShowDestination, import, line};
+use jiff::Timestamp;
+
+use super::{Reply, Request, Show, ShowDestination, evidence, import, line};
 use crate::event::Seq;
 use crate::queue::{Queue, QueueError};
 
@@ -47,6 +49,10 @@ pub fn answer(
                 reply(output, &Reply::Quarantined { quarantined: entry })?;
             }
             finish(output, Ok(Reply::Done { done: true }))
+        }
+        Request::Evidence { asked, agent } => {
+            let report = evidence::report(queue, asked, &agent, Timestamp::now(), stopped);
+            finish(output, report.map(|report| Reply::Evidence { evidence: Box::new(report) }))
         }
     }
 }

@@ -221,7 +221,8 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
                 let mut window = shared.lock();
                 window.done = window.bytes == 0;
             }
-            Some(Reply::Show { .. } | Reply::Forgotten { .. } | Reply::Quarantined { .. }) | None => {}
+            Some(Reply::Show { .. } | Reply::Forgotten { .. } | Reply::Quarantined { .. } | Reply::Evidence { .. })
+            | None => {}
         }
         shared.moved.notify_all();
     }
