@@ -12,6 +12,7 @@
 pub mod csv;
 pub mod durations;
 mod group;
+mod horizon;
 pub mod html;
 mod tally;
 pub mod text;
@@ -23,7 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::marks::Remediation;
 
-pub use tally::{Entry, Memory, Tally};
+pub use horizon::Memory;
+pub use tally::{Entry, Tally};
 
 /// The layout of [`Report`] as JSON. A member may be added to it; a changed meaning gets another number.
 pub const FORMAT: u32 = 1;

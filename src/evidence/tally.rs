@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 
 use super::durations::Durations;
 use super::group::{Group, Version, parts};
+use super::horizon::Memory;
 use super::{
     Asked, Counts, Day, DeferredRow, FORMAT, GapRow, Horizon, MOST_LISTED, MOST_NAMES, NamedRow, Report, StreamRow,
     Times,
@@ -30,15 +31,6 @@ pub struct Entry<'e> {
     pub day: u32,
     /// As [`Marks::encode`] made them; empty: none.
     pub marks: &'e [u8],
-}
-
-/// How far back the book remembers.
-#[derive(Clone, Copy, Debug)]
-pub struct Memory {
-    pub days: u32,
-    /// When it was begun; `None`: not noted.
-    pub begun: Option<Timestamp>,
-    pub rebuilt: bool,
 }
 
 /// Counts by name: attack types, judgements.
@@ -243,8 +235,8 @@ impl Tally {
         if let Some(last) = self.group.take() {
             self.count(&last);
         }
-        let horizon = horizon(&self.asked, now, memory);
-        let notes = self.notes(&horizon);
+        let horizon = Horizon::new(&self.asked, now, memory);
+        let notes = horizon.notes(self.totals.unmarked, self.gaps_without_range);
         let times = Times {
             measured: self.times.count(),
             not_measured: self.not_measured,
@@ -283,40 +275,6 @@ impl Tally {
         }
     }
 
-    fn notes(&self, horizon: &Horizon) -> Vec<String> {
-        let mut notes = Vec::new();
-        if horizon.rebuilt {
-            notes.push(
-                "The queue's book was lost and made again: of what was kept before, only what the queue still held then \
-                 is counted."
-                    .to_owned(),
-            );
-        }
-        match horizon.covers_period {
-            Some(true) => {}
-            Some(false) => notes.push(
-                "The period begins before what this agent knows: counts of that part are missing, not zero.".to_owned(),
-            ),
-            None => notes.push(
-                "It is not known since when this agent counts: an early part of the period may be missing.".to_owned(),
-            ),
-        }
-        if self.totals.unmarked > 0 {
-            notes.push(format!(
-                "{} items were kept by a version that noted nothing but their ids: they count by stream and day alone.",
-                self.totals.unmarked
-            ));
-        }
-        if self.gaps_without_range > 0 {
-            notes.push(format!(
-                "{} gaps were told by a version that did not note their ranges here: they are in the events of the \
-                 stream gaps at the receiver.",
-                self.gaps_without_range
-            ));
-        }
-        notes
-    }
-
     fn day_rows(&self) -> Vec<Day> {
         let last = day_of(self.asked.to.checked_sub(SignedDuration::from_millis(1)).unwrap_or(self.asked.to));
         // More days than ids are remembered for would be empty ones.
@@ -327,17 +285,6 @@ impl Tally {
         };
         (first..=last).map(row).collect()
     }
-}
-
-fn horizon(asked: &Asked, now: Timestamp, memory: Memory) -> Horizon {
-    let remembered = now.checked_sub((i64::from(memory.days) * 24).hours()).unwrap_or(Timestamp::MIN);
-    let known_since = memory.begun.map(|begun| begun.max(remembered));
-    let covers_period = match known_since {
-        Some(since) => Some(since <= asked.from),
-        None if asked.from < remembered => Some(false),
-        None => None,
-    };
-    Horizon { days: memory.days, known_since, rebuilt: memory.rebuilt, covers_period }
 }
 
 fn name_of<'n>(names: &'n mut Names, name: &str) -> &'n mut Counts {

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::words::{self, NOT_KNOWN, count, plain, time};
+use super::words::{self, NOT_KNOWN, count, plain, plural, time};
 use super::{Counts, NamedRow, Report};
 use crate::marks::Remediation;
 
@@ -57,27 +57,27 @@ fn head(out: &mut String, report: &Report) {
 fn outcome(out: &mut String, report: &Report) {
     let totals = &report.totals;
     heading(out, "DETECTED AND REMEDIATED");
-    line(out, &format!("  {:<22}{:>12}", "Items", count(totals.items)));
+    line(out, &format!("  {:<24}{:>12}", "Items", count(totals.items)));
     for state in Remediation::ALL {
-        line(out, &format!("    {:<20}{:>12}", words::state(state), count(totals.of(state))));
+        line(out, &format!("    {:<22}{:>12}", words::state(state), count(totals.of(state))));
     }
     if totals.not_applicable > 0 {
-        line(out, &format!("    {:<20}{:>12}", "Does not apply", count(totals.not_applicable)));
+        line(out, &format!("    {:<22}{:>12}", "Does not apply", count(totals.not_applicable)));
     }
     if totals.unmarked > 0 {
-        line(out, &format!("    {:<20}{:>12}", "Noted by id alone", count(totals.unmarked)));
+        line(out, &format!("    {:<22}{:>12}", "Noted by id alone", count(totals.unmarked)));
     }
     let share = match totals.share_permille() {
         Some(_) => format!("{} of {}", words::share(totals), count(totals.decided())),
         None => NOT_KNOWN.to_owned(),
     };
-    line(out, &format!("  {:<22}{share}", "Share remediated"));
+    line(out, &format!("  {:<24}{share}", "Share remediated"));
     let (median, p95) = words::times(&report.times);
-    line(out, &format!("  {:<22}{median}", "Time to it, median"));
-    line(out, &format!("  {:<22}{p95}", "Time to it, 95th of 100"));
+    line(out, &format!("  {:<24}{median}", "Time to it, median"));
+    line(out, &format!("  {:<24}{p95}", "Time to it, 95th of 100"));
     line(
         out,
-        &format!("  {:<22}{}, not {}", "Measured", count(report.times.measured), count(report.times.not_measured)),
+        &format!("  {:<24}{}, not {}", "Measured", count(report.times.measured), count(report.times.not_measured)),
     );
 }
 
@@ -118,18 +118,21 @@ fn named(out: &mut String, title: &str, rows: &[NamedRow]) {
         line(out, "  none");
     }
     for row in rows {
-        let share = words::share(&row.counts);
-        line(out, &format!("  {:<40} {:>9} items, {share} remediated", words::name(row), count(row.counts.items)));
+        let share = match row.counts.share_permille() {
+            Some(_) => format!("{} remediated", words::share(&row.counts)),
+            None => "share not known".to_owned(),
+        };
+        line(out, &format!("  {:<40} {:>12}, {share}", words::name(row), plural(row.counts.items, "item")));
     }
 }
 
 fn days(out: &mut String, report: &Report) {
-    heading(out, "DAYS (UTC)                 detected   remediated");
+    heading(out, "DAYS (UTC)                detected   remediated");
     for day in report.days.iter().filter(|day| day.detected > 0 || day.remediated > 0) {
         line(out, &format!("  {:<20} {:>12} {:>12}", day.day.to_string(), count(day.detected), count(day.remediated)));
     }
     let quiet = report.days.iter().filter(|day| day.detected == 0 && day.remediated == 0).count();
-    line(out, &format!("  {quiet} days without either"));
+    line(out, &format!("  {} without either", plural(quiet as u64, "day")));
     if report.remediated_on_no_day > 0 {
         line(
             out,

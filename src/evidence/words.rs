@@ -22,6 +22,11 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// The number and its noun, which takes an s.
+pub fn plural(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// To the minute, by UTC.
 pub fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
@@ -122,6 +127,7 @@ mod tests {
         assert_eq!([0, 4_250, 59_999].map(span), ["0.0 s", "4.2 s", "59.9 s"]);
         assert_eq!([60_000, 3_599_999, 3_600_000].map(span), ["1 min 0 s", "59 min 59 s", "1 h 0 min"]);
         assert_eq!(span(183_600_000), "2 d 3 h");
+        assert_eq!([0, 1, 2].map(|number| plural(number, "item")), ["0 items", "1 item", "2 items"]);
     }
 
     #[test]
