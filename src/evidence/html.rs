@@ -7,9 +7,8 @@ mod chart;
 
 use askama::Template;
 
-use super::words::{self, NOT_KNOWN, count, plain, time};
+use super::words::{self, count, plain, time};
 use super::{Counts, NamedRow, Report, StreamRow};
-use crate::marks::Remediation;
 use chart::{DayChart, Segment};
 
 /// The whole page.
@@ -56,7 +55,6 @@ struct Stream<'r> {
     last: String,
     last_poll: String,
     deferred: String,
-    states: [String; 4],
 }
 
 /// A table by attack type, severity or judgement.
@@ -71,14 +69,10 @@ struct Named {
     name: String,
     told: bool,
     items: String,
-    /// The states, in the order of [`SHOWN`].
-    states: [String; 4],
+    /// Remediated, attempted, not (or only would), nothing to do, not told.
+    states: [String; 5],
     share: String,
 }
-
-/// States that get a column of their own; the two that are left say that there is nothing to tell.
-const SHOWN: [Remediation; 4] =
-    [Remediation::Remediated, Remediation::Attempted, Remediation::NotRemediated, Remediation::Unknown];
 
 impl<'r> Page<'r> {
     fn new(report: &'r Report) -> Page<'r> {
@@ -113,6 +107,7 @@ impl<'r> Page<'r> {
             on_no_day: some(report.remediated_on_no_day),
             streams: report.streams.iter().map(Stream::new).collect(),
             tables: vec![
+                by_stream(&report.streams),
                 table("attack-types", "By attack type", "Attack type", &report.attack_types),
                 table("severities", "By severity", "Severity", &report.severities),
                 table("judgements", "By judgement", "Judgement", &report.judgements),
@@ -160,20 +155,27 @@ impl<'r> Stream<'r> {
             last: words::detection(row.last_detection),
             last_poll: words::time_or(row.last_poll),
             deferred: count(row.deferred),
-            states: states(&row.counts),
         }
     }
 }
 
-fn states(counts: &Counts) -> [String; 4] {
-    SHOWN.map(|state| count(counts.of(state)))
+fn states(counts: &Counts) -> [String; 5] {
+    let not = counts.not_remediated + counts.would_remediate;
+    [counts.remediated, counts.attempted, not, counts.not_needed, counts.unknown].map(count)
+}
+
+fn named(name: String, counts: &Counts) -> Named {
+    let (share, told) = (words::share(counts), counts.share_permille().is_some());
+    Named { name, told, items: count(counts.items), states: states(counts), share }
 }
 
 fn table(id: &'static str, title: &'static str, first_column: &'static str, rows: &[NamedRow]) -> Table {
-    let row = |row: &NamedRow| {
-        let share = words::share(&row.counts);
-        let told = share != NOT_KNOWN;
-        Named { name: words::name(row), told, items: count(row.counts.items), states: states(&row.counts), share }
-    };
-    Table { id, title, first_column, rows: rows.iter().map(row).collect() }
+    let rows = rows.iter().map(|row| named(words::name(row), &row.counts));
+    Table { id, title, first_column, rows: rows.collect() }
+}
+
+fn by_stream(rows: &[StreamRow]) -> Table {
+    let name = |row: &StreamRow| format!("{}/{}", plain(&row.integration), plain(&row.stream));
+    let rows = rows.iter().map(|row| named(name(row), &row.counts));
+    Table { id: "by-stream", title: "By stream", first_column: "Stream", rows: rows.collect() }
 }
