@@ -43,7 +43,7 @@ pub struct Arguments {
 enum Format {
     /// For a terminal or a mail.
     Text,
-    /// For programs: docs/evidence.md tells each member.
+    /// For programs: docs/evidence.schema.json tells each member.
     Json,
     /// For a spreadsheet: one table, with a column that says what a row is.
     Csv,

@@ -19,6 +19,8 @@ use crate::marks::{Marks, Remediation};
 
 /// Names held while counting; rarer ones come together before. Far above what any vendor has.
 const NAMES_HELD: usize = 10_000;
+/// The integration of the agent's own events; its stream `gaps` tells what could not be collected.
+const OWN: &str = "conductor";
 const DAY_MS: i64 = 86_400_000;
 
 /// One entry of the book.
@@ -82,7 +84,7 @@ impl Tally {
     /// A stream that is collected gets a row, though it keeps nothing; and what it has to come back to.
     pub fn enter_stream(&mut self, integration: &str, stream: &str, deferred: &[Deferred]) {
         // Streams of our own are none that a vendor lists.
-        if !self.wants(integration) || integration == "conductor" {
+        if !self.wants(integration) || integration == OWN {
             return;
         }
         self.row(integration, stream).deferred = deferred.len() as u64;
@@ -120,7 +122,7 @@ impl Tally {
     pub fn enter(&mut self, entry: Entry<'_>) {
         let Some((integration, stream, item)) = parts(entry.id) else { return };
         let marks = Marks::decode(entry.marks);
-        if integration == "conductor" {
+        if integration == OWN {
             return self.enter_own(stream, entry.day, marks);
         }
         if !self.wants(integration) {

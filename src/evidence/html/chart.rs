@@ -123,7 +123,7 @@ mod tests {
         for most in [0, 1, 2, 3, 9, 10, 11, 99, 12_345, u64::MAX] {
             let day = |day, detected, remediated| Day { day: jiff::civil::date(2026, 11, day), detected, remediated };
             let chart = DayChart::new(&[day(1, most, 0), day(2, 0, most), day(3, 1, 1)]);
-            assert_eq!(chart.any, true);
+            assert!(chart.any);
             for bar in &chart.bars {
                 assert!(bar.y >= TOP - 0.01 && bar.y + bar.height <= TOP + HEIGHT + 0.01, "{most}: {bar:?}");
                 assert!(bar.x >= LEFT && bar.x + bar.width <= LEFT + WIDTH, "{most}: {bar:?}");
