@@ -42,14 +42,14 @@ fn each_format_shows_the_same_report_as_expected() {
 fn an_item_counts_once_with_the_state_of_its_newest_version_and_by_its_first() {
     let report = scene::report();
     let row = report.streams.iter().find(|row| row.integration == "acme" && row.stream == "threats").expect("a row");
-    // 40 at once, one late, three that were not, one known by its id alone; the old one is an event and no item.
-    assert_eq!((row.counts.items, row.counts.remediated, row.counts.unmarked), (45, 41, 1));
-    assert_eq!(row.events, 47);
-    assert_eq!(report.totals.remediated, 42);
-    assert_eq!(report.totals.decided(), 45);
+    // 40 at once, two later, three that were not, one known by its id alone; the old one is an event and no item.
+    assert_eq!((row.counts.items, row.counts.remediated, row.counts.unmarked), (46, 42, 1));
+    assert_eq!(row.events, 49);
+    assert_eq!(report.totals.remediated, 43);
+    assert_eq!(report.totals.decided(), 46);
     assert_eq!(report.totals.not_applicable, 1);
-    assert_eq!(report.totals.share_permille(), Some(933));
-    assert_eq!((report.times.measured, report.times.not_measured), (42, 0));
+    assert_eq!(report.totals.share_permille(), Some(934));
+    assert_eq!((report.times.measured, report.times.not_measured), (43, 0));
     assert_eq!(report.times.p95_ms, Some(43_000));
     let day = |text: &str| report.days.iter().find(|day| day.day.to_string() == text).expect("a day").clone();
     assert_eq!((day("2026-11-05").detected, day("2026-11-05").remediated), (2, 3));

@@ -67,6 +67,10 @@ pub fn entries() -> Vec<(String, u64, Option<Marks>)> {
     let then = Marks { observed: at("2026-11-05T09:05:00Z"), ..remediated(late.clone(), 172_800) };
     put("acme/threats/late:m", "1", 102, Some(then));
     put("acme/threats/late:m", "9", 101, Some(late));
+    // And one whose newest version has the higher id.
+    let soon = threat("2026-11-04T09:00:00Z", Remediation::NotRemediated);
+    put("acme/threats/soon:m", "1", 99, Some(soon.clone()));
+    put("acme/threats/soon:m", "2", 100, Some(remediated(soon, 30)));
     put("acme/threats/left:m", "v", 103, Some(threat("2026-11-18T12:00:00Z", Remediation::NotRemediated)));
     put("acme/threats/tried:m", "v", 104, Some(threat("2026-11-18T13:00:00Z", Remediation::Attempted)));
     put("acme/threats/watched:m", "v", 105, Some(threat("2026-11-18T14:00:00Z", Remediation::WouldRemediate)));
