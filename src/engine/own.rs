@@ -81,3 +81,23 @@ pub fn marks(event: &Event) -> Option<Marks> {
 pub fn hex(digest: &[u8], bytes: usize) -> String {
     digest.iter().take(bytes).map(|b| format!("{b:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_marked_with_its_whole_range_and_whose_it_is() {
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
+        let gap = Gap {
+            from: at("2026-11-12T00:00:00Z"),
+            to: at("2026-11-13T06:00:00Z"),
+            reason: "older than the vendor keeps".into(),
+        };
+        let page = gaps("acme", "threats", std::slice::from_ref(&gap));
+        let mark = marks(&page.events[0]).and_then(|marks| Marks::decode(&marks.encode())).and_then(|marks| marks.gap);
+        assert_eq!(mark, Some(GapMark { integration: "acme".into(), stream: "threats".into(), gap }));
+        let other = event("other", "note", "1", Severity::Info, String::new(), &json!({}));
+        assert_eq!(marks(&other), None);
+    }
+}
