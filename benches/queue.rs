@@ -1,4 +1,5 @@
-//! The queue alone: keep, read, open with a million events waiting. `cargo bench --bench queue`.
+//! The queue alone: keep, read, open with a million events waiting. `cargo bench --bench queue`; with `-- marks` only
+//! what marks for evidence cost.
 //!
 //! Prints figures for docs/benchmarks.md; compares with a plain append + fdatasync of the same bytes in the same
 //! run, because machines are noisy.
@@ -9,9 +10,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use conductor::control::{self, Request};
+use conductor::engine;
 use conductor::event::{Checkpoint, Event, Seq, Severity};
+use conductor::evidence::Asked;
 use conductor::queue::disk::RealDisk;
-use conductor::queue::{NewPage, Options, Queue};
+use conductor::queue::{Marker, NewPage, Options, Queue};
 use jiff::Timestamp;
 
 const EVENTS: u64 = 1_000_000;
@@ -51,7 +55,73 @@ fn event(n: u64) -> Event {
     }
 }
 
+/// A message as the vendor sends it, about 2 kB.
+fn threat(n: u64) -> Event {
+    let received = Timestamp::from_second(1_790_000_000 + n as i64).expect("a time");
+    let remediated = Timestamp::from_second(1_790_000_030 + n as i64).expect("a time");
+    let filler = event(n).raw;
+    let raw = format!(
+        "{{\"threatId\":\"{n:032x}\",\"attackType\":\"Invoice/Payment Fraud (BEC)\",\"source\":\"Attack\",\
+         \"receivedTime\":\"{received}\",\"remediationStatus\":\"Auto-Remediated\",\
+         \"remediationTimestamp\":\"{remediated}\",\"autoRemediated\":true,\"urls\":[],\"more\":{filler}}}"
+    );
+    Event {
+        id: Event::make_id("acme", "threats", &format!("{n:032x}:-{n:018}"), "0123456789abcdef"),
+        integration: "acme".into(),
+        stream: "threats".into(),
+        kind: "threat".into(),
+        severity: Severity::High,
+        occurred: received,
+        observed: Timestamp::from_second(1_790_000_090 + n as i64).expect("a time"),
+        summary: "a threat".into(),
+        raw: raw.into(),
+    }
+}
+
+/// The same threats with and without marks, in turns, and a report over all that are remembered.
+fn marks() {
+    for round in 1..=3 {
+        for (word, marker) in [("without", unmarked as Marker), ("with", engine::marks)] {
+            let dir = tempfile::tempdir().expect("a folder");
+            let opened = Queue::open_marking(&dir.path().join("queue"), OPTIONS, Arc::new(RealDisk), now_ms, marker);
+            let queue = opened.expect("the queue opens").0;
+            let mut keeping = 0.0;
+            for first in (0..KEYED).step_by(100) {
+                let events: Vec<Event> = (first..first + 100).map(threat).collect();
+                let (integration, stream) = ("acme".into(), "threats".into());
+                let begun = Instant::now();
+                queue.append(NewPage { integration, stream, events, keyed: true, ..NewPage::default() }).expect("kept");
+                if first % 2000 == 0 {
+                    queue.tidy_book();
+                }
+                keeping += begun.elapsed().as_secs_f64();
+            }
+            queue.tidy_book();
+            let (facts, kept) = (queue.facts(), KEYED as f64 / keeping);
+            let book = (facts.disk_bytes - facts.bytes) / KEYED;
+            let begun = Instant::now();
+            let (from, to) = (Timestamp::from_second(1_700_000_000), Timestamp::from_second(2_000_000_000));
+            let asked = Asked { from: from.expect("a time"), to: to.expect("a time"), integration: None };
+            let mut out = Vec::new();
+            let request = Request::Evidence { asked, agent: "bench".into() };
+            control::answer(&queue, request, std::io::empty(), &mut out, &|| false).expect("answered");
+            println!(
+                "round {round}, {word} marks: kept {kept:.0}/s, 100 a page; the book takes {book} bytes an event; a report of \
+                 {KEYED} in {:.2} s",
+                begun.elapsed().as_secs_f64()
+            );
+        }
+    }
+}
+
+fn unmarked(_: &Event) -> Option<Vec<u8>> {
+    None
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "marks") {
+        return marks();
+    }
     let dir = tempfile::tempdir().expect("a folder");
     let queue = open(&dir.path().join("queue"));
     queue.register("soc", true);
