@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use http::Uri;
 use rustls_pki_types::ServerName;
 
+use crate::connectors::abnormal::region::host_of;
+
 /// What is wrong with a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wrong {
@@ -62,8 +64,11 @@ fn port_number(text: &str) -> Read<u16> {
     }
 }
 
-/// The API's host: `host` or `host:port`.
+/// The API's host: `host`, `host:port`, or the short name of a region, which becomes its host.
 pub fn api_host(text: &str) -> Read<String> {
+    if let Some(host) = host_of(text) {
+        return Ok(host.to_owned());
+    }
     host_and_port(text).map(|_| text.to_owned())
 }
 
@@ -168,6 +173,19 @@ mod tests {
             "a..b",
         ] {
             assert!(host_and_port(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_regions_short_name_becomes_its_host_and_other_hosts_stay_as_they_are() {
+        for (text, host) in [
+            ("us", "api.abnormalplatform.com"),
+            ("EU", "eu.rest.abnormalsecurity.com"),
+            ("fedramp", "rest.abnormalsecurity.us"),
+            ("us:8443", "us:8443"),
+            ("eu.rest.abnormalsecurity.com", "eu.rest.abnormalsecurity.com"),
+        ] {
+            assert_eq!(api_host(text), Ok(host.to_owned()), "{text}");
         }
     }
 

@@ -72,7 +72,7 @@ pub enum Kind {
     Intervals,
     /// A list of integrations' or streams' names.
     Names,
-    /// `host` or `host:port`.
+    /// `host`, `host:port`, or the short name of a vendor's region.
     Host,
     /// `host:port`.
     HostPort,
@@ -118,7 +118,7 @@ impl Kind {
             Kind::Streams => "a list of streams, or \"all\"".into(),
             Kind::Intervals => "a table of streams and their intervals".into(),
             Kind::Names => "a list of names".into(),
-            Kind::Host => "a host name or an address, with a port where it is not 443".into(),
+            Kind::Host => "a host name or an address, with a port where it is not 443, or a region's short name".into(),
             Kind::HostPort => "a host and a port".into(),
             Kind::ServerName => "a host name or an address, without a port".into(),
             Kind::Listen => "a loopback address and a port".into(),

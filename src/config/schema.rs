@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::keys::{Fallback, Key, Kind, Section};
 use super::sections::{AGENT, DESTINATION, EGRESS, INTEGRATION, LOCAL, QUEUE};
 use crate::connectors::abnormal::STREAMS;
+use crate::connectors::abnormal::region::REGIONS;
 
 const NAME: &str = "^[a-z0-9][a-z0-9_-]{0,62}$";
 const DURATION: &str = "^\\s*[0-9]+\\s*(ms|s|m|min|h|d)\\s*$";
@@ -97,8 +98,11 @@ fn form(kind: &Kind) -> Value {
             },
         }),
         Kind::Table(inner) => section(inner),
+        // The short names first, so that an editor offers them.
+        Kind::Host => {
+            json!({ "anyOf": [{ "enum": REGIONS.map(|(name, _)| name) }, { "type": "string", "minLength": 1 }] })
+        }
         Kind::Facility
-        | Kind::Host
         | Kind::HostPort
         | Kind::ServerName
         | Kind::Listen

@@ -151,7 +151,7 @@ pub static INTEGRATION: Section = Section {
             Kind::Host,
             Value(r#""api.abnormalplatform.com""#),
             r#""eu.rest.abnormalsecurity.com""#,
-            "The API's host; HTTPS always.",
+            "The API's host, or its region's short name: `us` (`api.abnormalplatform.com`), `eu` (`eu.rest.abnormalsecurity.com`), `fedramp` (`rest.abnormalsecurity.us`); HTTPS always.",
         ),
         key("ca", Kind::File, Nothing, r#""/etc/conductor/api-ca.pem""#, "A CA file (PEM), beside the system's roots."),
         key(

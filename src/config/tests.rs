@@ -217,6 +217,18 @@ fn the_schema_knows_every_key_and_refuses_others() {
 }
 
 #[test]
+fn settings_with_a_regions_short_name_are_those_with_its_host_and_the_schema_offers_it() {
+    let with = |host: &str| {
+        let text = format!("[integrations.acme]\nhost = {host:?}\napi-key = {{ file = \"/absent\" }}\n");
+        load_text(&text).unwrap_or_else(|mistakes| panic!("{mistakes}")).settings.integrations
+    };
+    assert_eq!(with("eu"), with("eu.rest.abnormalsecurity.com"), "a reload from one to the other restarts nothing");
+    assert_ne!(with("eu"), with("us"));
+    let offered = &schema()["properties"]["integrations"]["additionalProperties"]["properties"]["host"]["anyOf"][0];
+    assert_eq!(offered["enum"], serde_json::json!(["us", "eu", "fedramp"]));
+}
+
+#[test]
 fn a_required_key_is_named_with_an_example() {
     for section in [&INTEGRATION, &DESTINATION] {
         let told = load_text(&format!("[{}]\n", section.path.replace("NAME", "acme"))).expect_err("bare").to_string();

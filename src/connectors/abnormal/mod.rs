@@ -17,6 +17,7 @@ mod harvest;
 mod marks;
 mod message;
 mod not_analyzed;
+pub mod region;
 mod step;
 mod threats;
 mod vendor_cases;
