@@ -18,6 +18,7 @@ pub mod config;
 pub mod connectors;
 pub mod control;
 pub mod destinations;
+pub mod diagnosis;
 pub mod egress;
 pub mod engine;
 pub mod evidence;

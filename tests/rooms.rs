@@ -14,7 +14,7 @@ use scan::{Placed, Token, mentions, tokens};
 const LEAVES: [&str; 5] = ["event", "fault", "marks", "values", "VERSION"];
 
 /// A room, and what it may name beside itself and the leaves: a room, or a path into one.
-const ARROWS: [(&str, &[&str]); 19] = [
+const ARROWS: [(&str, &[&str]); 20] = [
     ("event", &[]),
     ("fault", &[]),
     ("marks", &[]),
@@ -38,8 +38,10 @@ const ARROWS: [(&str, &[&str]); 19] = [
     // The command line's way to the queue, while the engine runs beside it.
     ("control", &["queue", "evidence"]),
     ("web", &["status", "config", "engine"]),
+    // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.
+    ("diagnosis", &["engine", "net", "egress", "connectors::Trial", "connectors::PollContext", "config", "secrets"]),
     // All, but never a connector's or a destination's inside: it reaches those by the engine.
-    ("cli", &["config", "control", "egress", "engine", "evidence", "net", "queue", "secrets", "status", "web"]),
+    ("cli", &["config", "control", "diagnosis", "egress", "engine", "evidence", "net", "queue", "secrets", "status", "web"]),
     ("main", &["cli"]),
 ];
 

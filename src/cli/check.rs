@@ -4,11 +4,7 @@
 //! Promise: nothing is changed, no event is sent, nothing printed holds a secret, and the exit code is that of the
 //! gravest failure.
 
-mod certificate;
-mod clock;
 mod disk;
-mod egress;
-mod finding;
 mod integrations;
 mod names;
 mod peers;
@@ -19,7 +15,6 @@ mod settings;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -27,12 +22,11 @@ use tokio::time::timeout;
 
 use super::{Exit, Failure};
 use crate::config;
+use crate::diagnosis::finding::{Finding, Report, Trouble};
+use crate::diagnosis::{LIMIT, clock, egress, late};
 use crate::engine::way_out;
 use crate::secrets::SecretSources;
-use finding::{Finding, Report};
 
-/// How long one diagnostic may take.
-const LIMIT: Duration = Duration::from_secs(15);
 /// What needs the network, in the order of printing: skipped as a whole with `--offline`.
 const ONLINE: [&str; 6] = ["clock", "names", "proxy", "egress", "integration", "destination"];
 /// What needs the settings only, before those.
@@ -83,7 +77,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Result<u8, Failure> {
     } else {
         stdout.write_all(report.text().as_bytes())?;
     }
-    Ok(report.exit().unwrap_or(Exit::Ok) as u8)
+    Ok(report.trouble().map_or(Exit::Ok, Exit::from) as u8)
 }
 
 /// Runs the diagnostics on a runtime that is left behind at the end: a name server that never answers holds a thread
@@ -97,8 +91,8 @@ fn look(subject: Arc<Subject>, offline: bool) -> Result<Vec<Finding>, Failure> {
     let findings = runtime.block_on(async {
         let here = {
             let (for_secrets, for_disk) = (Arc::clone(&subject), Arc::clone(&subject));
-            let secrets = off_thread("secrets", Exit::Permission, move || secrets::look(&for_secrets));
-            let disk = off_thread("disk", Exit::Disk, move || disk::look(&for_disk.settings));
+            let secrets = off_thread("secrets", Trouble::Permission, move || secrets::look(&for_secrets));
+            let disk = off_thread("disk", Trouble::Disk, move || disk::look(&for_disk.settings));
             async { tokio::join!(secrets, disk) }
         };
         if offline {
@@ -118,7 +112,7 @@ fn look(subject: Arc<Subject>, offline: bool) -> Result<Vec<Finding>, Failure> {
                 Err(late) => (vec![late], integrations::judge(answers, settings, None)),
             }
         };
-        let clock = clock::look(settings, Timestamp::now);
+        let clock = clock_of_all(settings);
         let ((secrets, disk), clock, names, proxy, (egress, integrations), peers) =
             tokio::join!(here, clock, names::look(settings), proxy::look(settings), vendor, peers::look(&subject));
         let there = [vec![clock], names, proxy, egress, integrations, peers];
@@ -135,15 +129,15 @@ fn skipped_offline(id: &'static str) -> Finding {
 /// Synchronous looks, which a file system that hangs must not hold up.
 async fn off_thread(
     id: &'static str,
-    exit: Exit,
+    trouble: Trouble,
     look: impl FnOnce() -> Vec<Finding> + Send + 'static,
 ) -> Vec<Finding> {
     match timeout(LIMIT, tokio::task::spawn_blocking(look)).await {
         Ok(Ok(findings)) => findings,
-        Ok(Err(ended)) => vec![Finding::failed(id, "", Exit::Software, format!("ended early: {ended}"), "report this")],
+        Ok(Err(ended)) => vec![Finding::failed(id, "", Trouble::Bug, format!("ended early: {ended}"), "report this")],
         Err(_) => {
             let text = format!("took longer than {} s", LIMIT.as_secs());
-            vec![Finding::failed(id, "", exit, text, "see whether the file system under it answers (mount, dmesg)")]
+            vec![Finding::failed(id, "", trouble, text, "see whether the file system under it answers (mount, dmesg)")]
         }
     }
 }
@@ -153,8 +147,18 @@ async fn within<T>(id: &'static str, look: impl Future<Output = T>) -> Result<T,
     timeout(LIMIT, look).await.map_err(|_| late(id, ""))
 }
 
-fn late(id: &'static str, subject: &str) -> Finding {
-    let text = format!("no answer within {} s", LIMIT.as_secs());
-    let advice = "see whether a firewall on the way drops what we send, and whether the peer is overloaded";
-    Finding::failed(id, subject, Exit::Unavailable, text, advice)
+/// APIs that are asked for the time, one after the other until one tells.
+const CLOCKS: usize = 3;
+
+async fn clock_of_all(settings: &config::Settings) -> Finding {
+    let mut vendor = None;
+    if clock::is_possible(Timestamp::now()) {
+        for integration in settings.integrations.values().filter(|one| one.enabled).take(CLOCKS) {
+            vendor = clock::ask(integrations::host(integration), &settings.egress, integration.ca.clone()).await;
+            if vendor.is_some() {
+                break;
+            }
+        }
+    }
+    clock::judge(Timestamp::now(), vendor)
 }

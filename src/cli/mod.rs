@@ -18,7 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::fault::{Fault, FaultKind};
+use crate::diagnosis::finding::Trouble;
+use crate::fault::Fault;
 use crate::queue::QueueError;
 
 /// Exit codes of sysexits(3), and the reason that stands behind each.
@@ -52,21 +53,21 @@ impl Failure {
     }
 }
 
+impl From<Trouble> for Exit {
+    fn from(trouble: Trouble) -> Exit {
+        match trouble {
+            Trouble::Peer => Exit::Unavailable,
+            Trouble::Disk => Exit::Disk,
+            Trouble::Permission => Exit::Permission,
+            Trouble::Settings => Exit::Configuration,
+            Trouble::Bug => Exit::Software,
+        }
+    }
+}
+
 impl From<Fault> for Failure {
     fn from(fault: Fault) -> Failure {
-        let exit = match fault.kind {
-            FaultKind::Misconfigured => Exit::Configuration,
-            FaultKind::Keyless => Exit::Permission,
-            FaultKind::Full | FaultKind::Corrupt => Exit::Disk,
-            FaultKind::Refused
-            | FaultKind::Unlicensed
-            | FaultKind::Throttled
-            | FaultKind::Unavailable
-            | FaultKind::OutOfRetention
-            | FaultKind::Unreadable
-            | FaultKind::Rejected => Exit::Unavailable,
-        };
-        Failure::new(exit, fault.chain())
+        Failure::new(Trouble::of(fault.kind).into(), fault.chain())
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::connectors::abnormal;
+pub use crate::connectors::abnormal::region::Region;
 use crate::destinations::syslog;
 use crate::event::Severity;
 pub use crate::values::SecretRef;
@@ -98,6 +99,13 @@ impl Connector {
     pub fn as_str(&self) -> &'static str {
         match self {
             Connector::Abnormal(_) => "abnormal-security",
+        }
+    }
+
+    /// The regions of its vendor.
+    pub fn regions(&self) -> Vec<Region> {
+        match self {
+            Connector::Abnormal(_) => abnormal::region::regions(),
         }
     }
 }

@@ -4,11 +4,14 @@
 //! time, asks through a client whose every request the engine paces, and returns one bounded [`Page`].
 
 pub mod abnormal;
+mod trial;
 
 use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+
+pub use trial::Trial;
 
 use crate::event::{Checkpoint, Deferred, Event, Gap};
 use crate::fault::Fault;

@@ -54,22 +54,31 @@ pub fn describe(board: &Board, integration: &config::Integration) {
     }
 }
 
+/// The client that an integration asks through.
+pub(super) fn client(
+    integration: &config::Integration,
+    egress: &config::Egress,
+    pace: Option<Arc<Pace>>,
+) -> Result<Arc<dyn Get>, Fault> {
+    let http = Client::new(ClientOptions {
+        tls: TlsOptions { ca: integration.ca.clone(), ..TlsOptions::default() },
+        path: way_out::path(egress),
+        gate: None,
+        limits: Limits { body: LARGEST_ANSWER, ..Limits::default() },
+    })?;
+    Ok(match pace {
+        Some(pace) => Arc::new(Paced::new(Arc::new(http), pace)),
+        None => Arc::new(http),
+    })
+}
+
 /// One line for each vendor: the connector of an integration, asking at this pace.
 fn build(as_set: &Collecting, pace: Option<Arc<Pace>>) -> Result<Box<dyn Connector>, Fault> {
     let integration = &as_set.integration;
     let Some(token) = as_set.token.clone() else {
         return Err(Fault::new(FaultKind::Keyless, "the API key can't be read"));
     };
-    let http = Client::new(ClientOptions {
-        tls: TlsOptions { ca: integration.ca.clone(), ..TlsOptions::default() },
-        path: way_out::path(&as_set.egress),
-        gate: None,
-        limits: Limits { body: LARGEST_ANSWER, ..Limits::default() },
-    })?;
-    let http: Arc<dyn Get> = match pace {
-        Some(pace) => Arc::new(Paced::new(Arc::new(http), pace)),
-        None => Arc::new(http),
-    };
+    let http = client(integration, &as_set.egress, pace)?;
     Ok(match &integration.connector {
         ConnectorSettings::Abnormal(settings) => {
             Box::new(Abnormal::new(integration.name.clone(), settings.clone(), http, token))

@@ -23,6 +23,7 @@ mod pace;
 mod stop;
 mod stream;
 mod supervision;
+pub mod trial;
 pub mod way_out;
 
 use std::collections::BTreeMap;

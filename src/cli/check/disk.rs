@@ -10,9 +10,10 @@ use std::path::Path;
 
 use nix::unistd::{AccessFlags, access};
 
-use super::finding::Finding;
-use crate::cli::{Exit, agent_socket};
+use crate::cli::agent_socket;
 use crate::config::Settings;
+use crate::diagnosis::finding::Finding;
+use crate::diagnosis::finding::Trouble;
 use crate::queue::disk::{Disk, RealDisk};
 use crate::values::ByteSize;
 
@@ -26,7 +27,13 @@ pub fn look(settings: &Settings) -> Vec<Finding> {
         Ok(found) if found.is_dir() => (writable(folder, found.uid()), folder.as_path()),
         Ok(_) => {
             let text = format!("the state folder {} is not a folder", folder.display());
-            return vec![Finding::failed(ID, "state", Exit::Disk, text, "move that file away, or set agent.state-dir")];
+            return vec![Finding::failed(
+                ID,
+                "state",
+                Trouble::Disk,
+                text,
+                "move that file away, or set agent.state-dir",
+            )];
         }
         Err(error) if error.kind() == ErrorKind::NotFound => makable(folder),
         Err(error) => return vec![unusable(folder, "looked at", &error)],
@@ -73,11 +80,13 @@ fn unusable(folder: &Path, what: &str, error: &io::Error) -> Finding {
     let text = format!("the state folder {} can't be {what}: {error}", folder.display());
     let (exit, advice) = match error.kind() {
         ErrorKind::PermissionDenied => {
-            (Exit::Permission, "give it to the agent's user (chown), check as that user, or set agent.state-dir")
+            (Trouble::Permission, "give it to the agent's user (chown), check as that user, or set agent.state-dir")
         }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (Exit::Disk, "free space on that file system"),
-        ErrorKind::ReadOnlyFilesystem => (Exit::Disk, "mount it for writing, or set agent.state-dir to another place"),
-        _ => (Exit::Disk, "see what the kernel says of that disk (dmesg), or set agent.state-dir to another place"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => (Trouble::Disk, "free space on that file system"),
+        ErrorKind::ReadOnlyFilesystem => {
+            (Trouble::Disk, "mount it for writing, or set agent.state-dir to another place")
+        }
+        _ => (Trouble::Disk, "see what the kernel says of that disk (dmesg), or set agent.state-dir to another place"),
     };
     Finding::failed(ID, "state", exit, text, advice)
 }
@@ -93,7 +102,13 @@ fn room(existing: &Path, folder: &Path, settings: &Settings) -> Finding {
     let text = format!("{free} free; the queue holds {} and may grow to {most} (queue.max-size)", ByteSize(used));
     let left = space.free.saturating_sub((space.total / 16).min(HEADROOM));
     if left == 0 {
-        return Finding::failed(ID, "space", Exit::Disk, text, "free space there: the agent pauses polling without it");
+        return Finding::failed(
+            ID,
+            "space",
+            Trouble::Disk,
+            text,
+            "free space there: the agent pauses polling without it",
+        );
     }
     if left < most.0.saturating_sub(used) {
         let advice = "free space, or lower queue.max-size: polling pauses when the disk is full, nothing is lost";

@@ -4,11 +4,13 @@
 
 use tokio::time::timeout;
 
-use super::finding::Finding;
 use super::{LIMIT, Subject, late};
-use crate::config::{Connector, Integration, Settings};
+use crate::config::Settings;
+use crate::diagnosis::access::advice;
+use crate::diagnosis::finding::Finding;
 use crate::egress::{self, Observation};
 use crate::engine;
+pub use crate::engine::trial::host;
 use crate::fault::{Fault, FaultKind};
 use crate::values::Name;
 
@@ -19,12 +21,6 @@ pub enum Answer {
     Disabled,
     Late,
     Told(Result<String, Fault>),
-}
-
-/// `host` or `host:port` of an integration's API.
-pub fn host(integration: &Integration) -> &str {
-    let Connector::Abnormal(set) = &integration.connector;
-    &set.host
 }
 
 /// Asks all at once.
@@ -71,25 +67,4 @@ pub fn judge(answers: Vec<(Name, Answer)>, settings: &Settings, seen: Option<&Ob
         }
     };
     answers.into_iter().map(finding).collect()
-}
-
-fn advice(fault: &Fault, name: &Name) -> String {
-    let section = format!("[integrations.{name}]");
-    match fault.kind {
-        FaultKind::Misconfigured => format!("correct {section}, or `proxy` under [egress]"),
-        FaultKind::Keyless => format!("mend what `api-key` of {section} refers to"),
-        FaultKind::Refused if fault.status.is_none() => format!("check `host` and `ca` of {section}"),
-        FaultKind::Refused => format!("check the API key and its permissions in the vendor's portal, and {section}"),
-        FaultKind::Unlicensed => "ask the vendor about the licence; other streams are not touched".to_owned(),
-        FaultKind::Throttled => format!("wait a minute and check again; lower `requests-per-minute` of {section}"),
-        FaultKind::Unavailable => {
-            format!("check `host` of {section}, DNS, proxy and firewall; the agent keeps trying by itself")
-        }
-        FaultKind::Unreadable => {
-            format!("check `host` of {section}, and whether a portal or a proxy answers in the vendor's place")
-        }
-        FaultKind::OutOfRetention | FaultKind::Rejected | FaultKind::Full | FaultKind::Corrupt => {
-            format!("run `conductor integration test {name}`, and report it if it stays")
-        }
-    }
 }

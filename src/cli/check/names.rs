@@ -1,4 +1,4 @@
-//! DNS: does this box know the name of every host that it must reach.
+//! DNS: does this box know the name of every host that it must reach. The look itself is `diagnosis::names`.
 //!
 //! Promise: a name that the proxy resolves is not held against this box.
 
@@ -6,57 +6,29 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use http::Uri;
-use tokio::net::lookup_host;
-use tokio::time::timeout;
 
-use super::finding::Finding;
-use super::{LIMIT, integrations, late, peers, proxy};
-use crate::cli::Exit;
+use super::{integrations, peers, proxy};
 use crate::config::Settings;
-
-const ID: &str = "names";
+use crate::diagnosis::finding::{Finding, Trouble};
+use crate::diagnosis::names;
 
 pub async fn look(settings: &Settings) -> Vec<Finding> {
     let hosts = hosts(settings);
     if hosts.is_empty() {
-        return vec![Finding::ok(ID, "", "no host is set by name")];
+        return vec![Finding::ok(names::ID, "", "no host is set by name")];
     }
     let mut lookups = Vec::new();
     for (host, by_proxy) in hosts {
-        lookups.push(tokio::spawn(async move {
-            if by_proxy {
-                let advice = "nothing, as long as the integrations' lines are well";
-                return Finding::skipped(ID, &host, "the proxy resolves it", advice);
-            }
-            match timeout(LIMIT, lookup_host((host.as_str(), 0))).await {
-                Ok(Ok(found)) => told(&host, found.map(|address| address.ip()).collect()),
-                Ok(Err(error)) => {
-                    let text = format!("DNS does not resolve it: {error}");
-                    Finding::failed(ID, &host, Exit::Unavailable, text, ADVICE)
-                }
-                Err(_) => late(ID, &host),
-            }
-        }));
+        lookups.push(tokio::spawn(async move { names::look(&host, by_proxy).await }));
     }
     let mut findings = Vec::new();
     for lookup in lookups {
         match lookup.await {
             Ok(finding) => findings.push(finding),
-            Err(ended) => findings.push(Finding::failed(ID, "", Exit::Software, ended.to_string(), "report this")),
+            Err(ended) => findings.push(Finding::failed(names::ID, "", Trouble::Bug, ended.to_string(), "report this")),
         }
     }
     findings
-}
-
-const ADVICE: &str = "check its spelling, and this box's DNS servers (resolvectl query NAME)";
-
-fn told(host: &str, mut addresses: Vec<IpAddr>) -> Finding {
-    addresses.dedup();
-    if addresses.is_empty() {
-        return Finding::failed(ID, host, Exit::Unavailable, "DNS knows the name, but no address of it", ADVICE);
-    }
-    let shown = addresses.iter().take(4).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    Finding::ok(ID, host, shown)
 }
 
 /// Every host that is set by name, and whether only a proxy will look it up.

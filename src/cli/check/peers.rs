@@ -8,17 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustls::ProtocolVersion;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
-use super::certificate::{self, Certificate};
-use super::finding::Finding;
 use super::{LIMIT, Subject, late};
-use crate::cli::Exit;
 use crate::config::{Destination, Protocol};
+use crate::diagnosis::finding::{Finding, Trouble};
+use crate::diagnosis::greeting::{self, Greeting};
 use crate::fault::{Fault, FaultKind};
 use crate::net::dial::{Path, dial};
 use crate::net::tls::{self, TlsOptions};
@@ -62,7 +60,7 @@ pub async fn look(subject: &Subject) -> Vec<Finding> {
     for one in greeted {
         match one.await {
             Ok(finding) => findings.push(finding),
-            Err(ended) => findings.push(Finding::failed(ID, "", Exit::Software, ended.to_string(), "report this")),
+            Err(ended) => findings.push(Finding::failed(ID, "", Trouble::Bug, ended.to_string(), "report this")),
         }
     }
     findings
@@ -70,8 +68,7 @@ pub async fn look(subject: &Subject) -> Vec<Finding> {
 
 /// What a handshake showed.
 struct Peer {
-    version: Option<ProtocolVersion>,
-    certificate: Option<Certificate>,
+    greeting: Greeting,
     /// It reset the connection where we had closed in order.
     reset: bool,
 }
@@ -88,11 +85,9 @@ async fn greet(destination: &Destination, secrets: &SecretSources) -> Result<Pee
     // Destinations are inside: no proxy, no source address.
     let stream = dial(host, port, &Path::default(), STEP).await?;
     let mut stream = tls::handshake(config, name, stream, STEP).await?;
-    let (_, connection) = stream.get_ref();
-    let version = connection.protocol_version();
-    let certificate = connection.peer_certificates().and_then(|chain| certificate::read(chain.first()?));
+    let greeting = greeting::of(&stream);
     let reset = farewell(&mut stream, host).await?;
-    Ok(Peer { version, certificate, reset })
+    Ok(Peer { greeting, reset })
 }
 
 /// Closes and reads to the end; an alert on the way is the peer's last word on our certificate. True: a reset.
@@ -120,17 +115,8 @@ async fn farewell(stream: &mut TlsStream<TcpStream>, host: &str) -> Result<bool,
 }
 
 fn judge(name: &str, peer: &Peer, now: Timestamp) -> Finding {
-    let version = match peer.version {
-        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
-        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
-        _ => "TLS",
-    };
-    let mut text = version.to_owned();
-    if let Some(certificate) = &peer.certificate {
-        text.push_str(&format!(
-            ", its certificate is by {}, valid until {}",
-            certificate.issuer, certificate.not_after
-        ));
+    let mut text = peer.greeting.to_string();
+    if let Some(certificate) = peer.greeting.certificates.first() {
         if certificate.not_after.as_second() - now.as_second() < SOON {
             return Finding::warning(ID, name, text, "have the receiver's certificate renewed: events wait without it");
         }

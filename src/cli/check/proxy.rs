@@ -2,23 +2,18 @@
 //!
 //! Promise: it is named by host and port alone; its password is neither sent here nor told.
 
-use http::Uri;
-use tokio::time::timeout;
-
-use super::finding::Finding;
-use super::{LIMIT, integrations, late};
+use super::integrations;
 use crate::config::{Integration, Settings};
-use crate::engine::way_out;
+use crate::diagnosis::finding::Finding;
+use crate::diagnosis::way;
 use crate::fault::Fault;
-use crate::net::dial::{Path, dial};
-use crate::net::proxy::{Environment, Proxy};
+use crate::net::proxy::Proxy;
 
 const ID: &str = "proxy";
 
 /// The proxy that a URL is asked through.
 pub fn towards(url: &str, settings: &Settings) -> Result<Option<Proxy>, Fault> {
-    let Ok(uri) = url.parse::<Uri>() else { return Ok(None) };
-    way_out::path(&settings.egress).proxy_for(&uri, &Environment::read())
+    way::towards(url, &settings.egress)
 }
 
 /// The proxy of an integration's API.
@@ -49,15 +44,7 @@ pub async fn look(settings: &Settings) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for proxy in proxies {
-        let name = proxy.to_string();
-        let way = Path { proxy: None, ..way_out::path(&settings.egress) };
-        findings.push(match timeout(LIMIT, dial(&proxy.host, proxy.port, &way, LIMIT)).await {
-            Ok(Ok(_)) => Finding::ok(ID, &name, "answers the dial; whether it lets us through, the integrations tell"),
-            Ok(Err(fault)) => {
-                Finding::fault(ID, &name, &fault, "check host and port of the proxy, and the firewall towards it")
-            }
-            Err(_) => late(ID, &name),
-        });
+        findings.push(way::reach(&proxy, &settings.egress).await);
     }
     findings
 }

@@ -6,8 +6,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use super::Subject;
-use super::finding::Finding;
 use crate::config::Protocol;
+use crate::diagnosis::finding::Finding;
 use crate::fault::Fault;
 use crate::secrets::{SecretSources, resolve_text, resolve_token};
 use crate::values::{Secret, SecretRef};

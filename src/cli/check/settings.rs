@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use super::finding::Finding;
-use crate::cli::Exit;
 use crate::config::{self, Mistake, MistakeKind, Settings};
+use crate::diagnosis::finding::Finding;
+use crate::diagnosis::finding::Trouble;
 
 const ID: &str = "settings";
 
@@ -37,8 +37,8 @@ pub fn load(config: &Path) -> Result<(Settings, Vec<Finding>), Vec<Finding>> {
 
 fn mistake(mistake: &Mistake) -> Finding {
     let exit = match mistake.kind {
-        MistakeKind::Permission => Exit::Permission,
-        MistakeKind::Absent | MistakeKind::Unreadable | MistakeKind::Syntax | MistakeKind::Wrong => Exit::Configuration,
+        MistakeKind::Permission => Trouble::Permission,
+        MistakeKind::Absent | MistakeKind::Unreadable | MistakeKind::Syntax | MistakeKind::Wrong => Trouble::Settings,
     };
     let advice = match (mistake.hint.as_str(), mistake.kind) {
         ("", MistakeKind::Permission) => "let this user read it, or check as the agent's user",

@@ -11,6 +11,7 @@ mod audit_logs;
 mod campaigns;
 mod cases;
 mod checkpoint;
+pub mod examples;
 mod feed;
 mod fields;
 mod harvest;
@@ -20,6 +21,7 @@ mod not_analyzed;
 pub mod region;
 mod step;
 mod threats;
+mod trial;
 mod vendor_cases;
 mod window;
 

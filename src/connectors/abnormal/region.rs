@@ -29,10 +29,12 @@ pub fn host_of(name: &str) -> Option<&'static str> {
     REGIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(name)).map(|(_, host)| *host)
 }
 
-/// The region that a host answers for; `None` where it is none of these.
-pub fn of_host<'r>(host: &str, regions: &'r [Region]) -> Option<&'r Region> {
-    let bare = |host: &str| host.strip_suffix(":443").unwrap_or(host).trim_end_matches('.').to_ascii_lowercase();
-    regions.iter().find(|region| bare(&region.host) == bare(host))
+impl Region {
+    /// Is this its host, however it is written?
+    pub fn answers_at(&self, host: &str) -> bool {
+        let bare = |host: &str| host.strip_suffix(":443").unwrap_or(host).trim_end_matches('.').to_ascii_lowercase();
+        bare(&self.host) == bare(host)
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +57,8 @@ mod tests {
             ("rest.abnormalsecurity.us.evil.example", None),
             ("localhost:443", None),
         ] {
-            assert_eq!(of_host(host, &regions).map(|region| region.name.as_str()), name, "{host}");
+            let found = regions.iter().find(|region| region.answers_at(host));
+            assert_eq!(found.map(|region| region.name.as_str()), name, "{host}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The two things of a peer's certificate that people ask for: who issued it, and until when (RFC 5280 section 4.1).
+//! What people ask of a peer's certificate: who issued it, and until when (RFC 5280 section 4.1).
 //!
 //! Promise: any bytes give an answer or none; nothing is decided by it, rustls has verified the certificate.
 
@@ -11,6 +11,8 @@ use rustls_pki_types::CertificateDer;
 pub struct Certificate {
     /// The issuer's common name, else its organisation.
     pub issuer: String,
+    /// All that the issuer calls itself: names, organisations, units.
+    pub issuer_names: Vec<String>,
     pub not_after: Timestamp,
 }
 
@@ -34,11 +36,11 @@ pub fn read(der: &CertificateDer<'_>) -> Option<Certificate> {
     // The serial number and the signature's algorithm.
     tbs.next()?;
     tbs.next()?;
-    let issuer = issuer(tbs.take(SEQUENCE)?)?;
+    let (issuer, issuer_names) = issuer(tbs.take(SEQUENCE)?)?;
     let mut validity = Der(tbs.take(SEQUENCE)?);
     validity.next()?;
     let (tag, not_after) = validity.next()?;
-    Some(Certificate { issuer, not_after: time(tag, std::str::from_utf8(not_after).ok()?)? })
+    Some(Certificate { issuer, issuer_names, not_after: time(tag, std::str::from_utf8(not_after).ok()?)? })
 }
 
 /// What is left of a DER text.
@@ -68,21 +70,23 @@ impl<'d> Der<'d> {
     }
 }
 
-fn issuer(name: &[u8]) -> Option<String> {
+/// How it is called in one word, and all of its names.
+fn issuer(name: &[u8]) -> Option<(String, Vec<String>)> {
     let mut parts = Der(name);
-    let (mut common, mut organisation) = (None, None);
+    let (mut common, mut organisation, mut all) = (None, None, Vec::new());
     while let Some(part) = parts.take(SET) {
         let mut pair = Der(Der(part).take(SEQUENCE)?);
         let (_, kind) = pair.next()?;
         let (_, value) = pair.next()?;
-        let value = || String::from_utf8_lossy(value).chars().filter(|c| !c.is_control()).take(80).collect::<String>();
+        let value: String = String::from_utf8_lossy(value).chars().filter(|c| !c.is_control()).take(80).collect();
         if kind == COMMON_NAME {
-            common = Some(value());
+            common = Some(value.clone());
         } else if kind == ORGANISATION {
-            organisation = Some(value());
+            organisation = Some(value.clone());
         }
+        all.push(value);
     }
-    common.or(organisation)
+    Some((common.or(organisation)?, all))
 }
 
 /// UTCTime has two digits of the year: 50 and above are of the last century (RFC 5280 section 4.1.2.5.1).
