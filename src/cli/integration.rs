@@ -1,69 +1,41 @@
-//! `conductor integration …`: what is set, and whether it works.
+//! `conductor integration …`: what is set, whether it works, and where it stands.
 
-use std::io::Write;
+mod list;
+mod set;
+mod show;
+mod test;
+
 use std::path::Path;
 
 use clap::Subcommand;
 
-use super::{Exit, Failure, block_on, settings};
-use crate::config::Connector;
-use crate::egress;
-use crate::engine;
-use crate::values::format_duration;
+use super::{Exit, Failure, settings};
+use crate::config::{Integration, Settings};
+use crate::values::Name;
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// The integrations that are set.
     List,
-    /// One authenticated request with the integration's host, key, CA and path.
-    Test {
-        /// As `integration list` calls it.
-        name: String,
-    },
+    /// Test the connection step by step: DNS, TCP or proxy, TLS, clock, key, each stream's permission, egress IP.
+    Test(test::Arguments),
+    /// Settings and state of one integration, and each of its streams with what it has to come back to.
+    Show(show::Arguments),
 }
 
 pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
-    let settings = settings::load(config)?.settings;
-    let mut stdout = std::io::stdout().lock();
     match verb {
-        Verb::List => {
-            for (name, integration) in &settings.integrations {
-                let Connector::Abnormal(set) = &integration.connector;
-                let state = if integration.enabled { "enabled" } else { "disabled" };
-                writeln!(
-                    stdout,
-                    "{name}  {}  {}  {}  every {}  {state}",
-                    integration.connector.as_str(),
-                    set.host,
-                    set.streams.join(","),
-                    format_duration(set.polling_interval)
-                )?;
-            }
-            Ok(0)
-        }
-        Verb::Test { name } => {
-            let found = name.parse().ok().and_then(|name: crate::values::Name| settings.integrations.get(&name));
-            let Some(integration) = found else {
-                return Err(Failure::new(
-                    Exit::Usage,
-                    format!("no integration is called {name:?}: see `conductor integration list`"),
-                ));
-            };
-            let secrets = settings::secret_sources(&settings.agent.state_dir);
-            match block_on(engine::probe(integration, &settings.egress, &secrets))? {
-                Ok(sentence) => {
-                    writeln!(stdout, "ok: {name}: {sentence}")?;
-                    Ok(0)
-                }
-                Err(mut fault) => {
-                    if fault.status == Some(403) {
-                        let seen = block_on(engine::way_out::look(&settings.egress))?;
-                        let hint = egress::hint_403(&settings.egress.allowlisted, &seen);
-                        fault.context = format!("{}; {hint}", fault.context);
-                    }
-                    Err(fault.into())
-                }
-            }
-        }
+        Verb::List => list::run(config),
+        Verb::Test(arguments) => test::run(config, &arguments),
+        Verb::Show(arguments) => show::run(config, &arguments),
     }
+}
+
+/// The integration of that name.
+fn named<'s>(settings: &'s Settings, name: &str) -> Result<&'s Integration, Failure> {
+    let found = name.parse().ok().and_then(|name: Name| settings.integrations.get(&name));
+    found.ok_or_else(|| {
+        let text = format!("no integration is called {name:?}: see `conductor integration list`");
+        Failure::new(Exit::Usage, text)
+    })
 }

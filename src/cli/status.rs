@@ -60,7 +60,7 @@ pub fn run(path: &Path, arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 /// The status document of the agent that listens there; the error is a sentence.
-pub async fn ask(listen: SocketAddr, state_dir: &Path) -> Result<bytes::Bytes, String> {
+pub(super) async fn ask(listen: SocketAddr, state_dir: &Path) -> Result<bytes::Bytes, String> {
     let address = if listen.port() == 0 {
         let file = state_dir.join(LOCAL_ADDRESS);
         std::fs::read_to_string(&file).map_err(|e| match e.kind() {

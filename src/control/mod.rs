@@ -19,6 +19,7 @@ mod verbs;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::Deferred;
 use crate::evidence::{Asked, Report};
 
 pub use server::{bind, serve};
@@ -48,6 +49,8 @@ pub enum Request {
     Quarantine,
     /// What was detected in a period, and what became of it; `agent` is the name that the report bears.
     Evidence { asked: Asked, agent: String },
+    /// Where each stream of an integration stands, and what it has to come back to.
+    Streams { integration: String },
 }
 
 /// What is answered, a line each.
@@ -81,6 +84,9 @@ pub enum Reply {
     Evidence {
         evidence: Box<Report>,
     },
+    Stream {
+        stream: ShowStream,
+    },
     Failed {
         failed: String,
     },
@@ -113,4 +119,14 @@ pub struct ShowDestination {
     pub cursor: u64,
     pub depth: u64,
     pub dropped: u64,
+}
+
+/// A stream as the queue knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShowStream {
+    pub name: String,
+    /// In its connector's own words; `None`: it has not begun.
+    pub checkpoint: Option<String>,
+    /// Items to come back to, the one that is due first first.
+    pub deferred: Vec<Deferred>,
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 
 use jiff::Timestamp;
 
-use super::{Reply, Request, Show, ShowDestination, evidence, import, line};
+use super::{Reply, Request, Show, ShowDestination, ShowStream, evidence, import, line};
 use crate::event::Seq;
 use crate::queue::{Queue, QueueError};
 
@@ -53,6 +53,15 @@ pub fn answer(
         Request::Evidence { asked, agent } => {
             let report = evidence::report(queue, asked, &agent, Timestamp::now(), stopped);
             finish(output, report.map(|report| Reply::Evidence { evidence: Box::new(report) }))
+        }
+        Request::Streams { integration } => {
+            for name in queue.streams_of(&integration) {
+                let mut place = queue.place(&integration, &name);
+                place.deferred.sort_by_key(|item| item.due);
+                let checkpoint = place.checkpoint.map(|checkpoint| checkpoint.0);
+                reply(output, &Reply::Stream { stream: ShowStream { name, checkpoint, deferred: place.deferred } })?;
+            }
+            finish(output, Ok(Reply::Done { done: true }))
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn connector(
     token: Secret,
     data: Data,
 ) -> Result<Box<dyn Trial>, Fault> {
-    let live: Arc<dyn Get> = Arc::new(client(integration, egress, None)?);
+    let live = client(integration, egress, None)?;
     match &integration.connector {
         ConnectorSettings::Abnormal(settings) => {
             let http: Arc<dyn Get> = match data {

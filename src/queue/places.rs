@@ -7,6 +7,18 @@ use std::collections::HashMap;
 use super::frame::{self, Header, Kind, PageMeta, SnapshotMeta};
 use super::journal::Position;
 use super::segment::{Found, Segment};
+use super::{Queue, lock};
+
+impl Queue {
+    /// The streams of an integration that the queue has kept pages of, by name.
+    pub fn streams_of(&self, integration: &str) -> Vec<String> {
+        let state = lock(&self.state);
+        let of = state.streams.keys().filter(|(whose, _)| whose == integration);
+        let mut names: Vec<String> = of.map(|(_, stream)| stream.clone()).collect();
+        names.sort();
+        names
+    }
+}
 
 /// Whose page it is, and where its stream stands after it. The payload must be whole.
 pub fn page_meta(header: &Header, payload: &[u8]) -> Option<PageMeta> {

@@ -221,7 +221,13 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
                 let mut window = shared.lock();
                 window.done = window.bytes == 0;
             }
-            Some(Reply::Show { .. } | Reply::Forgotten { .. } | Reply::Quarantined { .. } | Reply::Evidence { .. })
+            Some(
+                Reply::Show { .. }
+                | Reply::Forgotten { .. }
+                | Reply::Quarantined { .. }
+                | Reply::Evidence { .. }
+                | Reply::Stream { .. },
+            )
             | None => {}
         }
         shared.moved.notify_all();
