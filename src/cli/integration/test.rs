@@ -22,7 +22,7 @@ use crate::event::{Event, Severity};
 use crate::secrets::resolve_token;
 
 /// Characters of a line's label: most fit.
-const LABEL: usize = 26;
+const LABEL: usize = 34;
 
 #[derive(Debug, Args)]
 pub struct Arguments {

@@ -24,3 +24,29 @@ impl Get for AskForExamples {
         self.0.get(url, &with, bearer).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Answers with the headers that it was asked with.
+    struct Echo;
+
+    #[async_trait]
+    impl Get for Echo {
+        async fn get(&self, url: &str, headers: &[(&str, &str)], bearer: Option<&Secret>) -> Result<Answer, Fault> {
+            let body = Bytes::from(format!("{url} {headers:?} {}", bearer.is_some()));
+            Ok(Answer { status: 200, date: None, retry_after: None, content_type: None, body })
+        }
+    }
+
+    #[tokio::test]
+    async fn the_header_that_asks_for_examples_goes_with_every_request_beside_the_connectors_own() {
+        let client = AskForExamples(Arc::new(Echo));
+        let key = Secret::new("k");
+        let answer = client.get("https://x/", &[("Accept", "a")], Some(&key)).await.expect("an answer");
+        assert_eq!(&answer.body[..], br#"https://x/ [("Accept", "a"), ("mock-data", "True")] true"#);
+    }
+}
