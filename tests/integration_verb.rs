@@ -19,6 +19,9 @@ mod regions;
 mod show;
 
 use std::fs;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
 
 use conductor_sim::api::{Api, ApiOptions, Behaviour, Endpoint, generate};
 use conductor_sim::ca::{Authority, LOOPBACK};
@@ -105,6 +108,46 @@ fn through_a_proxy_the_tunnel_is_told_with_its_proxy_and_without_its_password() 
     for begins in ["skipped tls", "skipped clock", "skipped key", "skipped stream threats"] {
         expect(&said, 69, begins, &["not tried: there is no connection"]);
     }
+}
+
+/// Opens a tunnel to `target` whatever is asked for: where the name that is asked for is none that DNS knows.
+fn proxy_towards(target: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            thread::spawn(move || -> io::Result<()> {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let mut byte = [0];
+                    client.read_exact(&mut byte)?;
+                    head.extend(byte);
+                }
+                let mut server = TcpStream::connect(target)?;
+                client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+                let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+                thread::spawn(move || drop(io::copy(&mut from, &mut to)));
+                io::copy(&mut server, &mut client)?;
+                client.shutdown(Shutdown::Both)
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_used_and_told_as_such_and_the_box_needs_no_name_of_the_host() {
+    let site = Site::new();
+    let server = site.authority.server(&["api.vendor.example"]).expect("a certificate");
+    let api = Api::start(ApiOptions::new(TOKEN, server)).expect("an API");
+    let proxy = proxy_towards(api.addr());
+    site.write("conductor.toml", &(site.agent("") + &site.integration("api.vendor.example")), 0o644);
+    let mut command = site.command(&["integration", "test", "acme"]);
+    let said = site::said(command.env("HTTPS_PROXY", format!("http://{proxy}")).output().expect("the binary runs"));
+    expect(&said, 0, "skipped names api.vendor.example", &["the proxy resolves it"]);
+    let words = ["api.vendor.example:443", &format!("proxy {proxy}"), "named by HTTPS_PROXY of the environment"];
+    expect(&said, 0, "ok tcp", &words);
+    expect(&said, 0, "ok stream threats", &[]);
 }
 
 #[test]

@@ -176,11 +176,14 @@ fn code(exit: u8) -> ExitCode {
     ExitCode::from(exit)
 }
 
-/// An async runtime for verbs that talk to somebody once.
+/// An async runtime for verbs that talk to somebody once. It is left behind at the end: a name server that never answers
+/// holds a thread of it for longer than anybody waits.
 fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::new(Exit::Software, format!("the runtime can't start: {e}")))?;
-    Ok(runtime.block_on(work))
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
 }

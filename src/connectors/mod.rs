@@ -77,7 +77,7 @@ pub trait Connector: Send + Sync {
     /// One bounded step of a stream. Never sleeps; the client it asks through waits for permits.
     async fn poll(&self, stream: &str, checkpoint: Option<&Checkpoint>, context: &PollContext<'_>) -> Page;
 
-    /// One authenticated request that proves host, token and permission, for `check` and `integration test`.
+    /// One authenticated request that proves host, token and permission, for `check`.
     /// Returns a sentence on success.
     async fn probe(&self) -> Result<String, Fault>;
 }

@@ -180,3 +180,16 @@ async fn within(question: impl Future<Output = Answer>) -> Answer {
         Err(Fault::new(FaultKind::Unavailable, text))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_can_run_on_the_listeners_threads_so_that_a_page_can_tell_it_live() {
+        fn is_send<T: Send>(_: &T) {}
+        let integration = |subject: &Subject<'_>| is_send(&test(subject, Timestamp::now, &mut |_| ()));
+        // That it compiles is the proof.
+        let _ = integration;
+    }
+}

@@ -126,9 +126,13 @@ impl Finding {
     }
 }
 
-/// Control characters become blanks: a peer's words drive no terminal and begin no line.
+/// Control characters and those that turn the reading direction become blanks: a peer's words drive no terminal and
+/// begin no line.
 pub fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+    let steers = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
 /// All findings, in the order of printing.
@@ -199,11 +203,14 @@ mod tests {
 
     #[test]
     fn what_a_peer_wrote_begins_no_line_of_the_report() {
-        let fault = Fault::new(FaultKind::Unavailable, "it said \"\nok      disk  fine\u{1b}[2J\"");
+        let fault = Fault::new(FaultKind::Unavailable, "it said \"\nok      disk  fine\u{1b}[2J\u{202e}\"");
         let mut report = Report::default();
         report.add([Finding::fault("integration", "acme", &fault, "look\nthere")]);
         let text = report.text();
         assert_eq!(text.lines().count(), 3, "{text}");
-        assert!(!text.contains('\u{1b}') && text.ends_with("0 ok, 0 with a warning, 1 failed, 0 skipped\n"), "{text}");
+        assert!(
+            !text.contains(['\u{1b}', '\u{202e}']) && text.ends_with("0 ok, 0 with a warning, 1 failed, 0 skipped\n"),
+            "{text}"
+        );
     }
 }

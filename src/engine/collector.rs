@@ -86,7 +86,7 @@ fn build(as_set: &Collecting, pace: Option<Arc<Pace>>) -> Result<Box<dyn Connect
     })
 }
 
-/// One authenticated request of an integration, for `check` and `integration test`.
+/// One authenticated request of an integration, for `check`.
 pub async fn probe(
     integration: &config::Integration,
     egress: &config::Egress,

@@ -116,10 +116,9 @@ async fn farewell(stream: &mut TlsStream<TcpStream>, host: &str) -> Result<bool,
 
 fn judge(name: &str, peer: &Peer, now: Timestamp) -> Finding {
     let mut text = peer.greeting.to_string();
-    if let Some(certificate) = peer.greeting.certificates.first() {
-        if certificate.not_after.as_second() - now.as_second() < SOON {
-            return Finding::warning(ID, name, text, "have the receiver's certificate renewed: events wait without it");
-        }
+    let ends = peer.greeting.certificates.first().map(|own| own.not_after.as_second());
+    if ends.is_some_and(|ends| ends - now.as_second() < SOON) {
+        return Finding::warning(ID, name, text, "have the receiver's certificate renewed: events wait without it");
     }
     if peer.reset {
         text.push_str("; it then reset the connection");
