@@ -90,7 +90,64 @@ impl Trial for Abnormal {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::connectors::abnormal::Settings;
+    use crate::net::http::{Answer, Get};
+    use crate::values::Secret;
+
+    /// Answers by the path; what it does not know is a 404.
+    struct Vendor(&'static [(&'static str, u16, &'static str)]);
+
+    #[async_trait]
+    impl Get for Vendor {
+        async fn get(&self, url: &str, _: &[(&str, &str)], _: Option<&Secret>) -> Result<Answer, Fault> {
+            let known = self.0.iter().find(|(path, _, _)| url.contains(path));
+            let (_, status, body) = *known.unwrap_or(&("", 404, r#"{"detail":"Not Found"}"#));
+            Ok(Answer { status, date: None, retry_after: None, content_type: None, body: body.into() })
+        }
+    }
+
+    async fn permission(vendor: &'static [(&'static str, u16, &'static str)], stream: &str) -> Result<(), Fault> {
+        let settings = Settings {
+            host: "localhost".into(),
+            polling_interval: Duration::from_secs(600),
+            intervals: BTreeMap::new(),
+            start: Duration::from_secs(86_400),
+            lag: Duration::from_secs(120),
+            overlap: Duration::from_secs(900),
+            streams: vec![stream.into()],
+        };
+        let name = "acme".parse().expect("a name");
+        let connector = Abnormal::new(name, settings, Arc::new(Vendor(vendor)), Secret::new("k"));
+        connector.permission(stream, Timestamp::UNIX_EPOCH).await
+    }
+
+    #[tokio::test]
+    async fn campaigns_are_looked_for_in_both_places_before_the_add_on_is_called_absent() {
+        let older = &[("/v1/abuse-mailbox/campaigns", 200, r#"{"campaigns":[]}"#)];
+        permission(older, "abuse-campaigns").await.expect("the older place answers");
+        let absent = permission(&[], "abuse-campaigns").await.expect_err("neither answers");
+        assert_eq!((absent.kind, absent.status), (FaultKind::Unlicensed, Some(404)), "{absent}");
+        assert!(absent.context.contains("/v1/abuse-mailbox/campaigns"), "{absent}");
+        let forbidden = &[("/v1/abusecampaigns", 403, "")];
+        let refused = permission(forbidden, "abuse-campaigns").await.expect_err("a 403 is no absence");
+        assert_eq!(refused.status, Some(403), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_minute_before_the_vendors_retention_is_a_permission_and_a_404_or_another_shape_is_none() {
+        let old = &[("/v1/threats", 400, r#"{"message":"Dates provided are out of accepted data retention range"}"#)];
+        permission(old, "threats").await.expect("it may be asked for");
+        assert_eq!(permission(&[], "threats").await.expect_err("no list").status, Some(404));
+        let html = &[("/v1/threats", 200, "<!doctype html>")];
+        let foreign = permission(html, "threats").await.expect_err("a portal");
+        assert_eq!(foreign.kind, FaultKind::Unreadable, "{foreign}");
+        assert_eq!(permission(&[], "quarks").await.expect_err("no stream").kind, FaultKind::Misconfigured);
+    }
 
     #[test]
     fn each_stream_is_asked_for_by_its_own_list_and_a_window_of_one_minute() {
