@@ -41,7 +41,10 @@ const ARROWS: [(&str, &[&str]); 20] = [
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.
     ("diagnosis", &["engine", "net", "egress", "connectors::Trial", "connectors::PollContext", "config", "secrets"]),
     // All, but never a connector's or a destination's inside: it reaches those by the engine.
-    ("cli", &["config", "control", "diagnosis", "egress", "engine", "evidence", "net", "queue", "secrets", "status", "web"]),
+    (
+        "cli",
+        &["config", "control", "diagnosis", "egress", "engine", "evidence", "net", "queue", "secrets", "status", "web"],
+    ),
     ("main", &["cli"]),
 ];
 

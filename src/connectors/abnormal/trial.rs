@@ -120,6 +120,7 @@ mod tests {
             lag: Duration::from_secs(120),
             overlap: Duration::from_secs(900),
             streams: vec![stream.into()],
+            enrich: false,
         };
         let name = "acme".parse().expect("a name");
         let connector = Abnormal::new(name, settings, Arc::new(Vendor(vendor)), Secret::new("k"));
