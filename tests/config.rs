@@ -133,6 +133,8 @@ fn the_whole_example_says_what_it_says() {
     let integration = settings.integrations.values().next().expect("acme");
     assert_eq!(integration.api_key, SecretRef::File(here.join("absent/acme.key")));
     assert_eq!(integration.api_key_expires.map(|d| d.to_string()).as_deref(), Some("2027-01-31"));
+    assert_eq!(integration.api_key_name.as_deref(), Some("conductor at acme"));
+    assert_eq!(integration.api_key_max_age, Duration::from_secs(30 * 86_400));
     assert_eq!((integration.enabled, integration.requests_per_minute), (false, 120));
     let config::Connector::Abnormal(abnormal) = &integration.connector;
     assert_eq!(abnormal.host, "eu.rest.abnormalsecurity.com");

@@ -5,6 +5,8 @@ mod set;
 mod show;
 mod test;
 
+mod set_key;
+
 use std::path::Path;
 
 use clap::Subcommand;
@@ -21,6 +23,11 @@ pub enum Verb {
     Test(test::Arguments),
     /// Settings and state of one integration, and each of its streams with what it has to come back to.
     Show(show::Arguments),
+    /// Takes a new API key from stdin, or asks for it without showing it, and puts it where the settings say.
+    SetKey {
+        /// As `integration list` calls it.
+        name: String,
+    },
 }
 
 pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
@@ -28,6 +35,7 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
         Verb::List => list::run(config),
         Verb::Test(arguments) => test::run(config, &arguments),
         Verb::Show(arguments) => show::run(config, &arguments),
+        Verb::SetKey { name } => set_key::run(&settings::load(config)?.settings, &name, &mut std::io::stdout().lock()),
     }
 }
 

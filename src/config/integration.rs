@@ -35,6 +35,8 @@ pub fn integration(
     let ca = files.path(&mut reader, "ca");
     let api_key = files.secret(&mut reader, "api-key");
     let api_key_expires = expiry(&mut reader);
+    let api_key_name = reader.line("api-key-name");
+    let api_key_max_age = reader.duration("api-key-max-age");
     let polling_interval = reader.duration("polling-interval");
     if polling_interval.is_some_and(|interval| interval < MINUTE) {
         reader.warn("polling-interval", "is below 1m: it spends requests that the vendor counts");
@@ -56,6 +58,8 @@ pub fn integration(
         enabled: enabled?,
         api_key: api_key?,
         api_key_expires,
+        api_key_name,
+        api_key_max_age: api_key_max_age?,
         requests_per_minute: u32::try_from(requests?).ok()?,
         ca,
         connector: Connector::Abnormal(abnormal::Settings {

@@ -169,6 +169,20 @@ pub static INTEGRATION: Section = Section {
             "When the key expires, so that it is told in time.",
         ),
         key(
+            "api-key-name",
+            Kind::Line { max: 255 },
+            Nothing,
+            r#""conductor""#,
+            "How the vendor's portal calls the key, so that its expiry is found where the customer has several keys.",
+        ),
+        key(
+            "api-key-max-age",
+            Kind::Duration { min: Duration::ZERO },
+            Value(r#""90d""#),
+            r#""90d""#,
+            "An older key is told as a reminder to rotate it; \"0d\": never.",
+        ),
+        key(
             "polling-interval",
             Kind::Duration { min: SECOND },
             Value(r#""10m""#),

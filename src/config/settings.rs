@@ -81,6 +81,10 @@ pub struct Integration {
     pub api_key: SecretRef,
     /// `2027-01-31`, as the operator knows it.
     pub api_key_expires: Option<jiff::civil::Date>,
+    /// How the vendor calls the key, where it has several.
+    pub api_key_name: Option<String>,
+    /// An older key is told; zero: never.
+    pub api_key_max_age: Duration,
     /// Shared by the streams of this integration.
     pub requests_per_minute: u32,
     /// A CA file beside the system's roots.

@@ -68,7 +68,17 @@ impl fmt::Debug for PollContext<'_> {
     }
 }
 
-/// The code that speaks one vendor's API, for one integration.
+/// What a vendor tells of the key that it is asked with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyTold {
+    pub expires: Option<Timestamp>,
+    pub made: Option<Timestamp>,
+    /// Where it can't be known which of several keys is ours: what was told instead, as the rest of a sentence.
+    pub unsure: Option<String>,
+}
+
+/// The code that speaks one vendor's API, for one integration. The engine makes another one when the key changes, so it
+/// may remember what saves requests, and nothing that is dear.
 #[async_trait]
 pub trait Connector: Send + Sync {
     /// The enabled streams.
@@ -80,6 +90,9 @@ pub trait Connector: Send + Sync {
     /// One authenticated request that proves host, token and permission, for `check`.
     /// Returns a sentence on success.
     async fn probe(&self) -> Result<String, Fault>;
+
+    /// What the vendor tells of our key; `named` is how its portal calls it. `None`: nothing, and that is no fault.
+    async fn key(&self, named: Option<&str>) -> Result<Option<KeyTold>, Fault>;
 }
 
 /// What evidence will need of an event of a connector; `None`: it is of no connector that we know. Called for each

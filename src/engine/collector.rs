@@ -7,10 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::answers::Answers;
 use super::backoff::Backoff;
+use super::key::{self, Connected, Key, Life, Look};
 use super::pace::{Pace, Paced};
+use super::refusal::Refusals;
 use super::stop::Stop;
 use super::stream::Stream;
 use super::{Collecting, Facilities, way_out};
@@ -20,15 +24,19 @@ use crate::connectors::abnormal::Abnormal;
 use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
 use crate::net::http::{Client, ClientOptions, Get, Limits};
 use crate::net::tls::TlsOptions;
-use crate::status::{Board, Code, Standing};
-use crate::values::Name;
+use crate::status::{Board, Code, KeyExpiry, Standing};
+use crate::values::{Name, Secret};
 
 /// What a collector tells about its tries: no longer true when it has ended.
-pub const TOLD: [Code; 5] = [
+pub const TOLD: [Code; 9] = [
     Code::IntegrationRefused,
     Code::IntegrationKeyless,
     Code::IntegrationFailing,
     Code::StreamUnlicensed,
+    Code::StreamRefused,
+    Code::ApiKeyExpiring,
+    Code::ApiKeyOld,
+    Code::ApiKeyNotTaken,
     Code::QueuePaused,
 ];
 
@@ -43,7 +51,7 @@ pub fn describe(board: &Board, integration: &config::Integration) {
         record.connector = integration.connector.as_str().into();
         record.host = settings.host.clone();
         record.enabled = integration.enabled;
-        record.api_key_expires = integration.api_key_expires;
+        record.api_key_expires = integration.api_key_expires.and_then(KeyExpiry::set);
         record.requests_per_minute = integration.requests_per_minute;
         record.streams.retain(|name, _| settings.streams.contains(name));
     });
@@ -72,18 +80,13 @@ pub(super) fn client(
     })
 }
 
-/// One line for each vendor: the connector of an integration, asking at this pace.
-fn build(as_set: &Collecting, pace: Option<Arc<Pace>>) -> Result<Box<dyn Connector>, Fault> {
-    let integration = &as_set.integration;
-    let Some(token) = as_set.token.clone() else {
-        return Err(Fault::new(FaultKind::Keyless, "the API key can't be read"));
-    };
-    let http = client(integration, &as_set.egress, pace)?;
-    Ok(match &integration.connector {
+/// One line for each vendor: the connector of an integration, with this key.
+fn connector(integration: &config::Integration, http: Arc<dyn Get>, key: Secret) -> Arc<dyn Connector> {
+    match &integration.connector {
         ConnectorSettings::Abnormal(settings) => {
-            Box::new(Abnormal::new(integration.name.clone(), settings.clone(), http, token))
+            Arc::new(Abnormal::new(integration.name.clone(), settings.clone(), http, key))
         }
-    })
+    }
 }
 
 /// One authenticated request of an integration, for `check`.
@@ -92,25 +95,112 @@ pub async fn probe(
     egress: &config::Egress,
     secrets: &crate::secrets::SecretSources,
 ) -> Result<String, Fault> {
-    let token = crate::secrets::resolve_token(&integration.api_key, secrets)?;
-    let as_set = Collecting { integration: integration.clone(), egress: egress.clone(), token: Some(token), ca: None };
-    build(&as_set, None)?.probe().await
+    let key = crate::secrets::resolve_token(&integration.api_key, secrets)?;
+    connector(integration, client(integration, egress, None)?, key).probe().await
 }
 
 /// Runs an integration until it is stopped.
-pub async fn run(facilities: Facilities, mut as_set: Collecting, mut stop: Stop) {
-    let name = as_set.integration.name.clone();
-    let mut backoff = Backoff::default();
-    let pace = Arc::new(Pace::new(as_set.integration.requests_per_minute));
+pub async fn run(facilities: Facilities, as_set: Collecting, mut stop: Stop) {
+    let integration = as_set.integration.clone();
+    let name = integration.name.clone();
+    let pace = Arc::new(Pace::new(integration.requests_per_minute));
     facilities.board.integration(&name, |record| record.requests_per_minute_now = pace.figures().per_minute);
-    let connector = loop {
-        let resolved = crate::secrets::resolve_token(&as_set.integration.api_key, &facilities.secrets);
-        let built = resolved.and_then(|token| {
-            as_set.token = Some(token);
-            build(&as_set, Some(Arc::clone(&pace)))
+    let mut look = Look::new(name.clone(), integration.api_key.clone(), facilities.secrets.clone());
+    let begun = tokio::select! {
+        () = stop.stopped() => return,
+        begun = begin(&facilities, &as_set, &pace, &mut look) => begun,
+    };
+    let (http, key) = begun;
+    for code in [Code::IntegrationKeyless, Code::IntegrationFailing] {
+        if facilities.board.clear(code, name.as_str()) {
+            tracing::info!(integration = %name, "the integration can be asked again");
+        }
+    }
+    facilities.board.integration(&name, crate::status::IntegrationRecord::unpark);
+    let connect = {
+        let integration = integration.clone();
+        move |key| connector(&integration, Arc::clone(&http), key)
+    };
+    let first = connect(key.clone());
+    let names = first.streams();
+    let connected = watch::Sender::new(Connected { connector: first, key });
+    let refusals = Arc::new(Refusals {
+        board: facilities.board.clone(),
+        integration: name.clone(),
+        streams: names.clone(),
+        allowlisted: as_set.egress.allowlisted.clone(),
+        egress: facilities.egress.clone(),
+        answers: watch::Sender::new(Answers::default()),
+    });
+    let mut tasks = JoinSet::new();
+    for stream in names {
+        let collector = Stream {
+            facilities: facilities.clone(),
+            as_set: as_set.clone(),
+            connected: connected.subscribe(),
+            pace: Arc::clone(&pace),
+            refusals: Arc::clone(&refusals),
+            subject: format!("{name}/{stream}"),
+            stream,
+            backoff: Backoff::default(),
+            round: None,
+            parked: false,
+        };
+        tasks.spawn(collector.run(stop.clone()));
+    }
+    let life = Life {
+        integration,
+        connected: connected.subscribe(),
+        answers: refusals.answers.subscribe(),
+        board: facilities.board.clone(),
+        state_dir: facilities.secrets.state_dir.clone(),
+    };
+    tasks.spawn(life.run(stop.clone()));
+    let key = Key {
+        board: facilities.board.clone(),
+        integration: as_set.integration.clone(),
+        kept: Arc::clone(&facilities.keys),
+        look,
+        connect: Box::new(connect),
+        connected,
+        refusals,
+        reloaded: facilities.reloaded.clone(),
+    };
+    tasks.spawn(key.run(stop.clone()));
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(e) = ended
+            && e.is_panic()
+        {
+            // The supervisor of this integration starts all its streams again.
+            std::panic::resume_unwind(e.into_panic());
+        }
+    }
+}
+
+/// Waits, parked, until there are a key and a client. A key that is put into its place is seen at once.
+async fn begin(
+    facilities: &Facilities,
+    as_set: &Collecting,
+    pace: &Arc<Pace>,
+    look: &mut Look,
+) -> (Arc<dyn Get>, Secret) {
+    let mut backoff = Backoff::default();
+    let mut reloaded = facilities.reloaded.clone();
+    loop {
+        reloaded.borrow_and_update();
+        // What was in use before these settings came stays so until the key that is there now has worked.
+        let key = match facilities.keys.of(&as_set.integration) {
+            Some(kept) => Ok(kept),
+            None => look.read().await,
+        };
+        let begun = key.and_then(|key| {
+            client(&as_set.integration, &as_set.egress, Some(Arc::clone(pace))).map(|http| (http, key))
         });
-        let fault = match built {
-            Ok(connector) => break connector,
+        let fault = match begun {
+            Ok((http, key)) => {
+                facilities.keys.keep(&as_set.integration, key.clone());
+                return (http, key);
+            }
             Err(fault) => fault,
         };
         // Wrong settings of one integration park it alone: the others go on.
@@ -119,39 +209,11 @@ pub async fn run(facilities: Facilities, mut as_set: Collecting, mut stop: Stop)
             other => other,
         };
         let wait = backoff.next(again, None, Instant::now(), fastrand::f64());
-        park(&facilities.board, &name, &fault);
+        park(&facilities.board, &as_set.integration.name, &fault);
         tokio::select! {
-            () = stop.stopped() => return,
+            () = look.changed() => {}
+            () = key::reload(&mut reloaded) => {}
             () = tokio::time::sleep(wait) => {}
-        }
-    };
-    for code in [Code::IntegrationKeyless, Code::IntegrationFailing] {
-        if facilities.board.clear(code, name.as_str()) {
-            tracing::info!(integration = %name, "the integration can be asked again");
-        }
-    }
-    facilities.board.integration(&name, crate::status::IntegrationRecord::unpark);
-    let connector: Arc<dyn Connector> = Arc::from(connector);
-    let mut streams = JoinSet::new();
-    for stream in connector.streams() {
-        let collector = Stream {
-            facilities: facilities.clone(),
-            as_set: as_set.clone(),
-            connector: Arc::clone(&connector),
-            pace: Arc::clone(&pace),
-            subject: format!("{name}/{stream}"),
-            stream,
-            backoff: Backoff::default(),
-            round: None,
-        };
-        streams.spawn(collector.run(stop.clone()));
-    }
-    while let Some(ended) = streams.join_next().await {
-        if let Err(e) = ended
-            && e.is_panic()
-        {
-            // The supervisor of this integration starts all its streams again.
-            std::panic::resume_unwind(e.into_panic());
         }
     }
 }

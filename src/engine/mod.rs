@@ -11,15 +11,18 @@
 //! what is new starts, what went stops, what changed restarts, and nothing else is touched. A task that panics
 //! comes back and raises a condition; the others do not notice.
 
+mod answers;
 mod backoff;
 mod collector;
 mod egress_watch;
 mod forwarder;
 mod heartbeat;
 mod janitor;
+mod key;
 mod opening;
 mod own;
 mod pace;
+mod refusal;
 mod stop;
 mod stream;
 mod supervision;
@@ -59,6 +62,10 @@ struct Facilities {
     egress: watch::Receiver<Option<Observation>>,
     /// The newest heartbeat.
     heartbeat: watch::Receiver<Option<Event>>,
+    /// Rung at each reconcile: what is parked looks again.
+    reloaded: watch::Receiver<u64>,
+    /// The API keys in use.
+    keys: Arc<key::Kept>,
 }
 
 /// An integration as it runs: when any of this differs, it is started anew.
@@ -66,9 +73,7 @@ struct Facilities {
 struct Collecting {
     integration: config::Integration,
     egress: config::Egress,
-    /// The key as it was read, so that a rotated one takes effect at a reload.
-    token: Option<Secret>,
-    /// The CA file as it was read, for the same reason.
+    /// The CA file as it was read: a renewed one takes effect at a reload. The key is watched while it runs ([`key`]).
     ca: Option<Vec<u8>>,
 }
 
@@ -100,6 +105,7 @@ pub struct Engine {
     facilities: Facilities,
     tasks: Mutex<Tasks>,
     settings: watch::Sender<Option<Arc<Settings>>>,
+    reloads: watch::Sender<u64>,
 }
 
 impl Engine {
@@ -108,7 +114,8 @@ impl Engine {
         let (settings, for_tasks) = watch::channel(None);
         let (egress_in, egress) = watch::channel(None);
         let (heartbeat_in, heartbeat) = watch::channel(None);
-        let facilities = Facilities { queue, board, secrets, egress, heartbeat };
+        let (reloads, reloaded) = watch::channel(0);
+        let facilities = Facilities { queue, board, secrets, egress, heartbeat, reloaded, keys: Arc::default() };
         let mut tasks = Tasks::default();
         let (stopper, stop) = stop::flag();
         let task = supervision::supervise("janitor", facilities.board.clone(), stop.clone(), {
@@ -130,7 +137,7 @@ impl Engine {
             move || heartbeat::run(board.clone(), for_tasks.clone(), Arc::clone(&heartbeat_in), stop.clone())
         });
         tasks.standing.push((stopper, task));
-        Engine { facilities, tasks: Mutex::new(tasks), settings }
+        Engine { facilities, tasks: Mutex::new(tasks), settings, reloads }
     }
 
     /// Makes what runs agree with the settings.
@@ -142,6 +149,7 @@ impl Engine {
         self.reconcile_destinations(&mut tasks.forwarders, &settings).await;
         self.facilities.queue.set_in_use(settings.destinations.keys().map(Name::to_string).collect());
         self.reconcile_integrations(&mut tasks.collectors, &settings).await;
+        self.reloads.send_modify(|count| *count += 1);
         // What was switched off had no task to end; it goes from the board all the same.
         self.facilities.board.keep_only(
             |name| settings.integrations.contains_key(name),
@@ -159,15 +167,14 @@ impl Engine {
             if let Some(task) = running.remove(&name) {
                 end(task).await;
                 board.remove_integration(&name);
+                self.facilities.keys.forget(&name);
                 tracing::info!(integration = %name, "integration removed");
             }
         }
         for (name, integration) in &settings.integrations {
-            let token = crate::secrets::resolve_token(&integration.api_key, &self.facilities.secrets).ok();
             let as_set = Collecting {
                 integration: integration.clone(),
                 egress: settings.egress.clone(),
-                token: token.clone(),
                 ca: contents(integration.ca.as_deref()),
             };
             if running.get(name).is_some_and(|task| task.as_set == as_set && !task.done.is_finished()) {

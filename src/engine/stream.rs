@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
+use super::answers::Answered;
 use super::backoff::Backoff;
+use super::key::{self, Connected};
 use super::pace::Pace;
+use super::refusal::Refusals;
 use super::stop::Stop;
 use super::{Collecting, Facilities, off_thread, own};
 use crate::config::Connector as ConnectorSettings;
-use crate::connectors::{Connector, Page, PollContext};
-use crate::egress;
+use crate::connectors::{Page, PollContext};
 use crate::event::{Deferred, Gap};
 use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
 use crate::queue::{NewPage, QueueError};
@@ -23,8 +26,6 @@ use crate::values::Name;
 
 /// A fault that lasts this long becomes a condition.
 const TOLD_AFTER: Duration = Duration::from_secs(60);
-/// A key's end is told from this many days before.
-const EXPIRY_TOLD_DAYS: i32 = 30;
 /// Clocks further apart than this are told, in seconds.
 const SKEW_TOLD: f64 = 60.0;
 
@@ -32,14 +33,18 @@ const SKEW_TOLD: f64 = 60.0;
 pub struct Stream {
     pub facilities: Facilities,
     pub as_set: Collecting,
-    pub connector: Arc<dyn Connector>,
+    /// The connector with the key that is in use; another one takes its place when the key changes.
+    pub connected: watch::Receiver<Connected>,
     pub pace: Arc<Pace>,
+    pub refusals: Arc<Refusals>,
     pub stream: String,
     /// `integration/stream`: whom its conditions concern.
     pub subject: String,
     pub backoff: Backoff,
     /// When the last round began.
     pub round: Option<Instant>,
+    /// Its last try was refused: a new key or a reload wakes it.
+    pub parked: bool,
 }
 
 impl Stream {
@@ -47,6 +52,9 @@ impl Stream {
     pub async fn run(mut self, mut stop: Stop) {
         loop {
             let started = Instant::now();
+            // What comes from here on is news.
+            self.connected.mark_unchanged();
+            self.facilities.reloaded.mark_unchanged();
             let wait = tokio::select! {
                 () = stop.stopped() => return,
                 wait = self.step(started) => wait,
@@ -56,6 +64,7 @@ impl Stream {
             tokio::select! {
                 () = stop.stopped() => return,
                 () = tokio::time::sleep(wait) => {}
+                () = news(&mut self.connected, &mut self.facilities.reloaded), if self.parked => self.backoff.reset(),
             }
         }
     }
@@ -76,7 +85,6 @@ impl Stream {
     /// One poll, kept. Returns how long to wait for the next. Dropped at any await, it has lost nothing: what
     /// was not kept is asked for again.
     async fn step(&mut self, started: Instant) -> Duration {
-        self.tell_expiry();
         if let Some(wait) = self.wait_for_room().await {
             return wait;
         }
@@ -95,9 +103,12 @@ impl Stream {
         let spare = move || pace.spare();
         let round = self.round.is_none_or(|last| started.duration_since(last) >= self.interval());
         let context = PollContext { now: Timestamp::now(), round, known: &known, kept: &kept, spare: &spare };
-        let page = self.connector.poll(&self.stream, place.checkpoint.as_ref(), &context).await;
+        let connector = Arc::clone(&self.connected.borrow().connector);
+        let page = connector.poll(&self.stream, place.checkpoint.as_ref(), &context).await;
         self.tell_clock(&page);
         let (more, fault, wake) = (page.more, page.fault.clone(), page.wake);
+        // A step that had nothing to ask shows nothing about key and address.
+        let answered = page.vendor_date.is_some() || page.items > 0;
         let mut page = page;
         if page.events.is_empty() && page.next == place.checkpoint {
             // Nothing moved: a page that failed at its first question costs no frame.
@@ -115,7 +126,7 @@ impl Stream {
             }
             return self.failed(&fault, Side::Api);
         }
-        self.worked();
+        self.worked(answered);
         if more {
             return Duration::ZERO;
         }
@@ -245,31 +256,6 @@ impl Stream {
         }
     }
 
-    /// The key's end as the operator set it: told from a month before.
-    fn tell_expiry(&self) {
-        let (board, now) = (&self.facilities.board, Timestamp::now());
-        let days = self.as_set.integration.api_key_expires.and_then(|end| {
-            let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-            end.since(today).ok().map(|left| left.get_days())
-        });
-        let subject = self.name().as_str();
-        match days {
-            Some(days) if days <= EXPIRY_TOLD_DAYS => {
-                let text = match days {
-                    ..0 => format!("the API key of {subject} ended {} days ago by api-key-expires", -days),
-                    0 => format!("the API key of {subject} ends today"),
-                    1.. => format!("the API key of {subject} ends in {days} days"),
-                };
-                if board.raise(Code::ApiKeyExpiring, subject, &text, now) {
-                    tracing::warn!(integration = subject, "{text}");
-                }
-            }
-            Some(_) | None => {
-                board.clear(Code::ApiKeyExpiring, subject);
-            }
-        }
-    }
-
     fn tell_pace(&self) {
         let figures = self.pace.figures();
         self.facilities.board.integration(self.name(), |record| {
@@ -304,13 +290,23 @@ impl Stream {
         }
     }
 
-    fn worked(&mut self) {
+    fn worked(&mut self, answered: bool) {
         self.backoff.reset();
+        self.parked = false;
+        if answered {
+            self.refusals.note(&self.stream, Answered::Admitted);
+        }
         let board = &self.facilities.board;
-        let stood = [Code::IntegrationRefused, Code::IntegrationFailing, Code::StreamUnlicensed, Code::QueuePaused]
-            .into_iter()
-            .filter(|code| board.clear(*code, &self.subject))
-            .count();
+        let stood = [
+            Code::IntegrationRefused,
+            Code::StreamRefused,
+            Code::IntegrationFailing,
+            Code::StreamUnlicensed,
+            Code::QueuePaused,
+        ]
+        .into_iter()
+        .filter(|code| board.clear(*code, &self.subject))
+        .count();
         if stood > 0 {
             tracing::info!(integration = %self.name(), stream = self.stream, "collecting again");
         }
@@ -322,21 +318,16 @@ impl Stream {
         let reaction = reaction(fault.kind, side);
         let wait = self.backoff.next(reaction, fault.retry_after, Instant::now(), fastrand::f64());
         let mut fault = fault.clone();
-        if fault.status == Some(403) {
-            let seen = self.facilities.egress.borrow().clone();
-            let unseen = || egress::Observation {
-                address: None,
-                by: "nobody yet".into(),
-                source_address: None,
-                checked: now,
-                fault: None,
-            };
-            let hint = egress::hint_403(&self.as_set.egress.allowlisted, &seen.unwrap_or_else(unseen));
-            fault.context = format!("{}; {hint}", fault.context);
+        if side == Side::Api {
+            self.refusals.note(&self.stream, answered(&fault));
+        }
+        let mut refused = Code::IntegrationRefused;
+        if answered(&fault) == Answered::Forbidden {
+            (refused, fault.context) = self.refusals.judge(&self.stream);
         }
         let (standing, told) = match reaction {
             Reaction::Park { .. } | Reaction::ParkUntilChanged { .. } | Reaction::RefuseSettings => {
-                (Standing::Parked, Some(Code::IntegrationRefused))
+                (Standing::Parked, Some(refused))
             }
             Reaction::ParkStream { .. } => (Standing::Parked, Some(Code::StreamUnlicensed)),
             Reaction::Slow { .. } => {
@@ -350,6 +341,10 @@ impl Stream {
                 (Standing::Failing, (lasts || fault.kind == FaultKind::Unreadable).then_some(Code::IntegrationFailing))
             }
         };
+        self.parked = standing == Standing::Parked;
+        if let Some(code) = told.filter(|_| self.parked) {
+            self.refusals.only(code, &self.subject);
+        }
         self.record(|record| record.failed(standing, &fault, now));
         let text = fault.chain();
         let new = told.is_some_and(|code| self.facilities.board.raise(code, &self.subject, &text, now));
@@ -360,6 +355,36 @@ impl Stream {
             tracing::info!(integration = %self.name(), stream = self.stream, fault = fault.kind.as_str(), "{text}; trying again in {seconds:.1} s");
         }
         wait
+    }
+}
+
+/// Returns when the key is another, or at a reload.
+async fn news(connected: &mut watch::Receiver<Connected>, reloaded: &mut watch::Receiver<u64>) {
+    tokio::select! {
+        changed = connected.changed() => if changed.is_err() { std::future::pending().await },
+        () = key::reload(reloaded) => {}
+    }
+}
+
+/// What a fault says about key and address.
+fn answered(fault: &Fault) -> Answered {
+    match (fault.kind, fault.status) {
+        (FaultKind::Unlicensed, _) => Answered::Admitted,
+        (FaultKind::Refused, Some(401)) => Answered::Unknown,
+        (FaultKind::Refused, Some(403)) => Answered::Forbidden,
+        (
+            FaultKind::Misconfigured
+            | FaultKind::Keyless
+            | FaultKind::Refused
+            | FaultKind::Throttled
+            | FaultKind::Unavailable
+            | FaultKind::OutOfRetention
+            | FaultKind::Unreadable
+            | FaultKind::Rejected
+            | FaultKind::Full
+            | FaultKind::Corrupt,
+            _,
+        ) => Answered::Otherwise,
     }
 }
 

@@ -3,6 +3,10 @@
 //! Promise: a secret leaves this room as a [`Secret`] or not at all; a fault names the file and what to do, never what
 //! the file holds.
 
+mod first_seen;
+mod replace;
+mod stamp;
+
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,6 +15,10 @@ use zeroize::Zeroizing;
 
 use crate::fault::{Fault, FaultKind};
 use crate::values::{Secret, SecretRef};
+
+pub use first_seen::first_seen;
+pub use replace::replace;
+pub use stamp::{Stamp, stamp};
 
 /// Keys and tokens are a few KiB; what is larger is something else.
 pub const LARGEST: usize = 64 << 10;
@@ -24,26 +32,50 @@ pub struct SecretSources {
     pub state_dir: PathBuf,
 }
 
-/// An API key: one word of printable ASCII. One line end after it is not part of it.
+/// An API key as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    pub secret: Secret,
+    /// More stood after it than the one line end that editors write: worth a word in the log.
+    pub trimmed: bool,
+}
+
+/// An API key: one word of printable ASCII. Blanks and line ends after it are not part of it.
 ///
 /// # Errors
 /// [`FaultKind::Keyless`] where it can't be read, or is no such word.
 pub fn resolve_token(secret: &SecretRef, sources: &SecretSources) -> Result<Secret, Fault> {
+    read_token(secret, sources).map(|token| token.secret)
+}
+
+/// The same, with what was cut off.
+///
+/// # Errors
+/// As [`resolve_token`].
+pub fn read_token(secret: &SecretRef, sources: &SecretSources) -> Result<Token, Fault> {
     let path = path_of(secret, sources)?;
-    let held = read(&path)?;
-    let token = held.strip_suffix('\n').map_or(held.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));
+    token(&read(&path)?).map_err(|rest| keyless(&path, rest))
+}
+
+/// What a text must be to be a key; the error is the end of a sentence about where the text comes from.
+///
+/// # Errors
+/// Where it is empty, or no word of printable ASCII.
+pub fn token(held: &str) -> Result<Token, &'static str> {
+    let token = held.trim_end();
+    let trimmed = !matches!(held.get(token.len()..), Some("" | "\n" | "\r\n"));
     if token.is_empty() {
-        return Err(keyless(&path, "is empty: write the key into it"));
+        return Err("is empty: write the key into it");
     }
     if token.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let rest =
-            "holds a blank, a second line or a control character: it must hold the key alone, without \"Bearer\"";
-        return Err(keyless(&path, rest));
+        return Err(
+            "holds a blank, a second line or a control character: it must hold the key alone, without \"Bearer\"",
+        );
     }
     if !token.is_ascii() {
-        return Err(keyless(&path, "holds a character that no key has: copy the key again, and save it as plain text"));
+        return Err("holds a character that no key has: copy the key again, and save it as plain text");
     }
-    Ok(Secret::new(token))
+    Ok(Token { secret: Secret::new(token), trimmed })
 }
 
 /// A text of several lines, such as a private key in PEM. It comes as it is.

@@ -32,11 +32,19 @@ fn fault_of(room: &Room, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_token_loses_one_line_end_and_nothing_else() {
+fn blanks_and_line_ends_after_a_token_are_cut_off_and_more_than_one_line_end_is_worth_a_word() {
     let room = Room::new();
-    for bytes in [CANARY.to_owned(), format!("{CANARY}\n"), format!("{CANARY}\r\n")] {
-        let token = resolve_token(&room.file(bytes.as_bytes()), &room.sources()).expect("a token");
-        assert_eq!(token.reveal(), CANARY);
+    for (after, trimmed) in [
+        ("", false),
+        ("\n", false),
+        ("\r\n", false),
+        (" ", true),
+        ("\n\n", true),
+        ("\t \r\n", true),
+        ("\u{a0}\n", true),
+    ] {
+        let token = read_token(&room.file(format!("{CANARY}{after}").as_bytes()), &room.sources()).expect("a token");
+        assert_eq!((token.secret.reveal(), token.trimmed), (CANARY, trimmed), "{after:?}");
     }
 }
 
@@ -47,7 +55,7 @@ fn a_file_that_holds_no_token_is_told_by_its_name_and_never_by_what_it_holds() {
     for (bytes, said) in [
         (&b""[..], "is empty"),
         (b"\n", "is empty"),
-        (b"CANARY-5e1f9c\n\n", "a second line"),
+        (b"CANARY-5e1f9c\nmore\n", "a second line"),
         (b" CANARY-5e1f9c", "holds a blank"),
         (b"Bearer CANARY-5e1f9c\n", "without \"Bearer\""),
         (b"CANARY\0-5e1f9c", "control character"),

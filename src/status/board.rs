@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use super::conditions::{Code, Condition};
+use super::api_key::KeyExpiry;
+use super::conditions::{Code, Condition, Severity};
 use super::records::{
     AgentRecord, ClockRecord, DestinationRecord, EgressRecord, FaultCounts, IntegrationRecord, QueueRecord,
     StreamRecord,
@@ -130,15 +131,27 @@ impl Board {
     /// `subject`: an integration, `integration/stream`, a destination; empty: the agent.
     /// Returns whether it is new (and so worth a line in the log).
     pub fn raise(&self, code: Code, subject: &str, text: impl Into<String>, now: Timestamp) -> bool {
+        self.raise_as(code, code.severity(), subject, text, now)
+    }
+
+    /// The same with a severity of its own, for what grows graver while it stands.
+    pub fn raise_as(
+        &self,
+        code: Code,
+        severity: Severity,
+        subject: &str,
+        text: impl Into<String>,
+        now: Timestamp,
+    ) -> bool {
         let text = text.into();
         let mut records = self.lock();
         match records.conditions.get_mut(&(code, subject.to_owned())) {
             Some(standing) => {
                 standing.text = text;
+                standing.severity = severity;
                 false
             }
             None => {
-                let severity = code.severity();
                 let raised = Condition { code, subject: subject.to_owned(), severity, text, since: now };
                 records.conditions.insert((code, subject.to_owned()), raised);
                 true
@@ -288,7 +301,10 @@ fn integration(name: &Name, record: &IntegrationRecord, now: Timestamp) -> Integ
         enabled: record.enabled,
         state: standing(record),
         streams: record.streams.iter().map(|(name, record)| stream(name, record, now)).collect(),
-        api_key_expires: record.api_key_expires,
+        api_key_expires: record.api_key_expires.map(KeyExpiry::day),
+        api_key_expires_at: record.api_key_expires.map(|end| end.at),
+        api_key_expires_source: record.api_key_expires.map(|end| end.source),
+        api_key_since: record.api_key_since,
         requests_per_minute: record.requests_per_minute,
         requests_per_minute_now: record.requests_per_minute_now,
         requests_total: record.requests,

@@ -61,9 +61,12 @@ pub enum Code {
     IntegrationFailing,
     StreamUnlicensed,
     PartRefused,
+    StreamRefused,
     ItemsDeferred,
     CollectionGap,
     ApiKeyExpiring,
+    ApiKeyOld,
+    ApiKeyNotTaken,
     EgressMismatch,
     EgressUnknown,
     ClockSkew,
@@ -84,7 +87,7 @@ struct Row(&'static str, Severity, &'static str, &'static str);
 
 impl Code {
     /// All codes, in the order of the guide.
-    pub const ALL: [Code; 26] = [
+    pub const ALL: [Code; 29] = [
         Code::QueueFull,
         Code::QueuePaused,
         Code::QueueCorrupt,
@@ -95,9 +98,12 @@ impl Code {
         Code::IntegrationFailing,
         Code::StreamUnlicensed,
         Code::PartRefused,
+        Code::StreamRefused,
         Code::ItemsDeferred,
         Code::CollectionGap,
         Code::ApiKeyExpiring,
+        Code::ApiKeyOld,
+        Code::ApiKeyNotTaken,
         Code::EgressMismatch,
         Code::EgressUnknown,
         Code::ClockSkew,
@@ -176,7 +182,7 @@ impl Code {
                 "integration-keyless",
                 Error,
                 "The API key of this integration can't be read; it is parked, the others go on.",
-                "Check the file or credential that api-key names, and who may read it. It is looked at again each minute.",
+                "Check the file or credential that api-key names, and who may read it. A change is seen within seconds.",
             ),
             Code::IntegrationFailing => Row(
                 "integration-failing",
@@ -196,6 +202,12 @@ impl Code {
                 "A part of what a stream collects (attachments, links, a case's analysis) is refused to this key; the rest comes.",
                 "Give the key the permission in the vendor's portal, or set `enrich = false`.",
             ),
+            Code::StreamRefused => Row(
+                "stream-refused",
+                Warning,
+                "The vendor refuses this one stream (403); it is parked, the others go on.",
+                "Do what its sentence says: give the key the permission for it, have the feature enabled, or take it out of `streams`.",
+            ),
             Code::ItemsDeferred => Row(
                 "items-deferred",
                 Warning,
@@ -211,8 +223,20 @@ impl Code {
             Code::ApiKeyExpiring => Row(
                 "api-key-expiring",
                 Warning,
-                "The API key of this integration ends soon.",
-                "Make a new key in the vendor's portal, put it where api-key says, set api-key-expires, and reload.",
+                "The API key of this integration ends within 30 days, or has ended: info from 30 days, warning from 14, error from the last day on.",
+                "Make a new key in the vendor's portal and set it: `conductor integration set-key NAME` (of a systemd credential: replace its file, restart). Correct api-key-expires, where it is set.",
+            ),
+            Code::ApiKeyOld => Row(
+                "api-key-old",
+                Info,
+                "The API key of this integration is older than api-key-max-age.",
+                "Make a new key in the vendor's portal and set it, as for api-key-expiring; then revoke the old one.",
+            ),
+            Code::ApiKeyNotTaken => Row(
+                "api-key-not-taken",
+                Warning,
+                "A changed API key is not in use: the vendor refuses it, or it can't be read. The old one stays in use.",
+                "Do what its sentence says. The new key is tried again by itself, and at once when its file changes or the old one fails.",
             ),
             Code::EgressMismatch => Row(
                 "egress-mismatch",

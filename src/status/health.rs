@@ -158,9 +158,12 @@ fn is_about_the_queue(code: Code) -> bool {
         | Code::IntegrationFailing
         | Code::StreamUnlicensed
         | Code::PartRefused
+        | Code::StreamRefused
         | Code::ItemsDeferred
         | Code::CollectionGap
         | Code::ApiKeyExpiring
+        | Code::ApiKeyOld
+        | Code::ApiKeyNotTaken
         | Code::EgressMismatch
         | Code::EgressUnknown
         | Code::ClockSkew

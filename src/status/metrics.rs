@@ -160,7 +160,7 @@ fn egress(out: &mut Exposition, snapshot: &Snapshot) {
 fn integrations(out: &mut Exposition, integrations: &[Integration]) {
     use Kind::{Counter, Gauge};
     type Value = fn(&Integration) -> Option<f64>;
-    let families: [(&'static str, Kind, &str, Value); 7] = [
+    let families: [(&'static str, Kind, &str, Value); 8] = [
         ("conductor_integration_up", Gauge, "1 while the integration's last try worked.", |each| {
             Some(f64::from(u8::from(each.state == Standing::Ok)))
         }),
@@ -183,10 +183,15 @@ fn integrations(out: &mut Exposition, integrations: &[Integration]) {
             "Seconds that requests waited for their turn, all together.",
             |each| Some(each.waited_seconds_total),
         ),
-        ("conductor_integration_api_key_expires_timestamp_seconds", Gauge, "The day that the API key ends.", |each| {
-            let midnight = each.api_key_expires?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-            Some(epoch(midnight.timestamp()))
+        ("conductor_integration_api_key_expires_timestamp_seconds", Gauge, "When the API key ends.", |each| {
+            each.api_key_expires_at.map(epoch)
         }),
+        (
+            "conductor_integration_api_key_since_timestamp_seconds",
+            Gauge,
+            "When the API key was made, or first seen here.",
+            |each| each.api_key_since.map(epoch),
+        ),
     ];
     for (name, kind, help, value) in families {
         let mut family = out.family(name, kind, help);

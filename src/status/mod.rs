@@ -4,6 +4,7 @@
 //! Promise: there is one place that makes the snapshot ([`Board::snapshot`]); the CLI, the page, `/health`,
 //! `/metrics` and the heartbeat read that and nothing else, so they can never disagree.
 
+pub mod api_key;
 pub mod board;
 pub mod conditions;
 pub mod health;
@@ -18,8 +19,9 @@ pub mod text;
 #[cfg(test)]
 pub(crate) mod samples;
 
+pub use api_key::{KeyExpiry, KeySource};
 pub use board::Board;
-pub use conditions::{Code, Condition};
+pub use conditions::{Code, Condition, Severity};
 pub use note::FaultNote;
 pub use records::{
     AgentRecord, ClockRecord, DestinationRecord, EgressRecord, IntegrationRecord, QueueRecord, StreamRecord,

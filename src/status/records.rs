@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
+use super::api_key::KeyExpiry;
 use super::note::FaultNote;
 use super::snapshot::{QueueState, Standing};
 use crate::destinations::Receipt;
@@ -76,7 +76,10 @@ pub struct IntegrationRecord {
     /// The whole integration is stopped (no key, refused), and why: see [`IntegrationRecord::park`].
     pub parked: Option<FaultNote>,
     pub parked_since: Option<Timestamp>,
-    pub api_key_expires: Option<Date>,
+    /// As the vendor tells, else as the settings do.
+    pub api_key_expires: Option<KeyExpiry>,
+    /// When the key was made, where the vendor tells; else when it was first seen here.
+    pub api_key_since: Option<Timestamp>,
     /// As set.
     pub requests_per_minute: u32,
     /// What it is now: fewer after a 429.

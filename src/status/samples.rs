@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::api_key::KeyExpiry;
 use super::board::Board;
 use super::conditions::Code;
 use super::snapshot::{QueueState, Standing};
@@ -50,7 +51,7 @@ pub(crate) fn healthy() -> Board {
         acme.connector = "abnormal-security".into();
         acme.host = "api.abnormalplatform.com".into();
         acme.enabled = true;
-        acme.api_key_expires = Some("2027-01-31".parse().expect("a date"));
+        acme.api_key_expires = KeyExpiry::set("2027-01-31".parse().expect("a date"));
         acme.requests_per_minute = 240;
         acme.requests_per_minute_now = 168;
         acme.requests = 1_310;

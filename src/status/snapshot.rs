@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::api_key::KeySource;
 use super::conditions::Condition;
 use super::note::FaultNote;
 use super::state::State;
@@ -167,7 +168,14 @@ pub struct Integration {
     pub enabled: bool,
     pub state: Standing,
     pub streams: Vec<Stream>,
+    /// The day that the API key ends, in UTC.
     pub api_key_expires: Option<Date>,
+    /// The moment itself; of a day that the settings name, its beginning.
+    pub api_key_expires_at: Option<Timestamp>,
+    /// Who says so.
+    pub api_key_expires_source: Option<KeySource>,
+    /// When the key was made, where the vendor tells; else when it was first seen here.
+    pub api_key_since: Option<Timestamp>,
     /// As set.
     pub requests_per_minute: u32,
     /// What it is now: fewer after a 429.

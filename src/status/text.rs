@@ -49,6 +49,9 @@ pub fn text(snapshot: &Snapshot) -> String {
         for stream in &each.streams {
             rows.row(&format!("  {}", stream.name), stream.state.as_str(), &stream_sentence(stream, now));
         }
+        if let (Some(day), Some(source)) = (each.api_key_expires, each.api_key_expires_source) {
+            rows.row("  api key", &format!("ends {day}"), &format!("Source: {}.", source.as_str()));
+        }
     }
     rows.none_if(snapshot.integrations.is_empty());
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::status::health::used_percent;
 use crate::status::sentences::{self, ago, bytes, count, plural, span};
 use crate::status::snapshot::{Destination, Integration, Snapshot, Standing, Stream};
-use crate::status::{Condition, QueueState, State};
+use crate::status::{Condition, KeySource, QueueState, State};
 
 /// The style sheet, served from its own path so that the policy can forbid inline styles.
 pub const STYLE: &str = include_str!("style.css");
@@ -154,9 +154,18 @@ impl<'a> IntegrationTile<'a> {
         IntegrationTile {
             integration,
             class: standing_class(integration.state),
-            key_ends: integration.api_key_expires.map(|date| date.to_string()).unwrap_or_default(),
+            key_ends: key_ends(integration),
             streams: integration.streams.iter().map(|each| StreamRow::new(each, now)).collect(),
         }
+    }
+}
+
+/// The day, and who says so.
+fn key_ends(integration: &Integration) -> String {
+    let Some(day) = integration.api_key_expires else { return String::new() };
+    match integration.api_key_expires_source {
+        Some(KeySource::Vendor) => format!("{day}, as the vendor tells"),
+        Some(KeySource::Settings) | None => format!("{day}, as the settings say"),
     }
 }
 

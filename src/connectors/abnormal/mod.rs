@@ -21,6 +21,7 @@ mod not_analyzed;
 pub mod region;
 mod step;
 mod threats;
+mod tokens;
 mod trial;
 mod vendor_cases;
 mod window;
@@ -46,7 +47,7 @@ use self::not_analyzed::NotAnalyzed;
 use self::threats::Threats;
 use self::vendor_cases::VendorCases;
 use self::window::{Seconds, Timing};
-use super::{Connector, Page, PollContext};
+use super::{Connector, KeyTold, Page, PollContext};
 use crate::event::Checkpoint;
 use crate::fault::{Fault, FaultKind};
 use crate::net::http::Get;
@@ -133,6 +134,10 @@ impl Connector for Abnormal {
             }
             None => "answered, without a Date header: the clock skew is not known".to_owned(),
         })
+    }
+
+    async fn key(&self, named: Option<&str>) -> Result<Option<KeyTold>, Fault> {
+        tokens::told(&self.api, named).await
     }
 }
 
