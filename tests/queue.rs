@@ -3,6 +3,7 @@
 mod queue {
     mod accidents;
     mod broken_disk;
+    mod clock;
     mod model;
     mod places;
     mod support;

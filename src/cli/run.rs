@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::logging::{self, LogFormat};
 use super::{Exit, Failure, settings};
 use crate::config::Loaded;
+use crate::engine::clock::Clock;
 use crate::engine::{self, Engine};
 use crate::queue::{Queue, QueueError};
 use crate::status::{Board, Code, QueueState};
@@ -82,7 +83,8 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
         async move { control::serve(socket, &state_dir, queue, stop).await }
     });
 
-    let engine = Engine::start(Arc::clone(&queue), board.clone(), settings::secret_sources(&state_dir)).await;
+    let secrets = settings::secret_sources(&state_dir);
+    let engine = Engine::start(Arc::clone(&queue), board.clone(), secrets, Clock::system()).await;
     tracing::info!(version = crate::VERSION, local = %local, state_dir = %state_dir.display(), "conductor runs");
     let fixed = (settings.agent.state_dir.clone(), settings.local.listen);
     engine.reconcile(settings).await;

@@ -38,6 +38,8 @@ pub struct Page {
     pub wake: Option<Timestamp>,
     /// A part of what was asked for is refused to this key; the rest was collected.
     pub shortfall: Option<Fault>,
+    /// Was anything asked? A step may have nothing to ask for now.
+    pub asked: bool,
     /// The vendor's clock, as the last answer told it.
     pub vendor_date: Option<Timestamp>,
     /// Items (threats, cases) that this page fetched: what the log line counts.

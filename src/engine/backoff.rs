@@ -22,6 +22,11 @@ impl Backoff {
         *self = Backoff::default();
     }
 
+    /// Has it not worked since something last did?
+    pub fn is_failing(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// How long it has not worked.
     pub fn failing_for(&self, now: Instant) -> Duration {
         self.since.map_or(Duration::ZERO, |since| now.duration_since(since))

@@ -23,6 +23,7 @@ use crate::connectors::Connector;
 use crate::connectors::abnormal::Abnormal;
 use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
 use crate::net::http::{Client, ClientOptions, Get, Limits};
+use crate::net::shared::Shared;
 use crate::net::tls::TlsOptions;
 use crate::status::{Board, Code, KeyExpiry, Standing};
 use crate::values::{Name, Secret};
@@ -44,6 +45,9 @@ pub const TOLD: [Code; 9] = [
 /// stays small whatever answers for the vendor.
 const LARGEST_ANSWER: usize = 4 << 20;
 
+/// How long a connection rests where the next poll is far.
+const BETWEEN_STEPS: Duration = Duration::from_secs(5);
+
 /// Writes what the settings say of an integration to the board.
 pub fn describe(board: &Board, integration: &config::Integration) {
     let ConnectorSettings::Abnormal(settings) = &integration.connector;
@@ -62,17 +66,34 @@ pub fn describe(board: &Board, integration: &config::Integration) {
     }
 }
 
+/// How many streams an integration has.
+pub fn streams(integration: &config::Integration) -> usize {
+    let ConnectorSettings::Abnormal(settings) = &integration.connector;
+    settings.streams.len()
+}
+
+/// How long a connection rests for the next request: over a short interval, else from one step of a poll to the next.
+/// Two hundred integrations would keep hundreds of them for nothing.
+fn rest(integration: &config::Integration) -> Duration {
+    let ConnectorSettings::Abnormal(settings) = &integration.connector;
+    let interval = settings.intervals.values().copied().fold(settings.polling_interval, Duration::min);
+    let usual = Limits::default().idle;
+    if interval <= usual { usual } else { BETWEEN_STEPS }
+}
+
 /// The client that an integration asks through.
 pub(super) fn client(
     integration: &config::Integration,
     egress: &config::Egress,
     pace: Option<Arc<Pace>>,
+    shared: Shared,
 ) -> Result<Arc<dyn Get>, Fault> {
     let http = Client::new(ClientOptions {
         tls: TlsOptions { ca: integration.ca.clone(), ..TlsOptions::default() },
         path: way_out::path(egress),
         gate: None,
-        limits: Limits { body: LARGEST_ANSWER, ..Limits::default() },
+        limits: Limits { body: LARGEST_ANSWER, idle: rest(integration), ..Limits::default() },
+        shared,
     })?;
     Ok(match pace {
         Some(pace) => Arc::new(Paced::new(Arc::new(http), pace)),
@@ -96,11 +117,11 @@ pub async fn probe(
     secrets: &crate::secrets::SecretSources,
 ) -> Result<String, Fault> {
     let key = crate::secrets::resolve_token(&integration.api_key, secrets)?;
-    connector(integration, client(integration, egress, None)?, key).probe().await
+    connector(integration, client(integration, egress, None, Shared::default())?, key).probe().await
 }
 
-/// Runs an integration until it is stopped.
-pub async fn run(facilities: Facilities, as_set: Collecting, mut stop: Stop) {
+/// Runs an integration until it is stopped; `among` so many streams begin now.
+pub async fn run(facilities: Facilities, as_set: Collecting, among: usize, mut stop: Stop) {
     let integration = as_set.integration.clone();
     let name = integration.name.clone();
     let pace = Arc::new(Pace::new(integration.requests_per_minute));
@@ -143,8 +164,9 @@ pub async fn run(facilities: Facilities, as_set: Collecting, mut stop: Stop) {
             subject: format!("{name}/{stream}"),
             stream,
             backoff: Backoff::default(),
-            round: None,
+            turn: None,
             parked: false,
+            among,
         };
         tasks.spawn(collector.run(stop.clone()));
     }
@@ -194,7 +216,8 @@ async fn begin(
             None => look.read().await,
         };
         let begun = key.and_then(|key| {
-            client(&as_set.integration, &as_set.egress, Some(Arc::clone(pace))).map(|http| (http, key))
+            client(&as_set.integration, &as_set.egress, Some(Arc::clone(pace)), facilities.shared.clone())
+                .map(|http| (http, key))
         });
         let fault = match begun {
             Ok((http, key)) => {

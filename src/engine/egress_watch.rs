@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::stop::Stop;
-use super::way_out;
+use super::{Facilities, way_out};
 use crate::config::{Egress, Settings};
 use crate::egress::{self, Change, Observation};
 use crate::fault::{Fault, FaultKind};
@@ -19,22 +19,27 @@ const EVERY: Duration = Duration::from_secs(300);
 const SOONER: Duration = Duration::from_secs(30);
 
 pub async fn run(
-    board: Board,
+    facilities: Facilities,
     mut settings: watch::Receiver<Option<Arc<Settings>>>,
     told: Arc<watch::Sender<Option<Observation>>>,
     mut stop: Stop,
 ) {
     // What was last seen of each address: a blind look in between must not hide a change.
     let mut shown: Option<Observation> = None;
+    let board = &facilities.board;
     loop {
+        tokio::select! {
+            () = stop.stopped() => return,
+            () = facilities.clock.wait_until_set() => {}
+        }
         let current = settings.borrow_and_update().as_ref().map(|s| s.egress.clone());
         let wait = match &current {
             Some(egress) => {
                 let looked = tokio::select! {
                     () = stop.stopped() => return,
-                    looked = way_out::look(egress) => looked,
+                    looked = way_out::look_with(egress, facilities.shared.clone()) => looked,
                 };
-                let well = tell(&board, egress, &looked, shown.as_ref());
+                let well = tell(board, egress, &looked, shown.as_ref());
                 let last = shown.take();
                 shown = Some(Observation {
                     address: looked.address.or(last.as_ref().and_then(|last| last.address)),

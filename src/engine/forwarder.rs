@@ -181,6 +181,8 @@ impl Forwarder {
                 let wait = self.failed(&fault).await;
                 tokio::select! {
                     () = stop.stopped() => break,
+                    // A certificate may be valid now.
+                    () = self.facilities.clock.next_setting() => {}
                     () = tokio::time::sleep(wait) => {}
                 }
             }

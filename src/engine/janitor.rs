@@ -16,6 +16,7 @@ use crate::status::{Board, Code, QueueState};
 
 const EVERY: Duration = Duration::from_secs(1);
 const BOOKS_EVERY: Duration = Duration::from_secs(5);
+const PAST_EVERY: Duration = Duration::from_secs(60);
 const IDS_FIRST: Duration = Duration::from_secs(60);
 const IDS_EVERY: Duration = Duration::from_secs(86_400);
 /// A connected destination that takes nothing for this long has stalled.
@@ -31,10 +32,13 @@ struct Look {
 pub async fn run(facilities: Facilities, mut stop: Stop) {
     // The ids of a box that is restarted daily are gone through too: first a minute after the start.
     let (mut books, mut ids, mut ids_every) = (Instant::now(), Instant::now(), IDS_FIRST);
+    let mut past = Instant::now();
     let mut stalls = Stalls::default();
     loop {
+        facilities.clock.look(&facilities.board, Instant::now());
         let with_books = books.elapsed() >= BOOKS_EVERY;
-        let with_ids = ids.elapsed() >= ids_every;
+        // By a wrong clock all ids would be old.
+        let with_ids = ids.elapsed() >= ids_every && !facilities.board.stands(Code::ClockSkew, "");
         let queue = Arc::clone(&facilities.queue);
         let look = off_thread(move || look(&queue, with_books, with_ids)).await;
         if with_books {
@@ -45,7 +49,10 @@ pub async fn run(facilities: Facilities, mut stop: Stop) {
         }
         tell(&facilities.board, &look);
         stalls.tell(&facilities.board, &look.facts, Instant::now());
-        forget_the_past(&facilities.board);
+        if past.elapsed() >= PAST_EVERY {
+            past = Instant::now();
+            forget_the_past(&facilities.board);
+        }
         tokio::select! {
             () = stop.stopped() => return,
             () = tokio::time::sleep(EVERY) => {}

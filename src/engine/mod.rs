@@ -13,6 +13,7 @@
 
 mod answers;
 mod backoff;
+pub mod clock;
 mod collector;
 mod egress_watch;
 mod forwarder;
@@ -23,6 +24,7 @@ mod opening;
 mod own;
 mod pace;
 mod refusal;
+mod spread;
 mod stop;
 mod stream;
 mod supervision;
@@ -34,16 +36,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::{self, Settings};
 use crate::egress::Observation;
 use crate::event::Event;
+use crate::net::shared::Shared;
 use crate::queue::{self, Queue};
 use crate::secrets::SecretSources;
 use crate::status::{Board, Code};
 use crate::values::{Name, Secret};
+use clock::Clock;
 use stop::Stopper;
 
 pub use collector::probe;
@@ -52,12 +56,21 @@ pub use opening::{marks, open_queue};
 /// How long a stop may take until tasks are cut off: nothing is lost by it, some is handed over again.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Pages of all streams that are written at one time: enough to share a barrier, and each costs a compressor's memory
+/// (about a MiB) and a thread's heap. Two hundred streams that come back from an outage together would have 32.
+const MOST_KEEPING: usize = 8;
+
 /// What every task is handed. Nothing in the house is global.
 #[derive(Clone)]
 struct Facilities {
     queue: Arc<Queue>,
     board: Board,
     secrets: SecretSources,
+    clock: Clock,
+    /// What all clients towards vendors have together.
+    shared: Shared,
+    /// Turns at keeping a page: see [`MOST_KEEPING`].
+    keeping: Arc<Semaphore>,
     /// The last look at our egress IP.
     egress: watch::Receiver<Option<Observation>>,
     /// The newest heartbeat.
@@ -110,12 +123,24 @@ pub struct Engine {
 
 impl Engine {
     /// Starts what runs whatever the settings are. Nothing is collected before the first reconcile.
-    pub async fn start(queue: Arc<Queue>, board: Board, secrets: SecretSources) -> Engine {
+    pub async fn start(queue: Arc<Queue>, board: Board, secrets: SecretSources, clock: Clock) -> Engine {
+        clock.look(&board, std::time::Instant::now());
         let (settings, for_tasks) = watch::channel(None);
         let (egress_in, egress) = watch::channel(None);
         let (heartbeat_in, heartbeat) = watch::channel(None);
         let (reloads, reloaded) = watch::channel(0);
-        let facilities = Facilities { queue, board, secrets, egress, heartbeat, reloaded, keys: Arc::default() };
+        let facilities = Facilities {
+            queue,
+            board,
+            secrets,
+            clock,
+            shared: Shared::default(),
+            keeping: Arc::new(Semaphore::new(MOST_KEEPING)),
+            egress,
+            heartbeat,
+            reloaded,
+            keys: Arc::default(),
+        };
         let mut tasks = Tasks::default();
         let (stopper, stop) = stop::flag();
         let task = supervision::supervise("janitor", facilities.board.clone(), stop.clone(), {
@@ -125,9 +150,9 @@ impl Engine {
         tasks.standing.push((stopper, task));
         let (stopper, stop) = stop::flag();
         let task = supervision::supervise("egress watch", facilities.board.clone(), stop.clone(), {
-            let (board, settings) = (facilities.board.clone(), for_tasks.clone());
+            let (facilities, settings) = (facilities.clone(), for_tasks.clone());
             let egress_in = Arc::new(egress_in);
-            move || egress_watch::run(board.clone(), settings.clone(), Arc::clone(&egress_in), stop.clone())
+            move || egress_watch::run(facilities.clone(), settings.clone(), Arc::clone(&egress_in), stop.clone())
         });
         tasks.standing.push((stopper, task));
         let (stopper, stop) = stop::flag();
@@ -171,6 +196,9 @@ impl Engine {
                 tracing::info!(integration = %name, "integration removed");
             }
         }
+        // A reload may be for them.
+        self.facilities.shared.forget_roots();
+        let mut starting = Vec::new();
         for (name, integration) in &settings.integrations {
             let as_set = Collecting {
                 integration: integration.clone(),
@@ -185,13 +213,16 @@ impl Engine {
                 board.clear_about(&collector::TOLD, name);
             }
             collector::describe(board, integration);
-            if !integration.enabled {
-                continue;
+            if integration.enabled {
+                starting.push((name, as_set));
             }
+        }
+        let among = starting.iter().map(|(_, as_set)| collector::streams(&as_set.integration)).sum();
+        for (name, as_set) in starting {
             let (stopper, stop) = stop::flag();
             let done = supervision::supervise(&format!("integration {name}"), board.clone(), stop.clone(), {
                 let (facilities, as_set) = (self.facilities.clone(), as_set.clone());
-                move || collector::run(facilities.clone(), as_set.clone(), stop.clone())
+                move || collector::run(facilities.clone(), as_set.clone(), among, stop.clone())
             });
             running.insert(name.clone(), Running { as_set, stopper, done });
         }

@@ -15,7 +15,7 @@ use super::key::{self, Connected};
 use super::pace::Pace;
 use super::refusal::Refusals;
 use super::stop::Stop;
-use super::{Collecting, Facilities, off_thread, own};
+use super::{Collecting, Facilities, off_thread, own, spread};
 use crate::config::Connector as ConnectorSettings;
 use crate::connectors::{Page, PollContext};
 use crate::event::{Deferred, Gap};
@@ -41,32 +41,57 @@ pub struct Stream {
     /// `integration/stream`: whom its conditions concern.
     pub subject: String,
     pub backoff: Backoff,
-    /// When the last round began.
-    pub round: Option<Instant>,
+    /// The turn of its interval in which the last round began.
+    pub turn: Option<u128>,
     /// Its last try was refused: a new key or a reload wakes it.
     pub parked: bool,
+    /// So many streams begin together with this one.
+    pub among: usize,
 }
 
 impl Stream {
     /// Polls until it is stopped.
     pub async fn run(mut self, mut stop: Stop) {
         loop {
-            let started = Instant::now();
-            // What comes from here on is news.
-            self.connected.mark_unchanged();
-            self.facilities.reloaded.mark_unchanged();
-            let wait = tokio::select! {
-                () = stop.stopped() => return,
-                wait = self.step(started) => wait,
-            };
-            let next = jiff::SignedDuration::try_from(wait).ok().and_then(|w| Timestamp::now().checked_add(w).ok());
-            self.record(|record| record.next_poll = next);
             tokio::select! {
                 () = stop.stopped() => return,
-                () = tokio::time::sleep(wait) => {}
-                () = news(&mut self.connected, &mut self.facilities.reloaded), if self.parked => self.backoff.reset(),
+                () = self.facilities.clock.wait_until_set() => {}
+            }
+            // Those that waited for the clock together begin apart, as at a start.
+            let apart = spread::first_poll(&self.subject, self.among, self.interval());
+            if self.rest(apart, &mut stop).await {
+                return;
+            }
+            let first = Instant::now();
+            self.turn = None;
+            while self.facilities.clock.is_set() {
+                // What comes from here on is news.
+                self.connected.mark_unchanged();
+                self.facilities.reloaded.mark_unchanged();
+                let wait = tokio::select! {
+                    () = stop.stopped() => return,
+                    wait = self.step(first) => wait,
+                };
+                if self.rest(wait, &mut stop).await {
+                    return;
+                }
             }
         }
+    }
+
+    /// Waits for the next poll; true where it is to stop. What failed is tried again when the clock is set: a
+    /// certificate may be valid now.
+    async fn rest(&mut self, wait: Duration, stop: &mut Stop) -> bool {
+        let next =
+            jiff::SignedDuration::try_from(wait).ok().and_then(|w| self.facilities.clock.now().checked_add(w).ok());
+        self.record(|record| record.next_poll = next);
+        tokio::select! {
+            () = stop.stopped() => return true,
+            () = self.facilities.clock.next_setting(), if self.backoff.is_failing() => {}
+            () = tokio::time::sleep(wait) => {}
+            () = news(&mut self.connected, &mut self.facilities.reloaded), if self.parked => self.backoff.reset(),
+        }
+        false
     }
 
     fn name(&self) -> &Name {
@@ -82,9 +107,9 @@ impl Stream {
         settings.intervals.get(&self.stream).copied().unwrap_or(settings.polling_interval)
     }
 
-    /// One poll, kept. Returns how long to wait for the next. Dropped at any await, it has lost nothing: what
-    /// was not kept is asked for again.
-    async fn step(&mut self, started: Instant) -> Duration {
+    /// One poll, kept, of a stream that was first polled at `first`. Returns how long to wait for the next. Dropped at
+    /// any await, it has lost nothing: what was not kept is asked for again.
+    async fn step(&mut self, first: Instant) -> Duration {
         if let Some(wait) = self.wait_for_room().await {
             return wait;
         }
@@ -101,22 +126,22 @@ impl Stream {
         };
         let pace = Arc::clone(&self.pace);
         let spare = move || pace.spare();
-        let round = self.round.is_none_or(|last| started.duration_since(last) >= self.interval());
-        let context = PollContext { now: Timestamp::now(), round, known: &known, kept: &kept, spare: &spare };
+        let turn = Some(spread::turn(first, self.interval(), Instant::now()));
+        let round = self.turn != turn;
+        let now = self.facilities.clock.now();
+        let context = PollContext { now, round, known: &known, kept: &kept, spare: &spare };
         let connector = Arc::clone(&self.connected.borrow().connector);
         let page = connector.poll(&self.stream, place.checkpoint.as_ref(), &context).await;
         self.tell_clock(&page);
         let (more, fault, wake) = (page.more, page.fault.clone(), page.wake);
-        // A step that had nothing to ask shows nothing about key and address.
-        let answered = page.vendor_date.is_some() || page.items > 0;
+        let asked = page.asked;
         let mut page = page;
         if page.events.is_empty() && page.next == place.checkpoint {
             // Nothing moved: a page that failed at its first question costs no frame.
             page.next = None;
         }
         match self.keep(page, place.generation).await {
-            Ok(()) if round => self.round = Some(started),
-            Ok(()) => {}
+            Ok(()) => self.turn = turn,
             Err(QueueError::Stale) => return Duration::ZERO,
             Err(error) => return self.failed(&error.fault(), Side::Queue),
         }
@@ -126,14 +151,16 @@ impl Stream {
             }
             return self.failed(&fault, Side::Api);
         }
-        self.worked(answered);
+        if asked {
+            self.worked();
+        }
         if more {
             return Duration::ZERO;
         }
-        let until_next = self.round.map_or(Duration::ZERO, |last| self.interval().saturating_sub(last.elapsed()));
+        let until_next = spread::next_poll(first, self.interval(), Instant::now());
         // A wake that has passed already is due now; a second keeps it from becoming a busy loop.
         let until_wake =
-            wake.map(|at| Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or(Duration::ZERO));
+            wake.map(|at| Duration::try_from(at.duration_since(self.facilities.clock.now())).unwrap_or(Duration::ZERO));
         until_wake.map_or(until_next, |wake| wake.max(Duration::from_secs(1)).min(until_next))
     }
 
@@ -163,6 +190,7 @@ impl Stream {
                 generation: Some(generation),
                 keyed: true,
             };
+            let _turn = self.facilities.keeping.acquire().await;
             let appended = off_thread(move || {
                 if !told_gaps.events.is_empty() {
                     queue.append(told_gaps)?;
@@ -176,7 +204,7 @@ impl Stream {
         self.tell_page(items, kept, &deferred, &gaps);
         self.tell_shortfall(items, shortfall.as_ref());
         let now = Timestamp::now();
-        if page.fault.is_none() {
+        if page.fault.is_none() && page.asked {
             self.record(|record| record.succeeded(kept as u64, more, now));
         } else {
             self.record(|record| record.events += kept as u64);
@@ -269,7 +297,7 @@ impl Stream {
     fn tell_clock(&self, page: &Page) {
         self.tell_pace();
         let Some(date) = page.vendor_date else { return };
-        let now = Timestamp::now();
+        let now = self.facilities.clock.now();
         let offset = date.duration_since(now).as_secs_f64();
         let board = &self.facilities.board;
         board.clock(|clock| {
@@ -290,12 +318,11 @@ impl Stream {
         }
     }
 
-    fn worked(&mut self, answered: bool) {
+    /// The vendor has answered. A step that had nothing to ask shows nothing.
+    fn worked(&mut self) {
         self.backoff.reset();
         self.parked = false;
-        if answered {
-            self.refusals.note(&self.stream, Answered::Admitted);
-        }
+        self.refusals.note(&self.stream, Answered::Admitted);
         let board = &self.facilities.board;
         let stood = [
             Code::IntegrationRefused,

@@ -11,6 +11,7 @@ use crate::connectors::abnormal::Abnormal;
 use crate::connectors::abnormal::examples::AskForExamples;
 use crate::fault::Fault;
 use crate::net::http::Get;
+use crate::net::shared::Shared;
 use crate::values::Secret;
 
 /// What is asked for.
@@ -32,7 +33,7 @@ pub fn connector(
     token: Secret,
     data: Data,
 ) -> Result<Box<dyn Trial>, Fault> {
-    let live = client(integration, egress, None)?;
+    let live = client(integration, egress, None, Shared::default())?;
     match &integration.connector {
         ConnectorSettings::Abnormal(settings) => {
             let http: Arc<dyn Get> = match data {

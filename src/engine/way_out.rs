@@ -11,6 +11,7 @@ use crate::egress::{self, Observation};
 use crate::fault::Fault;
 use crate::net::dial::Path;
 use crate::net::http::{Client, ClientOptions, Limits};
+use crate::net::shared::Shared;
 use crate::net::tls::TlsOptions;
 
 /// As the dialling room wants it.
@@ -24,18 +25,28 @@ pub fn path(settings: &Egress) -> Path {
 
 /// A client that leaves by that way, for questions without a token and short answers.
 pub fn client(settings: &Egress, ca: Option<PathBuf>) -> Result<Client, Fault> {
+    client_of(settings, ca, Shared::default())
+}
+
+fn client_of(settings: &Egress, ca: Option<PathBuf>, shared: Shared) -> Result<Client, Fault> {
     Client::new(ClientOptions {
         tls: TlsOptions { ca, ..TlsOptions::default() },
         path: path(settings),
         gate: None,
         limits: Limits { body: 64 << 10, allow_http: true, ..Limits::default() },
+        shared,
     })
 }
 
 /// What the probe sees; a probe that can't be asked is an observation of nothing, with its reason.
 pub async fn look(settings: &Egress) -> Observation {
+    look_with(settings, Shared::default()).await
+}
+
+/// The same with what the agent's clients share.
+pub(super) async fn look_with(settings: &Egress, shared: Shared) -> Observation {
     let (path, now) = (path(settings), Timestamp::now());
-    match client(settings, settings.probe_ca.clone()) {
+    match client_of(settings, settings.probe_ca.clone(), shared) {
         Ok(client) => egress::observe(&client, settings.probe.as_deref(), &path, now).await,
         Err(fault) => Observation {
             address: None,

@@ -8,10 +8,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::names::Names;
 use super::proxy::{Proxy, ask_for_tunnel};
 use crate::fault::{Fault, FaultKind};
 use crate::values::Secret;
@@ -42,11 +43,12 @@ pub struct Path {
 /// that the box lacks. `Misconfigured`: a proxy URL or host that can't be one.
 pub async fn dial(host: &str, port: u16, path: &Path, limit: Duration) -> Result<TcpStream, Fault> {
     let proxy = path.explicit_proxy()?;
-    dial_by(proxy.as_ref(), host, port, path, Instant::now() + limit).await
+    dial_by(&Names::default(), proxy.as_ref(), host, port, path, Instant::now() + limit).await
 }
 
 /// As [`dial`], with the proxy already chosen.
 pub(super) async fn dial_by(
+    names: &Names,
     proxy: Option<&Proxy>,
     host: &str,
     port: u16,
@@ -60,9 +62,9 @@ pub(super) async fn dial_by(
         return Err(Fault::new(FaultKind::Misconfigured, text));
     }
     let Some(proxy) = proxy else {
-        return direct(host, port, path, deadline, &place(host, port)).await;
+        return direct(names, host, port, path, deadline, &place(host, port)).await;
     };
-    let mut stream = direct(&proxy.host, proxy.port, path, deadline, &format!("the proxy {proxy}")).await?;
+    let mut stream = direct(names, &proxy.host, proxy.port, path, deadline, &format!("the proxy {proxy}")).await?;
     ask_for_tunnel(&mut stream, proxy, host, port, deadline).await?;
     Ok(stream)
 }
@@ -73,9 +75,16 @@ pub(super) fn place(host: &str, port: u16) -> String {
 }
 
 /// `what` names the peer in errors.
-async fn direct(host: &str, port: u16, path: &Path, deadline: Instant, what: &str) -> Result<TcpStream, Fault> {
-    let found = match timeout_at(deadline, lookup_host((host, port))).await {
-        Ok(Ok(found)) => found.collect::<Vec<_>>(),
+async fn direct(
+    names: &Names,
+    host: &str,
+    port: u16,
+    path: &Path,
+    deadline: Instant,
+    what: &str,
+) -> Result<TcpStream, Fault> {
+    let found = match timeout_at(deadline, names.find(host, port)).await {
+        Ok(Ok(found)) => found,
         Ok(Err(error)) => {
             let text = format!(
                 "{what} can't be reached: DNS does not resolve the name {host}; check it, and this box's DNS servers"

@@ -22,6 +22,7 @@ use super::dial::{Path, dial_by};
 use super::pool::{Connection, Pool};
 use super::proxy::{Environment, Proxy};
 use super::question::{self, Question};
+use super::shared::Shared;
 use super::tls::{self, TlsOptions};
 use crate::fault::{Fault, FaultKind};
 use crate::values::{ByteSize, Secret, format_duration};
@@ -91,9 +92,11 @@ pub struct ClientOptions {
     /// Awaited once before each request.
     pub gate: Option<Arc<dyn Gate>>,
     pub limits: Limits,
+    /// What clients of one agent have together.
+    pub shared: Shared,
 }
 
-/// An HTTP/1.1 client with a pool of its own. Cheap to ask, so one for each integration.
+/// An HTTP/1.1 client with connections of its own. Cheap, so one for each integration.
 pub struct Client {
     tls: Arc<ClientConfig>,
     path: Path,
@@ -101,9 +104,9 @@ pub struct Client {
     gate: Option<Arc<dyn Gate>>,
     limits: Limits,
     pool: Pool,
-    /// Bodies past [`SMALL`] are read one at a time, and into the same memory: several at once cost no more than one,
-    /// and sizes grown through leave nothing behind in the heap.
-    large: Mutex<Vec<u8>>,
+    shared: Shared,
+    /// Bodies past [`SMALL`] are read one at a time, into memory that all clients share.
+    large: Mutex<()>,
 }
 
 /// Nearly every answer is smaller than this.
@@ -123,20 +126,22 @@ struct Unanswered {
 }
 
 impl Client {
-    /// Reads the roots, the CA file and the proxy variables of the environment; later changes of them need a new client.
+    /// Reads the CA file and the proxy variables of the environment, and the roots where `shared` does not know them
+    /// yet; later changes of them need a new client.
     ///
     /// # Errors
     /// As [`tls::client_config`], and `Misconfigured` for a proxy URL that is none.
     pub fn new(options: ClientOptions) -> Result<Client, Fault> {
         options.path.explicit_proxy()?;
         Ok(Client {
-            tls: Arc::new(tls::client_config(&options.tls)?),
+            tls: options.shared.trust.config(&options.tls)?,
             path: options.path,
             environment: Environment::read(),
             gate: options.gate,
-            pool: Pool::new(options.limits.idle),
+            pool: Pool::new(options.limits.idle, Arc::clone(&options.shared.resting)),
             limits: options.limits,
-            large: Mutex::new(Vec::new()),
+            shared: options.shared,
+            large: Mutex::new(()),
         })
     }
 
@@ -146,15 +151,15 @@ impl Client {
         proxy: Option<&Proxy>,
         deadline: Instant,
     ) -> Result<Connection, Fault> {
-        let place = &question.place;
+        let (place, names) = (&question.place, &self.shared.names);
         let deadline = deadline.min(Instant::now() + self.limits.connect);
         let opened = if place.secure {
-            let stream = dial_by(proxy, &place.host, place.port, &self.path, deadline).await?;
+            let stream = dial_by(names, proxy, &place.host, place.port, &self.path, deadline).await?;
             let left = deadline.saturating_duration_since(Instant::now());
             Connection::open(tls::handshake(self.tls.clone(), &place.host, stream, left).await?).await
         } else {
             let (host, port) = proxy.map_or((&place.host, place.port), |proxy| (&proxy.host, proxy.port));
-            Connection::open(dial_by(None, host, port, &self.path, deadline).await?).await
+            Connection::open(dial_by(names, None, host, port, &self.path, deadline).await?).await
         };
         opened.map_err(|error| unanswered(error, question).fault)
     }
@@ -238,17 +243,22 @@ impl Client {
         loop {
             if large.is_none() && kept.len() > SMALL {
                 // Meanwhile nothing is read, and the peer's TCP waits.
-                let mut memory = timeout_at(deadline, self.large.lock()).await.map_err(|_| late())?;
-                memory.clear();
-                memory.reserve_exact(limit);
+                let lend = async {
+                    let turn = self.large.lock().await;
+                    (turn, self.shared.large.lend(limit).await)
+                };
+                let (turn, mut memory) = timeout_at(deadline, lend).await.map_err(|_| late())?;
                 memory.append(kept);
-                large = Some(memory);
+                large = Some((turn, memory));
             }
-            let into = large.as_deref_mut().unwrap_or(&mut *kept);
+            let into = match &mut large {
+                Some((_, memory)) => &mut **memory,
+                None => &mut *kept,
+            };
             let frame = match timeout_at(deadline, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => {
-                    if let Some(memory) = large {
+                    if let Some((_, memory)) = large {
                         kept.extend_from_slice(&memory);
                     }
                     return Ok(());
@@ -278,6 +288,7 @@ impl Get for Client {
         if let Some(gate) = &self.gate {
             gate.permit().await;
         }
+        let _room = self.shared.room().await;
         let deadline = Instant::now() + self.limits.whole;
         let mut rested = self.pool.take(&question.place, Instant::now());
         loop {

@@ -5,11 +5,15 @@
 
 pub mod dial;
 pub mod http;
+mod large;
+mod names;
 mod pool;
 pub mod proxy;
 mod question;
+pub mod shared;
 pub mod tcp_info;
 pub mod tls;
+mod trust;
 
 #[cfg(test)]
 mod tests;

@@ -12,15 +12,18 @@ use http_body_util::Empty;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::question::Place;
 
-/// Idle connections to one place, at the most.
-const MOST_IDLE: usize = 8;
+/// Idle connections to one place, at the most: as many as a step of a stream asks at once.
+const MOST_IDLE: usize = 4;
 /// Bytes of an answer's head, at the most.
 const HEAD_LIMIT: usize = 64 << 10;
+/// Bytes that a connection reads ahead, at the most: it would grow to seven times as many, and keep them while it rests.
+const READ_AHEAD: usize = HEAD_LIMIT;
 
 /// One HTTP/1.1 connection. Dropped, it is cut: whoever gives a request up leaves no task behind.
 #[derive(Debug)]
@@ -35,8 +38,11 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (sender, connection) =
-            http1::Builder::new().max_header_size(HEAD_LIMIT).handshake(TokioIo::new(stream)).await?;
+        let (sender, connection) = http1::Builder::new()
+            .max_header_size(HEAD_LIMIT)
+            .max_buf_size(READ_AHEAD)
+            .handshake(TokioIo::new(stream))
+            .await?;
         // Its error reaches the request in flight; with none in flight it only means that the peer left.
         let task = tokio::spawn(async move { drop(connection.await) }).abort_handle();
         Ok(Connection { sender, task })
@@ -54,19 +60,28 @@ impl Drop for Connection {
 pub(super) struct Pool {
     shelf: Arc<Mutex<Shelf>>,
     patience: Duration,
+    room: Arc<Semaphore>,
 }
 
 #[derive(Debug, Default)]
 struct Shelf {
-    idle: HashMap<Place, Vec<(Connection, Instant)>>,
+    idle: HashMap<Place, Vec<Resting>>,
     /// Is there a task that will close what is left over?
     watched: bool,
 }
 
+#[derive(Debug)]
+struct Resting {
+    connection: Connection,
+    since: Instant,
+    _room: OwnedSemaphorePermit,
+}
+
 impl Pool {
-    /// Idle connections are closed after `patience`.
-    pub fn new(patience: Duration) -> Pool {
-        Pool { shelf: Arc::default(), patience }
+    /// Idle connections are closed after `patience`. Each takes a permit of `room`, which pools share; where there
+    /// is none left, a connection is closed instead of kept.
+    pub fn new(patience: Duration, room: Arc<Semaphore>) -> Pool {
+        Pool { shelf: Arc::default(), patience, room }
     }
 
     /// The connection to `place` that rested least, if one seems alive.
@@ -74,7 +89,7 @@ impl Pool {
         let mut shelf = lock(&self.shelf);
         shelf.close_older_than(self.patience, now);
         let idle = shelf.idle.get_mut(place)?;
-        while let Some((connection, _)) = idle.pop() {
+        while let Some(Resting { connection, .. }) = idle.pop() {
             if !connection.sender.is_closed() {
                 return Some(connection);
             }
@@ -92,7 +107,8 @@ impl Pool {
         if idle.len() >= MOST_IDLE {
             idle.remove(0);
         }
-        idle.push((connection, now));
+        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return };
+        idle.push(Resting { connection, since: now, _room: room });
         if !shelf.watched {
             shelf.watched = true;
             tokio::spawn(watch(Arc::downgrade(&self.shelf), self.patience));
@@ -103,7 +119,7 @@ impl Pool {
 impl Shelf {
     fn close_older_than(&mut self, patience: Duration, now: Instant) {
         self.idle.retain(|_, idle| {
-            idle.retain(|(_, since)| now.duration_since(*since) < patience);
+            idle.retain(|resting| now.duration_since(resting.since) < patience);
             !idle.is_empty()
         });
     }

@@ -88,7 +88,8 @@ pub struct Environment {
     pub https: Option<Secret>,
     /// `HTTP_PROXY`, else `ALL_PROXY`.
     pub http: Option<Secret>,
-    /// `NO_PROXY`: hosts, domains, addresses and ranges, by commas; `*` is all.
+    /// `NO_PROXY`: hosts, domains, addresses and ranges, by commas or blanks; `*` is all, `*.` before a domain is a dot,
+    /// and a port behind an entry narrows it.
     pub no: String,
 }
 
@@ -144,9 +145,31 @@ fn is_loopback(url: &Uri) -> bool {
     name == "localhost" || name.ends_with(".localhost") || address.is_ok_and(|a| a.to_canonical().is_loopback())
 }
 
-/// hyper-util knows curl's rules; it is asked whether it would let this host pass by some proxy.
+/// hyper-util knows curl's rules; it is asked whether it would let this host pass by some proxy. The spellings that
+/// others allow and it does not are written as it knows them.
 fn is_exempt(url: &Uri, no: &str) -> bool {
-    Matcher::builder().all("http://any").no(no).build().intercept(url).is_none()
+    let default = if url.scheme_str() == Some("http") { 80 } else { 443 };
+    let port = port_of(url, default);
+    let entries = no.split([',', ' ', '\t']).filter(|entry| !entry.is_empty());
+    let no = entries.filter_map(|entry| plain_entry(entry, port)).collect::<Vec<_>>().join(",");
+    // A name may end with the dot of the root; it is the same name.
+    let host = url.host().unwrap_or_default().trim_end_matches('.');
+    let Ok(url) = Uri::builder().scheme("https").authority(host).path_and_query("/").build() else { return false };
+    Matcher::builder().all("http://any").no(no).build().intercept(&url).is_none()
+}
+
+/// An entry of `NO_PROXY` without what only some programs write; `None` where its port is another one.
+fn plain_entry(entry: &str, port: Option<u16>) -> Option<&str> {
+    let (host, its_port) = match entry.rsplit_once(':') {
+        // One colon, or the one behind a bracket: a port. More are an IPv6 address.
+        Some((host, digits)) if !host.contains(':') || host.ends_with(']') => (host, Some(digits)),
+        Some(_) | None => (entry, None),
+    };
+    if its_port.is_some_and(|its| its.parse().ok() != port) {
+        return None;
+    }
+    let host = unbracketed(host).trim_end_matches('.');
+    Some(if host.starts_with("*.") { &host[1..] } else { host })
 }
 
 /// Asks the proxy on the other end of `stream` for a tunnel to `host:port`. Not one byte behind its answer is read.
@@ -179,9 +202,14 @@ pub(super) async fn ask_for_tunnel(
     };
     match status_of(&head) {
         Some(200..=299) => Ok(()),
-        Some(407) => Err(away(format!(
-            "the proxy {proxy} said 407 when asked for {target}: check user and password in the proxy's URL"
-        ))),
+        // Refused, not away: a wrong password that is tried each minute gets the account locked.
+        Some(407) => Err(Fault::new(
+            FaultKind::Refused,
+            format!(
+                "the proxy {proxy} said 407 when asked for {target}: check user and password in the proxy's URL, with \
+                 special characters percent-encoded"
+            ),
+        )),
         Some(status) => Err(away(format!(
             "the proxy {proxy} said {status} when asked for {target}: check that it allows CONNECT to this host and port"
         ))),
@@ -241,6 +269,51 @@ mod tests {
             assert_eq!(proxied(path, &environment, url).as_deref(), expected, "{url}");
         }
         assert_eq!(proxied(&direct, &Environment::default(), "https://api.example/"), None);
+    }
+
+    #[test]
+    fn every_usual_spelling_of_no_proxy_spares_what_it_names_and_nothing_beside_it() {
+        let table = [
+            ("inside.example", "https://inside.example/", true),
+            ("inside.example", "https://a.inside.example/", true),
+            ("inside.example", "https://notinside.example/", false),
+            (".inside.example", "https://a.inside.example/", true),
+            (".inside.example", "https://inside.example/", true),
+            (".inside.example", "https://notinside.example/", false),
+            ("*.inside.example", "https://a.b.inside.example/", true),
+            ("*.inside.example", "https://notinside.example/", false),
+            ("INSIDE.example", "https://A.Inside.Example/", true),
+            ("inside.example.", "https://inside.example/", true),
+            ("inside.example", "https://inside.example./", true),
+            ("other.example,inside.example", "https://inside.example/", true),
+            ("other.example inside.example", "https://inside.example/", true),
+            (" other.example ,\tinside.example ", "https://inside.example/", true),
+            ("inside.example:8443", "https://inside.example:8443/", true),
+            ("inside.example:8443", "https://inside.example/", false),
+            ("inside.example:443", "https://inside.example/", true),
+            ("192.0.2.7", "https://192.0.2.7/", true),
+            ("192.0.2.7", "https://192.0.2.77/", false),
+            ("192.0.2.0/24", "https://192.0.2.200:8443/", true),
+            ("192.0.2.0/24", "https://192.0.3.1/", false),
+            ("192.0.2.7:8443", "https://192.0.2.7:8443/", true),
+            ("192.0.2.7:8443", "https://192.0.2.7/", false),
+            ("2001:db8::7", "https://[2001:db8::7]/", true),
+            ("[2001:db8::7]", "https://[2001:db8::7]/", true),
+            ("[2001:db8::7]:8443", "https://[2001:db8::7]:8443/", true),
+            ("[2001:db8::7]:8443", "https://[2001:db8::7]/", false),
+            ("2001:db8::/32", "https://[2001:db8:1::9]/", true),
+            ("*", "https://api.example/", true),
+            ("", "https://api.example/", false),
+            (",, ,", "https://api.example/", false),
+        ];
+        for (no, url, spared) in table {
+            let environment = Environment {
+                https: Some(Secret::new("http://env.example:3128")),
+                no: no.to_owned(),
+                ..Environment::default()
+            };
+            assert_eq!(proxied(&Path::default(), &environment, url).is_none(), spared, "NO_PROXY={no:?} {url}");
+        }
     }
 
     #[test]

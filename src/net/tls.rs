@@ -48,11 +48,25 @@ pub fn provider() -> Arc<CryptoProvider> {
 /// # Errors
 /// `Misconfigured` names the file that can't be used and why; `Keyless` where our private key can't be.
 pub fn client_config(options: &TlsOptions) -> Result<ClientConfig, Fault> {
-    let system = rustls_native_certs::load_native_certs().certs;
+    let ca = options.ca.as_deref().map(|file| read_pem(file, "ca")).transpose()?;
+    build(system_roots(), ca.as_deref(), options)
+}
+
+/// The system's roots, as they are now.
+pub(super) fn system_roots() -> RootCertStore {
+    let mut store = RootCertStore::empty();
+    // A root of the system that does not parse is the distribution's business; the others serve.
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    store
+}
+
+/// As [`client_config`], over roots and the content of the CA file that are read already.
+pub(super) fn build(system: RootCertStore, ca: Option<&[u8]>, options: &TlsOptions) -> Result<ClientConfig, Fault> {
+    let ca = options.ca.as_deref().zip(ca);
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(|e| Fault::new(FaultKind::Misconfigured, "this build's TLS provider is incomplete").caused_by(e))?
-        .with_root_certificates(roots(system, options.ca.as_deref())?);
+        .with_root_certificates(roots(system, ca)?);
     let (cert, key) = match (&options.cert, &options.key) {
         (None, None) => return Ok(builder.with_no_client_auth()),
         (Some(cert), Some(key)) => (cert, key),
@@ -65,7 +79,7 @@ pub fn client_config(options: &TlsOptions) -> Result<ClientConfig, Fault> {
             return Err(Fault::new(FaultKind::Misconfigured, text));
         }
     };
-    let chain = certificates(cert, "cert")?;
+    let chain = certificates(cert, "cert", &read_pem(cert, "cert")?)?;
     // The parser's own error may quote a line of the key: it is not kept as a cause.
     let key = PrivateKeyDer::from_pem_slice(key.reveal().as_bytes()).map_err(|_| {
         let text =
@@ -81,12 +95,9 @@ pub fn client_config(options: &TlsOptions) -> Result<ClientConfig, Fault> {
     })
 }
 
-fn roots(system: Vec<CertificateDer<'static>>, ca: Option<&Path>) -> Result<RootCertStore, Fault> {
-    let mut store = RootCertStore::empty();
-    // A root of the system that does not parse is the distribution's business; the others serve.
-    store.add_parsable_certificates(system);
-    if let Some(file) = ca {
-        for certificate in certificates(file, "ca")? {
+fn roots(mut store: RootCertStore, ca: Option<(&Path, &[u8])>) -> Result<RootCertStore, Fault> {
+    if let Some((file, pem)) = ca {
+        for certificate in certificates(file, "ca", pem)? {
             store.add(certificate).map_err(|e| {
                 let text = format!("{} (`ca`) holds a certificate that can't serve as a root", file.display());
                 Fault::new(FaultKind::Misconfigured, text).caused_by(e)
@@ -100,13 +111,19 @@ fn roots(system: Vec<CertificateDer<'static>>, ca: Option<&Path>) -> Result<Root
     Ok(store)
 }
 
-fn certificates(file: &Path, setting: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
+/// The content of a PEM file; `setting` names it in errors.
+pub(super) fn read_pem(file: &Path, setting: &str) -> Result<Vec<u8>, Fault> {
+    std::fs::read(file).map_err(|e| {
+        let text = format!("{} (`{setting}`) can't be read: check the path and its permissions", file.display());
+        Fault::new(FaultKind::Misconfigured, text).caused_by(e)
+    })
+}
+
+fn certificates(file: &Path, setting: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let place = format!("{} (`{setting}`)", file.display());
     let wrong = |text: String| Fault::new(FaultKind::Misconfigured, text);
-    let pem = std::fs::read(file)
-        .map_err(|e| wrong(format!("{place} can't be read: check the path and its permissions")).caused_by(e))?;
     let mut found = Vec::new();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
         // Somebody may have put a key into this file: what the parser quotes is not kept.
         found.push(certificate.map_err(|_| wrong(format!("{place} is not well-formed PEM")))?);
     }
@@ -268,7 +285,7 @@ mod tests {
 
     #[test]
     fn an_empty_store_without_a_ca_is_said_and_not_dialled_with() {
-        let fault = roots(Vec::new(), None).expect_err("nobody could be verified");
+        let fault = roots(RootCertStore::empty(), None).expect_err("nobody could be verified");
         assert_eq!(fault.kind, FaultKind::Misconfigured);
         assert!(fault.context.contains("ca-certificates"), "{fault}");
     }

@@ -40,6 +40,7 @@ mod recovery;
 mod replay;
 mod retention;
 mod segment;
+mod steady;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -59,6 +60,7 @@ use disk::Disk;
 use frame::{Codec, Draft, PageMeta, SnapshotMeta};
 use fresh::Fresh;
 use journal::{Journal, Keeper, Placed, Position};
+use steady::Steady;
 
 /// The checkpoint of a stream that was sent back to its beginning.
 const BEGINNING: &str = "";
@@ -150,6 +152,7 @@ pub struct Queue {
     disk: Arc<dyn Disk>,
     clock: fn() -> i64,
     marker: Marker,
+    steady: Mutex<Steady>,
     options: Mutex<Options>,
     journal: Journal<Payload>,
     state: Mutex<State>,
@@ -305,10 +308,19 @@ impl Queue {
         }
     }
 
-    /// Forgets ids past the horizon. For the janitor, once a day.
+    /// Forgets ids past the horizon. For the janitor, once a day. By a clock that jumped within the last day all would
+    /// be past it.
     pub fn forget_old_ids(&self) {
+        if !self.clock_is_steady(DAY_MS) {
+            return;
+        }
         let day = day_of((self.clock)()).saturating_sub(book::HORIZON_DAYS);
         self.write_book(|book| book.forget_before(day).map(|_| ()));
+    }
+
+    /// Can what is so many milliseconds old by the clock be believed to be?
+    fn clock_is_steady(&self, span_ms: i64) -> bool {
+        lock(&self.steady).believes((self.clock)(), std::time::Instant::now(), span_ms)
     }
 
     /// Book-keeping never fails an append or an ack: its loss costs repeats. The fault is told, and mended.
@@ -391,6 +403,8 @@ fn is_lost(lost: &[(Seq, Seq)], seq: Seq) -> bool {
     lost.iter().any(|(first, last)| (*first..=*last).contains(&seq))
 }
 
+const DAY_MS: i64 = 86_400_000;
+
 fn day_of(ms: i64) -> u32 {
-    u32::try_from(ms / 86_400_000).unwrap_or(0)
+    u32::try_from(ms / DAY_MS).unwrap_or(0)
 }

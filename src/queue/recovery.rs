@@ -20,6 +20,7 @@ use super::known::{Marker, unmarked};
 use super::places::{places_before, read_snapshot};
 use super::replay::{Replay, catch_up};
 use super::segment::{self, Segment};
+use super::steady::Steady;
 use super::{BEGINNING, NewPage, Options, Queue, QueueError, State, lock};
 use crate::event::{Checkpoint, Deferred, Seq};
 
@@ -56,6 +57,7 @@ impl Queue {
         let (mut book, book_rebuilt) =
             Book::open(&dir.join("book")).map_err(|e| QueueError::disk("open the book in", dir, e))?;
         book.begin(clock(), book_rebuilt || !segments.is_empty()).map_err(QueueError::Book)?;
+        let written_before = segments.values().next_back().and_then(|newest| modified_ms(&newest.path));
         let mut report = OpenReport { book_rebuilt, ..OpenReport::default() };
 
         let mut replay = Replay::begin(book, &segments, marker)?;
@@ -88,6 +90,7 @@ impl Queue {
             dir: dir.to_owned(),
             clock,
             marker,
+            steady: Mutex::new(Steady::begin(written_before)),
             options: Mutex::new(options),
             journal: Journal::resume(Arc::clone(&disk), journal_dir, segments, next),
             disk,
@@ -266,4 +269,10 @@ fn drop_unfinished(disk: &dyn Disk, dir: &Path, segments: &mut BTreeMap<u64, Seg
             .map_err(|e| QueueError::disk("remove", &segment.path, e))?;
     }
     Ok(cut)
+}
+
+/// When a file was last written, in milliseconds since 1970.
+fn modified_ms(path: &Path) -> Option<i64> {
+    let since = fs::metadata(path).ok()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok()
 }

@@ -99,6 +99,7 @@ impl Queue {
         if keep_bytes == 0 || keep_ms == 0 {
             self.seal_drained(taken)?;
         }
+        let steady = self.clock_is_steady(keep_ms);
         loop {
             let oldest = self.journal.with_segments(|all| {
                 let mut segments = all.values();
@@ -108,7 +109,7 @@ impl Queue {
                 Some((oldest.last, following.opened_ms, kept))
             });
             let Some((last, closed_ms, kept)) = oldest else { return Ok(()) };
-            let too_old = (self.clock)() - closed_ms > keep_ms;
+            let too_old = steady && (self.clock)() - closed_ms > keep_ms;
             if last > taken || !(kept > keep_bytes || too_old) {
                 return Ok(());
             }

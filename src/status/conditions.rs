@@ -70,6 +70,7 @@ pub enum Code {
     EgressMismatch,
     EgressUnknown,
     ClockSkew,
+    ClockUnset,
     DestinationDown,
     DestinationRefused,
     DestinationKeyless,
@@ -87,7 +88,7 @@ struct Row(&'static str, Severity, &'static str, &'static str);
 
 impl Code {
     /// All codes, in the order of the guide.
-    pub const ALL: [Code; 29] = [
+    pub const ALL: [Code; 30] = [
         Code::QueueFull,
         Code::QueuePaused,
         Code::QueueCorrupt,
@@ -107,6 +108,7 @@ impl Code {
         Code::EgressMismatch,
         Code::EgressUnknown,
         Code::ClockSkew,
+        Code::ClockUnset,
         Code::DestinationDown,
         Code::DestinationRefused,
         Code::DestinationKeyless,
@@ -175,8 +177,9 @@ impl Code {
             Code::IntegrationRefused => Row(
                 "integration-refused",
                 Error,
-                "The vendor refuses this integration (401 or 403), or its certificate was refused.",
-                "Do what its sentence says: a 401 is the key, a 403 the IP Safelist or a permission, a certificate `host` or `ca`.",
+                "The vendor refuses this integration (401 or 403), or a proxy does (407), or a certificate was refused.",
+                "Do what its sentence says: a 401 is the key, a 403 the IP Safelist or a permission, a 407 the proxy's password, a \
+                 certificate `host` or `ca`.",
             ),
             Code::IntegrationKeyless => Row(
                 "integration-keyless",
@@ -255,6 +258,12 @@ impl Code {
                 Warning,
                 "Our clock and the vendor's differ; windows end at the earlier of the two.",
                 "Check time synchronisation (`timedatectl`, `chronyc tracking`).",
+            ),
+            Code::ClockUnset => Row(
+                "clock-unset",
+                Error,
+                "This box's clock stands before this version was made; no vendor is asked until it is set.",
+                "Set the clock (`timedatectl set-ntp true`, or let chrony reach its servers); everything then goes on by itself.",
             ),
             Code::DestinationDown => Row(
                 "destination-down",

@@ -98,7 +98,8 @@ pub fn health(snapshot: &Snapshot) -> Health {
     };
     let observed = snapshot.egress.observed.clone();
     check("egress:address".into(), egress, "system", observed.into(), None, &snapshot.egress.text);
-    let skew = snapshot.conditions.iter().find(|condition| condition.code == Code::ClockSkew);
+    let wrong = |code| snapshot.conditions.iter().find(|condition| condition.code == code);
+    let skew = wrong(Code::ClockUnset).or_else(|| wrong(Code::ClockSkew));
     let clock = skew.map_or(Verdict::Pass, |condition| condition_verdict(condition.severity));
     let clock_text = skew.map_or("", |condition| condition.text.as_str());
     check("clock:offset".into(), clock, "system", snapshot.clock.offset_seconds.into(), Some("s"), clock_text);
@@ -167,6 +168,7 @@ fn is_about_the_queue(code: Code) -> bool {
         | Code::EgressMismatch
         | Code::EgressUnknown
         | Code::ClockSkew
+        | Code::ClockUnset
         | Code::DestinationDown
         | Code::DestinationRefused
         | Code::DestinationKeyless

@@ -70,6 +70,11 @@ impl Place {
 
     /// The same with more arguments, such as `-vv`.
     pub fn spawn_with(&self, more: &[&str]) -> Agent {
+        self.spawn_in(more, &[])
+    }
+
+    /// The same with more variables in its environment.
+    pub fn spawn_in(&self, more: &[&str], environment: &[(&str, &str)]) -> Agent {
         let _ = fs::remove_file(self.state().join("local-address"));
         let log = fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("agent.log"));
         let log = log.expect("a log");
@@ -77,6 +82,7 @@ impl Place {
             .args(["run", "--config"])
             .arg(self.config())
             .args(more)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)

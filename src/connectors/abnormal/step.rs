@@ -213,6 +213,7 @@ impl Step<'_> {
 
     /// Asks at the path that worked last, and where that is unknown (404) at the others.
     async fn ask_list(&mut self, listing: &Listing) -> Result<Answer, Fault> {
+        self.harvest.page.asked = true;
         let (paths, query) = (self.feed.list_paths(), self.feed.list_query(listing));
         let mut unknown = None;
         for turn in 0..paths.len() {
@@ -266,6 +267,7 @@ impl Step<'_> {
     }
 
     async fn fetch(&mut self, batch: Vec<Fetch>) {
+        self.harvest.page.asked = true;
         let mut answers = JoinSet::new();
         let base = self.feed.list_paths().get(self.place.path).copied().unwrap_or_default();
         for (at, fetch) in batch.iter().cloned().enumerate() {

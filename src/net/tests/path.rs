@@ -118,7 +118,7 @@ async fn a_proxy_that_refuses_is_quoted_by_its_status_and_its_password_is_not() 
     let proxy = proxy().await;
     let client = ca.client_by(Limits::default(), through(&proxy, "user:CANARY@"));
     let fault = client.get(&peer.url("/v1"), &[], None).await.expect_err("refused");
-    assert_eq!(fault.kind, FaultKind::Unavailable);
+    assert_eq!(fault.kind, FaultKind::Refused);
     assert!(fault.context.contains("said 407") && fault.context.contains("password"), "{fault}");
     assert!(!format!("{fault:?} {client:?}").contains("CANARY"));
     assert_eq!(peer.connections(), 0, "no way around a proxy that was set");

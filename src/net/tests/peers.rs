@@ -46,6 +46,10 @@ impl Ca {
         self.folder.path().join("ca.pem")
     }
 
+    pub fn pem(&self) -> String {
+        std::fs::read_to_string(self.file()).expect("its file")
+    }
+
     /// Writes a file beside the CA's.
     pub fn keep(&self, name: &str, text: &str) -> PathBuf {
         let file = self.folder.path().join(name);
@@ -92,7 +96,8 @@ impl Ca {
     }
 
     pub fn client_by(&self, limits: Limits, path: Path) -> Client {
-        Client::new(ClientOptions { tls: self.trust(), path, gate: None, limits }).expect("a client")
+        let options = ClientOptions { tls: self.trust(), path, limits, ..ClientOptions::default() };
+        Client::new(options).expect("a client")
     }
 
     pub fn trust(&self) -> TlsOptions {
@@ -149,7 +154,14 @@ impl Peer {
         F: Fn(Stage, TcpStream) -> R + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Peer::plain_on(TcpListener::bind("127.0.0.1:0").await.expect("a port"), script)
+    }
+
+    fn plain_on<F, R>(listener: TcpListener, script: F) -> Peer
+    where
+        F: Fn(Stage, TcpStream) -> R + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
         let address = listener.local_addr().expect("an address");
         let (sender, heads) = mpsc::unbounded_channel();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -169,8 +181,17 @@ impl Peer {
         F: Fn(Stage, TlsStream<TcpStream>) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
+        Peer::tls_on(TcpListener::bind("127.0.0.1:0").await.expect("a port"), config, script)
+    }
+
+    /// The same, where this listens.
+    pub fn tls_on<F, R>(listener: TcpListener, config: Arc<ServerConfig>, script: F) -> Peer
+    where
+        F: Fn(Stage, TlsStream<TcpStream>) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
         let (acceptor, script) = (TlsAcceptor::from(config), Arc::new(script));
-        Peer::plain(move |stage, stream| {
+        Peer::plain_on(listener, move |stage, stream| {
             let (acceptor, script) = (acceptor.clone(), script.clone());
             async move {
                 if let Ok(stream) = acceptor.accept(stream).await {
@@ -178,7 +199,6 @@ impl Peer {
                 }
             }
         })
-        .await
     }
 
     /// A TLS server that answers every request alike.
