@@ -184,7 +184,7 @@ impl fmt::Debug for Secret {
 }
 
 /// Where a secret is; never the secret itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretRef {
     /// A file that holds it.
     File(PathBuf),

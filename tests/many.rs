@@ -16,8 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 use world::{AtSoc, Trust, Truth};
 
 const MANY: usize = 200;
-/// The whole process, as the kernel counts it.
-const MOST_KIB: u64 = 64 << 10;
+/// The whole process, as the kernel counts it: 64 MiB of the agent as it is shipped. One built for tests is larger, on
+/// disk and in every task.
+const MOST_KIB: u64 = if cfg!(debug_assertions) { 96 << 10 } else { 64 << 10 };
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// `VmRSS` or another line of the agent's status.

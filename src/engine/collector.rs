@@ -126,7 +126,7 @@ pub async fn run(facilities: Facilities, as_set: Collecting, among: usize, mut s
     let name = integration.name.clone();
     let pace = Arc::new(Pace::new(integration.requests_per_minute));
     facilities.board.integration(&name, |record| record.requests_per_minute_now = pace.figures().per_minute);
-    let mut look = Look::new(name.clone(), integration.api_key.clone(), facilities.secrets.clone());
+    let mut look = Look::new(name.clone(), integration.api_key.clone(), Arc::clone(&facilities.places));
     let begun = tokio::select! {
         () = stop.stopped() => return,
         begun = begin(&facilities, &as_set, &pace, &mut look) => begun,

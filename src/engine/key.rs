@@ -6,12 +6,13 @@
 //!                                              refused  ──► the old one stays, a condition says so; tried again later
 //! ```
 //!
-//! [`trial`] decides (pure), [`look`] reads, [`life`] tells how long the key lives. Promise: no poll in flight is
+//! [`trial`] decides (pure), [`places`] sees changes, [`look`] reads, [`life`] tells how long the key lives. Promise: no poll in flight is
 //! disturbed, and a key that the vendor does not know takes the place of none.
 
 mod kept;
 mod life;
 mod look;
+mod places;
 mod trial;
 mod words;
 
@@ -35,6 +36,7 @@ use trial::{Verdict, standing, verdict};
 pub use kept::Kept;
 pub use life::Life;
 pub use look::Look;
+pub use places::Places;
 
 /// A refused key is not asked with again sooner, however often the old one fails.
 const PAUSE: Duration = Duration::from_secs(30);

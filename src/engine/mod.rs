@@ -79,6 +79,7 @@ struct Facilities {
     reloaded: watch::Receiver<u64>,
     /// The API keys in use.
     keys: Arc<key::Kept>,
+    places: Arc<key::Places>,
 }
 
 /// An integration as it runs: when any of this differs, it is started anew.
@@ -129,6 +130,7 @@ impl Engine {
         let (egress_in, egress) = watch::channel(None);
         let (heartbeat_in, heartbeat) = watch::channel(None);
         let (reloads, reloaded) = watch::channel(0);
+        let places = key::Places::new(secrets.clone());
         let facilities = Facilities {
             queue,
             board,
@@ -140,12 +142,19 @@ impl Engine {
             heartbeat,
             reloaded,
             keys: Arc::default(),
+            places,
         };
         let mut tasks = Tasks::default();
         let (stopper, stop) = stop::flag();
         let task = supervision::supervise("janitor", facilities.board.clone(), stop.clone(), {
             let facilities = facilities.clone();
             move || janitor::run(facilities.clone(), stop.clone())
+        });
+        tasks.standing.push((stopper, task));
+        let (stopper, stop) = stop::flag();
+        let task = supervision::supervise("key watch", facilities.board.clone(), stop.clone(), {
+            let places = Arc::clone(&facilities.places);
+            move || Arc::clone(&places).run(stop.clone())
         });
         tasks.standing.push((stopper, task));
         let (stopper, stop) = stop::flag();

@@ -1,35 +1,32 @@
 //! Looking at where a key is kept.
 //!
-//! Promise: a change is seen within [`EVERY`] without a signal, and a file that does not change is not read again.
+//! Promise: a change is seen within seconds without a signal, and a file that does not change is not read again.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::sync::watch;
 
 use super::super::off_thread;
+use super::places::Places;
 use crate::fault::Fault;
-use crate::secrets::{SecretSources, Stamp, read_token, stamp};
+use crate::secrets::{Stamp, read_token, stamp};
 use crate::values::{Name, Secret, SecretRef};
-
-/// Between two looks.
-const EVERY: Duration = Duration::from_secs(2);
 
 /// The place of one integration's key.
 pub struct Look {
     integration: Name,
     place: SecretRef,
-    sources: SecretSources,
+    places: Arc<Places>,
     /// Of the file as it was when it was last read; `None`: it never was.
     read: Option<Option<Stamp>>,
-    clock: Interval,
+    seen: watch::Receiver<Option<Stamp>>,
 }
 
 impl Look {
     /// Nothing is read yet.
-    pub fn new(integration: Name, place: SecretRef, sources: SecretSources) -> Look {
-        let mut clock = interval(EVERY);
-        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Look { integration, place, sources, read: None, clock }
+    pub fn new(integration: Name, place: SecretRef, places: Arc<Places>) -> Look {
+        let seen = places.watch(&place);
+        Look { integration, place, places, read: None, seen }
     }
 
     /// The key as it is now.
@@ -37,7 +34,7 @@ impl Look {
     /// # Errors
     /// As [`read_token`].
     pub async fn read(&mut self) -> Result<Secret, Fault> {
-        let (place, sources) = (self.place.clone(), self.sources.clone());
+        let (place, sources) = (self.place.clone(), self.places.sources().clone());
         // The stamp first: what is written meanwhile is seen by the next look.
         let (stamp, token) = off_thread(move || (stamp(&place, &sources), read_token(&place, &sources))).await;
         self.read = Some(stamp);
@@ -48,12 +45,15 @@ impl Look {
         Ok(token.secret)
     }
 
-    /// Returns once the file is another than the one that was read; at once where none was. Dropped at any time, it has missed nothing.
+    /// Returns once the file is another than the one that was read; at once where none was. Dropped at any time, it has
+    /// missed nothing.
     pub async fn changed(&mut self) {
-        loop {
-            self.clock.tick().await;
-            let (place, sources) = (self.place.clone(), self.sources.clone());
-            if Some(off_thread(move || stamp(&place, &sources)).await) != self.read {
+        while let Some(read) = &self.read {
+            // A look that is older than the reading would tell of a change that was read already: only news count.
+            if self.seen.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+            if *self.seen.borrow() != *read {
                 return;
             }
         }

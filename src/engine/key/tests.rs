@@ -111,9 +111,11 @@ impl Scene {
         });
         let (reloads, reloaded) = watch::channel(0);
         let (stopper, flag) = stop::flag();
+        let places = Places::new(SecretSources::default());
+        tokio::spawn(Arc::clone(&places).run(flag.clone()));
         let key = Key {
             board: board.clone(),
-            look: Look::new(acme.name.clone(), acme.api_key.clone(), SecretSources::default()),
+            look: Look::new(acme.name.clone(), acme.api_key.clone(), Arc::clone(&places)),
             integration: acme,
             kept: Arc::default(),
             connect: Box::new(connect),
