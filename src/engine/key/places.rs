@@ -60,7 +60,7 @@ impl Places {
             let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
             for (seen, place) in found {
                 if let Some(teller) = watched.get(&place) {
-                    teller.send_if_modified(|old| std::mem::replace(old, seen.clone()) != seen);
+                    teller.send_if_modified(|old| std::mem::replace(old, seen) != seen);
                 }
             }
         }
