@@ -91,7 +91,6 @@ pub(super) fn client(
     let http = Client::new(ClientOptions {
         tls: TlsOptions { ca: integration.ca.clone(), ..TlsOptions::default() },
         path: way_out::path(egress),
-        gate: None,
         limits: Limits { body: LARGEST_ANSWER, idle: rest(integration), ..Limits::default() },
         shared,
     })?;

@@ -32,7 +32,6 @@ fn client_of(settings: &Egress, ca: Option<PathBuf>, shared: Shared) -> Result<C
     Client::new(ClientOptions {
         tls: TlsOptions { ca, ..TlsOptions::default() },
         path: path(settings),
-        gate: None,
         limits: Limits { body: 64 << 10, allow_http: true, ..Limits::default() },
         shared,
     })

@@ -40,18 +40,12 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Asks one URL. The engine's client awaits a permit of the integration's pace before each request;
+/// Asks one URL. The engine puts its pace around the client that connectors are given (`engine::pace`);
 /// tests script it.
 #[async_trait]
 pub trait Get: Send + Sync {
     /// Any answer with a status is `Ok`; a [`Fault`] means that there was none within the limits.
     async fn get(&self, url: &str, headers: &[(&str, &str)], bearer: Option<&Secret>) -> Result<Answer, Fault>;
-}
-
-/// Waits until the next request may go: the engine's token bucket.
-#[async_trait]
-pub trait Gate: Send + Sync {
-    async fn permit(&self);
 }
 
 /// How long, how much, how plain.
@@ -61,7 +55,7 @@ pub struct Limits {
     pub connect: Duration,
     /// From the request sent to the answer's head.
     pub headers: Duration,
-    /// All of it, without the gate's wait.
+    /// All of it.
     pub whole: Duration,
     /// Bytes of an answer's body.
     pub body: usize,
@@ -89,8 +83,6 @@ impl Default for Limits {
 pub struct ClientOptions {
     pub tls: TlsOptions,
     pub path: Path,
-    /// Awaited once before each request.
-    pub gate: Option<Arc<dyn Gate>>,
     pub limits: Limits,
     /// What clients of one agent have together.
     pub shared: Shared,
@@ -101,7 +93,6 @@ pub struct Client {
     tls: Arc<ClientConfig>,
     path: Path,
     environment: Environment,
-    gate: Option<Arc<dyn Gate>>,
     limits: Limits,
     pool: Pool,
     shared: Shared,
@@ -137,7 +128,6 @@ impl Client {
             tls: options.shared.trust.config(&options.tls)?,
             path: options.path,
             environment: Environment::read(),
-            gate: options.gate,
             pool: Pool::new(options.limits.idle, Arc::clone(&options.shared.resting)),
             limits: options.limits,
             shared: options.shared,
@@ -285,9 +275,6 @@ impl Get for Client {
     async fn get(&self, url: &str, headers: &[(&str, &str)], bearer: Option<&Secret>) -> Result<Answer, Fault> {
         let question = Question::new(url, headers, bearer, self.limits.allow_http)?;
         let proxy = self.path.proxy_for(&question.uri, &self.environment)?;
-        if let Some(gate) = &self.gate {
-            gate.permit().await;
-        }
         let _room = self.shared.room().await;
         let deadline = Instant::now() + self.limits.whole;
         let mut rested = self.pool.take(&question.place, Instant::now());

@@ -82,6 +82,18 @@ async fn the_client_tells_every_429_at_once_and_holds_all_requests_for_what_it_a
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_request_takes_one_permit() {
+    let pace = Arc::new(Pace::new(60));
+    let client = Paced::new(Arc::new(Scripted(Some(200))), Arc::clone(&pace));
+    let begun = Instant::now();
+    for asked in 1..=12 {
+        client.get("https://h/v1/threats", &[], None).await.expect("an answer");
+        assert_eq!(pace.figures().requests, asked);
+    }
+    assert_eq!(begun.elapsed().as_secs(), 10, "two at once, then one a second");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_is_no_429_raises_the_rate_again_and_one_of_an_ill_vendor_does_not() {
     for (status, raised) in [(200, true), (404, true), (500, false), (503, false)] {
         let pace = Arc::new(Pace::new(240));

@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 
 use super::peers::{Ca, Peer, ok, token};
 use crate::fault::{Fault, FaultKind};
-use crate::net::http::{Client, ClientOptions, Gate, Get, Limits};
+use crate::net::http::{Client, Get, Limits};
 
 /// For a peer that never says what is waited for.
 const SHORT: Duration = Duration::from_millis(300);
@@ -258,29 +257,4 @@ async fn an_idle_connection_is_closed_when_its_time_is_over_though_nobody_asks_a
     tokio::time::timeout(HANG, closed.notified()).await.expect("the server sees the end");
     client.get(&peer.url("/v1"), &[], None).await.expect("a fresh connection");
     assert_eq!(peer.connections(), 2);
-}
-
-#[derive(Default)]
-struct Counting(AtomicUsize);
-
-#[async_trait]
-impl Gate for Counting {
-    async fn permit(&self) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-#[tokio::test]
-async fn the_gate_is_awaited_once_for_each_request() {
-    let ca = Ca::new("ours");
-    let peer = Peer::answering(ca.server("localhost"), ok("{}")).await;
-    let gate = Arc::new(Counting::default());
-    let options = ClientOptions { tls: ca.trust(), gate: Some(gate.clone()), ..ClientOptions::default() };
-    let client = Client::new(options).expect("a client");
-    for asked in 1..=3 {
-        client.get(&peer.url("/v1"), &[], None).await.expect("an answer");
-        assert_eq!(gate.0.load(Ordering::SeqCst), asked);
-    }
-    client.get("http://localhost/", &[], None).await.expect_err("not to be asked");
-    assert_eq!(gate.0.load(Ordering::SeqCst), 3, "what is not sent needs no permit");
 }
