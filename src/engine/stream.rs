@@ -343,7 +343,7 @@ impl Stream {
     fn failed(&mut self, fault: &Fault, side: Side) -> Duration {
         let now = Timestamp::now();
         let reaction = reaction(fault.kind, side);
-        let wait = self.backoff.next(reaction, fault.retry_after, Instant::now(), fastrand::f64());
+        let mut wait = self.backoff.next(reaction, fault.retry_after, Instant::now(), fastrand::f64());
         let mut fault = fault.clone();
         if side == Side::Api {
             self.refusals.note(&self.stream, answered(&fault));
@@ -358,7 +358,7 @@ impl Stream {
             }
             Reaction::ParkStream { .. } => (Standing::Parked, Some(Code::StreamUnlicensed)),
             Reaction::Slow { .. } => {
-                self.pace.hold(wait);
+                wait = self.pace.hold(wait);
                 self.tell_pace();
                 (Standing::Waiting, None)
             }

@@ -124,10 +124,18 @@ impl Pace {
         }
     }
 
-    /// The whole integration waits so long from now; a longer pause that stands already stays.
-    pub fn hold(&self, wait: Duration) {
-        let until = now() + wait;
-        self.with(|state| state.hold(until));
+    /// The whole integration pauses for so long, counted from the 429 that this is about: whoever met it may tell it
+    /// late, after requests that were asked together with it and waited the pause out. A longer pause that stands
+    /// already stays. Returns what is left.
+    pub fn hold(&self, pause: Duration) -> Duration {
+        let now = now();
+        self.with(|state| {
+            let until = state.lowered.unwrap_or(now) + pause;
+            if until > now {
+                state.hold(until);
+            }
+            until.saturating_duration_since(now)
+        })
     }
 
     /// May a request that is not urgent be made now? Takes from a tenth of the rate that is kept for such; the

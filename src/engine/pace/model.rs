@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::task::JoinSet;
 
 use super::{Pace, Paced, now};
 use crate::fault::Fault;
@@ -24,8 +23,6 @@ const ALLOWED: f64 = 300.0;
 const SET: u32 = 240;
 /// From a request to its answer.
 const LATENCY: Duration = Duration::from_millis(300);
-/// Requests that a stream has under way at once.
-const AT_ONCE: usize = 4;
 
 /// How the vendor counts: none says, so that each must do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -124,7 +121,6 @@ struct World {
     limiter: Limiter,
     other: Other,
     met: Met,
-    fetched: usize,
     /// Of the other's requests, those answered in our first minute.
     other_first: f64,
 }
@@ -212,27 +208,23 @@ async fn fetch(scene: Scene, backlog: usize, seed: u64) -> Run {
         Limiter { counts, asks, minute: -60.0, in_minute: 0.0, taken: VecDeque::new(), tokens: ALLOWED, filled: 0.0 };
     let dice = fastrand::Rng::with_seed(seed);
     let other = Other { comes, per_minute: others, next: 0.0, answered: 0.0, dice };
-    let world = World { limiter, other, met: Met::default(), fetched: 0, other_first: 0.0 };
+    let world = World { limiter, other, met: Met::default(), other_first: 0.0 };
     let vendor = Arc::new(Vendor { began: now(), world: Mutex::new(world) });
     let pace = Arc::new(Pace::new(SET));
     let client = Arc::new(Paced::new(Arc::clone(&vendor) as Arc<dyn Get>, Arc::clone(&pace)));
-    let mut hands = JoinSet::new();
-    for hand in 0..AT_ONCE {
-        let (client, vendor, pace) = (Arc::clone(&client), Arc::clone(&vendor), Arc::clone(&pace));
-        let mut dice = fastrand::Rng::with_seed(seed + hand as u64);
-        hands.spawn(async move {
-            while vendor.with(|world| world.fetched) < backlog {
-                let answer = client.get("https://model/v1/threats", &[], None).await.expect("the model answers");
-                match answer.retry_after {
-                    None => vendor.with(|world| world.fetched += 1),
-                    // As the stream does: at least what was asked for, and a tenth more so that none are in step.
-                    Some(asked) => pace.hold(asked.mul_f64(1.0 + 0.1 * dice.f64())),
-                }
-            }
-        });
-    }
-    while let Some(ended) = hands.join_next().await {
-        ended.expect("it fetches to the end");
+    let (url, mut dice) = ("https://model/v1/threats", fastrand::Rng::with_seed(seed));
+    let mut fetched = 0;
+    while fetched < backlog {
+        // As a stream does: some at once, and what became of them when the last is answered.
+        let ask = || client.get(url, &[], None);
+        let (a, b, c, d) = tokio::join!(ask(), ask(), ask(), ask());
+        let answers = [a, b, c, d].map(|answer| answer.expect("the model answers"));
+        fetched += answers.iter().filter(|answer| answer.status == 200).count();
+        if let Some(asked) = answers.iter().find_map(|answer| answer.retry_after) {
+            // At least what was asked for, and up to a tenth more, so that no two boxes are in step.
+            let left = pace.hold(asked.mul_f64(1.0 + 0.1 * dice.f64()));
+            tokio::time::sleep(left).await;
+        }
     }
     let minutes = vendor.seconds() / 60.0;
     vendor.with(|world| {

@@ -52,6 +52,18 @@ async fn a_shorter_pause_does_not_end_a_longer_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_429_that_is_told_after_its_pause_was_waited_out_costs_no_second_pause() {
+    let pace = Pace::new(240);
+    pace.refused(pace.permit("a").await, 60 * SECOND);
+    pace.permit("a").await;
+    let left = pace.hold(66 * SECOND);
+    assert!(left > 5 * SECOND && left < 6 * SECOND, "{left:?}");
+    tokio::time::advance(10 * SECOND).await;
+    assert_eq!(pace.hold(66 * SECOND), Duration::ZERO);
+    assert!(timeout(SECOND, pace.permit("a")).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_429s_of_requests_that_were_under_way_together_lower_the_rate_once_and_are_all_counted() {
     let pace = Pace::new(240);
     let asked = [pace.permit("a").await, pace.permit("a").await, pace.permit("b").await];
