@@ -4,7 +4,10 @@ mod queue {
     mod accidents;
     mod broken_disk;
     mod clock;
+    mod corruption;
     mod model;
     mod places;
+    mod power;
+    mod small_disk;
     mod support;
 }

@@ -10,9 +10,11 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use folder::{has_space, remove_generating, remove_where, set_aside, wait_until_free};
 
+use super::disk::Disk;
 use super::frame::PageMeta;
 use super::journal::Position;
 use super::known::Known;
@@ -56,6 +58,7 @@ pub struct Entry<'e> {
 
 #[derive(Debug)]
 pub struct Book {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     db: Option<sled::Db>,
     dirty: bool,
@@ -69,8 +72,8 @@ fn sled_says<T>(result: Result<T, sled::Error>) -> Outcome<T> {
 
 impl Book {
     /// Opens the folder; sets it aside and begins anew when sled can't. Says whether it had to.
-    pub fn open(dir: &Path) -> io::Result<(Book, bool)> {
-        let mut book = Book { dir: dir.to_owned(), db: None, dirty: false };
+    pub fn open(disk: &Arc<dyn Disk>, dir: &Path) -> io::Result<(Book, bool)> {
+        let mut book = Book { disk: Arc::clone(disk), dir: dir.to_owned(), db: None, dirty: false };
         let Err(mut fault) = book.try_open() else { return Ok((book, false)) };
         if fault.contains(HELD) {
             // Threads of a database that was dropped a moment ago still hold its file: nothing is wrong with it.
@@ -84,21 +87,21 @@ impl Book {
             return Err(io::Error::other(fault));
         }
         // A snapshot is a cache: sled reads its log without one.
-        remove_where(dir, |name| name.starts_with("snap."))?;
+        remove_where(disk.as_ref(), dir, |name| name.starts_with("snap."))?;
         if book.try_open().is_ok() {
             return Ok((book, false));
         }
         // A full disk has damaged nothing: set aside, a good book would be lost.
         has_space(dir)?;
         if dir.exists() {
-            set_aside(dir)?;
+            set_aside(disk.as_ref(), dir)?;
         }
         book.try_open().map_err(io::Error::other)?;
         Ok((book, true))
     }
 
     fn try_open(&mut self) -> Outcome<()> {
-        remove_generating(&self.dir).map_err(|e| e.to_string())?;
+        remove_generating(self.disk.as_ref(), &self.dir).map_err(|e| e.to_string())?;
         let config = sled::Config::new().path(&self.dir).cache_capacity(CACHE_BYTES).flush_every_ms(None);
         let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
         let db = sled_says(opened.map_err(|_| "sled panicked on opening".to_owned())?)?;
@@ -109,10 +112,10 @@ impl Book {
     /// `conf` is never fsynced by sled, and without it a database does not open again.
     fn make_names_durable(&self) -> io::Result<()> {
         for name in ["conf", "db"] {
-            fs::File::open(self.dir.join(name))?.sync_all()?;
+            self.disk.open(&self.dir.join(name), false)?.sync()?;
         }
-        fs::File::open(&self.dir)?.sync_all()?;
-        self.dir.parent().map_or(Ok(()), |parent| fs::File::open(parent)?.sync_all())
+        self.disk.sync_dir(&self.dir)?;
+        self.dir.parent().map_or(Ok(()), |parent| self.disk.sync_dir(parent))
     }
 
     /// Closes: after any write error every later one in the process would fail too.
@@ -149,7 +152,9 @@ impl Book {
             value.extend_from_slice(marks.as_deref().unwrap_or_default());
             batch.insert(format!("{SEEN}{id}").as_bytes(), value);
         }
-        if let Some(last) = entry.seen.iter().map(|(_, seq, _)| *seq).max() {
+        // A start enters older frames again: what was known to be higher stays.
+        let known = self.highest()?.unwrap_or_default();
+        if let Some(last) = entry.seen.iter().map(|(_, seq, _)| *seq).max().filter(|last| *last > known) {
             batch.insert(HIGHEST, &last.0.to_le_bytes());
         }
         self.write(batch)
@@ -322,7 +327,7 @@ impl Book {
             return Ok(());
         }
         self.hand_over()?;
-        fs::File::open(self.dir.join("db")).and_then(|db| db.sync_data()).map_err(|e| e.to_string())?;
+        self.disk.open(&self.dir.join("db"), false).and_then(|db| db.sync()).map_err(|e| e.to_string())?;
         self.dirty = false;
         Ok(())
     }
@@ -356,7 +361,8 @@ mod tests {
     #[test]
     fn a_book_that_was_closed_by_an_error_does_not_call_itself_well() {
         let dir = tempfile::tempdir().expect("a folder");
-        let (mut book, _) = Book::open(&dir.path().join("book")).expect("it opens");
+        let disk: Arc<dyn Disk> = Arc::new(crate::queue::disk::RealDisk);
+        let (mut book, _) = Book::open(&disk, &dir.path().join("book")).expect("it opens");
         book.put_cursor("soc", Seq(1)).and_then(|()| book.barrier()).expect("written");
         book.db = None;
         book.barrier().expect_err("closed");

@@ -40,9 +40,9 @@ impl Queue {
     }
 
     /// Which destinations there are stands in the journal too: without the book, a new one would begin at the head
-    /// again and never get what waits for it. Best effort, as the book is written already; an empty journal's first
+    /// again and never get what waits for it, and what was let go would look like a loss. Best effort, as the book is written already; an empty journal's first
     /// snapshot will hold it.
-    fn journal_cursors(&self) {
+    pub(super) fn journal_cursors(&self) {
         if self.journal.with_segments(BTreeMap::is_empty) {
             return;
         }

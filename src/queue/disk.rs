@@ -1,7 +1,7 @@
 //! The one seam between the queue and the file system, so that tests can fill, break and unplug the disk.
 //!
-//! Promise: the journal touches files through [`Disk`] and [`DiskFile`] alone. (sled opens its own files:
-//! what that room adds to make them durable is in `book`.)
+//! Promise: the journal touches files through [`Disk`] and [`DiskFile`] alone, and so does the book where it makes
+//! sled's files durable or moves them. (sled itself opens and writes its own.)
 
 use std::fmt;
 use std::fs;
@@ -21,6 +21,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Opens for reading and writing; creates the file when asked to.
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>>;
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Moves a file or a folder to another name of the same parent.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes names in this folder durable (fsync of the folder).
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
@@ -51,6 +53,10 @@ impl Disk for RealDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {

@@ -25,6 +25,11 @@ impl DamageNote {
     pub fn events(&self) -> u64 {
         (self.last.0 + 1).saturating_sub(self.first.0)
     }
+
+    /// Is it a segment that was missing in front of the oldest one?
+    pub(super) fn is_in_front(&self) -> bool {
+        self.at.offset == 0 && self.first <= self.last && self.last.0 < self.at.segment
+    }
 }
 
 /// What opening found and did.

@@ -158,6 +158,9 @@ pub struct SnapshotMeta {
     /// given to an event that was confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Seq>,
+    /// Where the streams stood when the segment before this one began: should that be gone, they go back there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<PageMeta>,
 }
 
 /// Compression contexts are large: they are made once and reused.

@@ -34,6 +34,7 @@ mod frame;
 mod fresh;
 mod journal;
 mod known;
+mod misplaced;
 mod places;
 mod reading;
 mod recovery;
@@ -378,6 +379,8 @@ impl Keeper<Payload> for Queue {
     }
 
     fn snapshot(&self, before: Seq) -> std::io::Result<Draft> {
+        let newest = self.journal.with_segments(|all| all.values().next_back().cloned());
+        let earlier = newest.and_then(|segment| places::read_snapshot(&segment, 0)).map(|snapshot| snapshot.streams);
         let state = lock(&self.state);
         let streams = state.streams.iter().map(|((integration, stream), place)| PageMeta {
             integration: integration.clone(),
@@ -389,6 +392,7 @@ impl Keeper<Payload> for Queue {
             streams: streams.collect(),
             cursors: state.cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect(),
             before: Some(before),
+            earlier: earlier.unwrap_or_default(),
         };
         drop(state);
         self.with_codec(|codec| Draft::snapshot(&meta, codec))

@@ -54,6 +54,12 @@ pub fn places_before(segments: &[(u64, Segment)], place: Position) -> HashMap<(S
     places
 }
 
+/// Where each stream stood before the segment in front of this one began, as far as this one tells.
+pub fn places_before_the_one_in_front(segment: &Segment) -> HashMap<(String, String), PageMeta> {
+    let earlier = read_snapshot(segment, 0).unwrap_or_default().earlier;
+    earlier.into_iter().map(|meta| ((meta.integration.clone(), meta.stream.clone()), meta)).collect()
+}
+
 /// The snapshot at this offset, if one can be read there.
 pub fn read_snapshot(segment: &Segment, at: u64) -> Option<SnapshotMeta> {
     let Ok(Found::Frame(header)) = segment.at(at) else { return None };

@@ -48,8 +48,9 @@ impl Queue {
                 Found::End => match following {
                     Some(next) => {
                         // It ends before the next one begins: its end is gone.
-                        if batch.upto < segment.last && !self.is_known_lost(batch.upto.next()) {
-                            self.note_damage(&segment, at, 0, batch.upto.next(), segment.last);
+                        let missing = batch.upto.next().max(Seq(at.segment));
+                        if missing <= segment.last && !self.is_known_lost(missing) {
+                            self.note_damage(&segment, at, 0, missing, segment.last);
                         }
                         at = Position { segment: next, offset: 0 };
                     }
@@ -68,7 +69,9 @@ impl Queue {
                 }
                 Found::Hole { until, next } => {
                     let last = next.map_or(segment.last, |n| n.first.before());
-                    self.note_damage(&segment, at, until - at.offset, batch.upto.next(), last);
+                    // What is before this segment was let go: it is not lost with it.
+                    let missing = batch.upto.next().max(Seq(at.segment));
+                    self.note_damage(&segment, at, until - at.offset, missing, last);
                     batch.upto = batch.upto.max(last);
                     at.offset = until;
                 }

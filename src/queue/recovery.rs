@@ -17,11 +17,11 @@ use super::facts::{DamageNote, OpenReport};
 use super::fresh::Fresh;
 use super::journal::{Journal, Position};
 use super::known::{Marker, unmarked};
-use super::places::{places_before, read_snapshot};
+use super::places::{places_before, places_before_the_one_in_front, read_snapshot};
 use super::replay::{Replay, catch_up};
 use super::segment::{self, Segment};
 use super::steady::Steady;
-use super::{BEGINNING, NewPage, Options, Queue, QueueError, State, lock};
+use super::{BEGINNING, NewPage, Options, Queue, QueueError, State, lock, misplaced};
 use crate::event::{Checkpoint, Deferred, Seq};
 
 /// Held for as long as the queue is open.
@@ -49,22 +49,24 @@ impl Queue {
         marker: Marker,
     ) -> Result<(Queue, OpenReport), QueueError> {
         let journal_dir = dir.join("journal");
-        for folder in [dir, &journal_dir] {
-            disk.create_dir(folder).map_err(|e| QueueError::disk("create", folder, e))?;
-        }
+        make_folder(disk.as_ref(), dir)?;
+        make_folder(disk.as_ref(), &journal_dir)?;
         let held = take_lock(dir)?;
+        misplaced::put_back(disk.as_ref(), &journal_dir, &dir.join("damaged"))
+            .map_err(|e| QueueError::disk("put in order", &journal_dir, e))?;
         let mut segments = list_segments(disk.as_ref(), &journal_dir)?;
         let (mut book, book_rebuilt) =
-            Book::open(&dir.join("book")).map_err(|e| QueueError::disk("open the book in", dir, e))?;
+            Book::open(&disk, &dir.join("book")).map_err(|e| QueueError::disk("open the book in", dir, e))?;
         book.begin(clock(), book_rebuilt || !segments.is_empty()).map_err(QueueError::Book)?;
+        // First of all: a segment is the newest, with a torn end perhaps, only where none that was begun comes after it.
+        let torn_bytes = drop_unfinished(disk.as_ref(), &journal_dir, &mut segments)?;
         let written_before = segments.values().next_back().and_then(|newest| modified_ms(&newest.path));
-        let mut report = OpenReport { book_rebuilt, ..OpenReport::default() };
+        let mut report = OpenReport { book_rebuilt, torn_bytes, ..OpenReport::default() };
 
         let mut replay = Replay::begin(book, &segments, marker)?;
         replay.run(&mut segments, &mut report)?;
         let Replay { book, streams, cursors, mut next, damage, beyond, .. } = replay;
 
-        report.torn_bytes += drop_unfinished(disk.as_ref(), &journal_dir, &mut segments)?;
         let journal_end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
         let after_newest = segments.iter().next_back().map_or(1, |(first, s)| s.last.next().0.max(*first));
         next = next.max(Seq(after_newest));
@@ -74,9 +76,19 @@ impl Queue {
             let place = beyond.or(journal_end).unwrap_or(Position { segment: 0, offset: 0 });
             (place, next, known_to)
         });
+        let known_lost = book.lost().unwrap_or_default();
+        let gone = gone.filter(|(_, first, last)| !known_lost.iter().any(|(from, to, _)| from <= first && last <= to));
+        // Who has not taken what lies before the oldest segment lost it with the one in front.
+        let oldest = segments.iter().next();
+        let gone_in_front = oldest.and_then(|(first, segment)| {
+            let before = read_snapshot(segment, 0)?.before?;
+            let slowest = *cursors.values().min().filter(|slowest| **slowest < before)?;
+            Some((Position { segment: *first, offset: 0 }, slowest.next(), before))
+        });
+        let gone_in_front = gone_in_front
+            .filter(|(_, first, last)| !known_lost.iter().any(|(from, to, _)| from <= first && last <= to));
         let above_cursors = cursors.values().map(|seq| seq.next()).max().unwrap_or_default();
         next = next.max(known_to.next()).max(above_cursors);
-        let known_lost = book.lost().unwrap_or_default();
         let lost = known_lost.iter().map(|(first, last, _)| (*first, *last)).collect();
         // Noted, and the agent ended before the streams had gone back.
         let owed = known_lost.iter().filter_map(|(first, last, owed)| {
@@ -115,7 +127,7 @@ impl Queue {
         for (segment, at, len, first, last) in damage {
             queue.note_damage(&segment, at, len, first, last);
         }
-        if let Some((place, first, last)) = gone {
+        for (place, first, last) in gone_in_front.into_iter().chain(gone) {
             queue.note_gone(place, first, last);
         }
         queue.fill_reserve();
@@ -130,7 +142,10 @@ impl Queue {
             let before: Vec<(u64, Segment)> = self
                 .journal
                 .with_segments(|all| all.range(..=note.at.segment).map(|(first, s)| (*first, s.clone())).collect());
-            let mut old = places_before(&before, note.at);
+            let mut old = match before.last() {
+                Some((_, segment)) if note.is_in_front() => places_before_the_one_in_front(segment),
+                _ => places_before(&before, note.at),
+            };
             let known: Vec<(String, String)> = lock(&self.state).streams.keys().cloned().collect();
             for (integration, stream) in known {
                 // A stream that began with what is damaged goes back to its very beginning.
@@ -185,7 +200,7 @@ impl Queue {
     /// As at the start: mended, or set aside and rebuilt; then what memory and the journal know is entered again.
     fn reopen_book(&self, book: &mut Book) -> Result<(), String> {
         book.shut();
-        let (opened, rebuilt) = Book::open(&self.dir.join("book")).map_err(|e| e.to_string())?;
+        let (opened, rebuilt) = Book::open(&self.disk, &self.dir.join("book")).map_err(|e| e.to_string())?;
         *book = opened;
         book.begin((self.clock)(), rebuilt || self.head_now() > Seq(0))?;
         let (cursors, dropped) = {
@@ -220,6 +235,15 @@ impl Queue {
         };
         let _ = copy();
     }
+}
+
+/// Makes a folder whose name survives a power cut: a journal in a folder that is not there any more is no journal.
+fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), QueueError> {
+    // The one above may be new too. Its own name is asked for again each time: who made it may have been cut off.
+    let new = path.ancestors().skip(1).take_while(|above| !above.exists());
+    let above: Vec<&Path> = path.parent().into_iter().chain(new.filter_map(Path::parent)).collect();
+    let made = disk.create_dir(path).and_then(|()| above.iter().try_for_each(|folder| disk.sync_dir(folder)));
+    made.map_err(|e| QueueError::disk("create", path, e))
 }
 
 fn take_lock(dir: &Path) -> Result<Lock, QueueError> {
@@ -258,12 +282,15 @@ fn list_segments(disk: &dyn Disk, dir: &Path) -> Result<BTreeMap<u64, Segment>, 
     Ok(segments)
 }
 
-/// A newest segment without a whole first frame was being created: nothing in it was ever confirmed.
+/// A newest segment without a whole frame was being created: nothing in it was ever confirmed.
 fn drop_unfinished(disk: &dyn Disk, dir: &Path, segments: &mut BTreeMap<u64, Segment>) -> Result<u64, QueueError> {
     let mut cut = 0;
-    while let Some(newest) = segments.last_entry().filter(|entry| entry.get().len == 0) {
+    while let Some(newest) = segments.last_entry() {
+        if !newest.get().is_unfinished().map_err(|e| QueueError::disk("read", &newest.get().path, e))? {
+            break;
+        }
         let (_, segment) = newest.remove_entry();
-        cut += 1;
+        cut += segment.len.max(1);
         disk.remove(&segment.path)
             .and_then(|()| disk.sync_dir(dir))
             .map_err(|e| QueueError::disk("remove", &segment.path, e))?;

@@ -48,13 +48,12 @@ impl Replay {
         };
         book.streams().map_err(QueueError::Book)?.into_iter().for_each(&mut put);
         let oldest = Position { segment: segments.keys().next().copied().unwrap_or(0), offset: 0 };
-        if cursors.is_empty() {
-            // A book that was lost: the newest snapshot knows the cursors as they were then.
-            if let Some(snapshot) = segments.values().rev().find_map(newest_snapshot) {
-                cursors = snapshot.cursors.into_iter().collect();
-                for (name, seq) in &cursors {
-                    book.put_cursor(name, *seq).map_err(QueueError::Book)?;
-                }
+        // A book that lost all of them, or some: the newest snapshot knows who there was and how far each had come.
+        let snapshot = segments.values().rev().find_map(newest_snapshot).unwrap_or_default();
+        for (name, seq) in snapshot.cursors {
+            if cursors.get(&name).is_none_or(|known| *known < seq) {
+                book.put_cursor(&name, seq).map_err(QueueError::Book)?;
+                cursors.insert(name, seq);
             }
         }
         let newest = segments.keys().next_back().copied();
@@ -79,29 +78,17 @@ impl Replay {
         for first in firsts {
             let Some(segment) = segments.get_mut(&first) else { continue };
             let from = if first == self.from.segment { self.from.offset.min(segment.len) } else { 0 };
-            if newest == Some(first) && from > 0 {
-                // Frames before the book's place are not read again; the last seq follows from those after it.
-                segment.last = self.book_last(segment, from);
+            if from > 0 {
+                // Frames before the book's place are not read again, but what follows them is counted from their last.
+                let (last, next) = last_before(segment, from);
+                self.next = self.next.max(next);
+                if newest == Some(first) {
+                    segment.last = segment.last.max(last);
+                }
             }
             self.segment(segment, first, from, newest == Some(first), report)?;
         }
         Ok(())
-    }
-
-    /// The last seq before this place of a segment: its headers tell.
-    fn book_last(&self, segment: &Segment, upto: u64) -> Seq {
-        let (mut offset, mut last) = (0, segment.last);
-        while offset < upto {
-            match segment.at(offset) {
-                Ok(Found::Frame(header)) => {
-                    last = last.max(header.last_event());
-                    offset += header.frame_len();
-                }
-                Ok(Found::Hole { until, .. }) => offset = until,
-                Ok(Found::End) | Err(_) => break,
-            }
-        }
-        last
     }
 
     fn segment(
@@ -190,6 +177,23 @@ impl Replay {
         let place = Place { checkpoint: meta.checkpoint, deferred: meta.deferred, generation: 0 };
         self.streams.insert((meta.integration, meta.stream), place);
     }
+}
+
+/// The last seq that an event before this place of a segment has, and the next that was free there: its headers tell.
+fn last_before(segment: &Segment, upto: u64) -> (Seq, Seq) {
+    let (mut offset, mut last, mut next) = (0, Seq(0), Seq(0));
+    while offset < upto {
+        match segment.at(offset) {
+            Ok(Found::Frame(header)) => {
+                last = last.max(header.last_event());
+                next = next.max(header.last().next());
+                offset += header.frame_len();
+            }
+            Ok(Found::Hole { until, .. }) => offset = until,
+            Ok(Found::End) | Err(_) => break,
+        }
+    }
+    (last, next)
 }
 
 /// The last snapshot of a segment that can be read: one stands at its head, others where destinations came or went.

@@ -12,6 +12,8 @@ use crate::values::ByteSize;
 
 /// A drained segment longer than this is sealed, so that it can go.
 const WORTH_SEALING: u64 = 1 << 20;
+/// No smaller segments, however small the disk: each begins with a snapshot.
+const SMALLEST_SEGMENT: u64 = 4 << 10;
 
 impl Queue {
     /// Takes new limits at a reload.
@@ -23,7 +25,7 @@ impl Queue {
     pub(super) fn segment_limit(&self) -> u64 {
         let max = lock(&self.options).max_bytes;
         let total = self.disk.space(&self.dir).map_or(u64::MAX, |s| s.total);
-        SEGMENT_BYTES.min(max / 8).min(total / 8).max(1 << 20)
+        SEGMENT_BYTES.min(max / 8).min(total / 8).max(SMALLEST_SEGMENT)
     }
 
     /// Free space that the queue leaves alone, for the book and for the rest of the box.
@@ -119,15 +121,18 @@ impl Queue {
     }
 
     /// The cursors that allow a removal are durable before it: else a power cut could bring a cursor back
-    /// to events that are gone. (It would be no loss, they were taken; but it would look like one.)
+    /// to events that are gone. (It would be no loss, they were taken; but it would look like one.) In the journal
+    /// too, for a start without the book.
     fn barrier_before_removal(&self) {
         self.write_book(|book| book.barrier());
+        self.journal_cursors();
     }
 
     fn seal_drained(&self, taken: Seq) -> Result<(), QueueError> {
+        let worth = WORTH_SEALING.min(self.segment_limit() / 2);
         let drained = self
             .journal
-            .with_segments(|all| all.values().next_back().is_some_and(|s| s.last <= taken && s.len > WORTH_SEALING));
+            .with_segments(|all| all.values().next_back().is_some_and(|s| s.last <= taken && s.len > worth));
         if drained && taken >= self.head_now() { self.journal.roll(self) } else { Ok(()) }
     }
 

@@ -50,14 +50,19 @@ pub enum Found {
 
 impl Segment {
     pub fn open(disk: &dyn Disk, dir: &Path, first: Seq) -> std::io::Result<Segment> {
-        let path = path(dir, first);
-        let file: Arc<dyn DiskFile> = Arc::from(disk.open(&path, false)?);
-        let len = file.size()?;
-        let mut segment = Segment { path, file, len, last: first.before(), opened_ms: 0 };
+        let mut segment = Segment::at_path(disk, path(dir, first))?;
+        segment.last = first.before();
         if let Found::Frame(header) = segment.at(0)? {
             segment.opened_ms = header.written_ms;
         }
         Ok(segment)
+    }
+
+    /// Whatever its name says.
+    pub fn at_path(disk: &dyn Disk, path: PathBuf) -> std::io::Result<Segment> {
+        let file: Arc<dyn DiskFile> = Arc::from(disk.open(&path, false)?);
+        let len = file.size()?;
+        Ok(Segment { path, file, len, last: Seq(0), opened_ms: 0 })
     }
 
     /// What stands at this offset.
@@ -105,6 +110,15 @@ impl Segment {
         let mut payload = vec![0; header.payload_len()];
         self.file.read_exact_at(&mut payload, offset + HEADER as u64)?;
         Ok(frame::meta(header, &payload).map(|_| ()).map(|()| payload))
+    }
+
+    /// Is there no whole frame in it? Its creation was cut off, then: the first frame is durable before any other.
+    pub fn is_unfinished(&self) -> std::io::Result<bool> {
+        match self.at(0)? {
+            Found::End | Found::Hole { next: None, .. } => Ok(true),
+            Found::Hole { next: Some(_), .. } => Ok(false),
+            Found::Frame(header) => Ok(header.frame_len() == self.len && self.payload(0, &header)?.is_err()),
+        }
     }
 
     /// Does the file begin with a frame that only a later build can read?

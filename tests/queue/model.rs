@@ -1,115 +1,321 @@
 //! Random actions on the queue and on a plain model, side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
 
 use conductor::event::{Checkpoint, Seq};
-use conductor::queue::Options;
+use conductor::queue::disk::{Disk, RealDisk};
+use conductor::queue::{NewPage, Quarantined, Queue};
 use proptest::prelude::*;
 
-use super::support::{ROOMY, ids, open_with, page, read_all};
+use super::small_disk::{SmallDisk, folder, now_ms};
+use super::support::{ROOMY, event};
+
+const DESTINATIONS: u8 = 3;
 
 #[derive(Clone, Debug)]
 enum Action {
-    Append { stream: u8, from: u64, count: u64 },
-    Read { destination: u8 },
-    Ack { destination: u8, share: u8 },
+    /// `from` and `count` overlap with what came before, so that ids repeat.
+    Append {
+        stream: u8,
+        from: u64,
+        count: u64,
+        heavy: bool,
+        keyed: bool,
+    },
+    /// A page that was asked for before the stream was sent back.
+    AppendStale {
+        stream: u8,
+    },
+    BeginAnew {
+        stream: u8,
+    },
+    Read {
+        destination: u8,
+        max: usize,
+    },
+    Ack {
+        destination: u8,
+        share: u8,
+    },
+    Register {
+        destination: u8,
+        oldest: bool,
+    },
+    Forget {
+        destination: u8,
+    },
+    Quarantine {
+        destination: u8,
+    },
     Trim,
-    Reopen,
+    Tidy,
+    /// In order.
+    Close,
+    /// The process is killed.
+    Crash,
     LoseBook,
 }
 
 fn action() -> impl Strategy<Value = Action> {
+    let append = (0u8..3, 0u64..40, 0u64..6, prop::bool::weighted(0.5), prop::bool::weighted(0.9));
+    let destination = 0..DESTINATIONS;
     prop_oneof![
-        4 => (0u8..3, 0u64..40, 0u64..6).prop_map(|(stream, from, count)| Action::Append { stream, from, count }),
-        2 => (0u8..2).prop_map(|destination| Action::Read { destination }),
-        3 => (0u8..2, any::<u8>()).prop_map(|(destination, share)| Action::Ack { destination, share }),
-        1 => Just(Action::Trim),
-        1 => Just(Action::Reopen),
+        24 => append.prop_map(|(stream, from, count, heavy, keyed)| Action::Append { stream, from, count, heavy, keyed }),
+        1 => (0u8..3).prop_map(|stream| Action::AppendStale { stream }),
+        2 => (0u8..3).prop_map(|stream| Action::BeginAnew { stream }),
+        12 => (destination.clone(), 1usize..12).prop_map(|(destination, max)| Action::Read { destination, max }),
+        16 => (destination.clone(), any::<u8>()).prop_map(|(destination, share)| Action::Ack { destination, share }),
+        3 => (destination.clone(), any::<bool>()).prop_map(|(destination, oldest)| Action::Register { destination, oldest }),
+        1 => destination.clone().prop_map(|destination| Action::Forget { destination }),
+        2 => destination.prop_map(|destination| Action::Quarantine { destination }),
+        6 => Just(Action::Trim),
+        3 => Just(Action::Tidy),
+        1 => Just(Action::Close),
+        2 => Just(Action::Crash),
         1 => Just(Action::LoseBook),
     ]
 }
 
 #[derive(Default)]
 struct Model {
-    /// Every event ever kept, in order.
-    kept: Vec<String>,
-    checkpoints: BTreeMap<String, String>,
+    /// Every event that is kept, by its seq.
+    kept: BTreeMap<u64, String>,
+    head: u64,
+    /// What has an id is not kept again, whether it is still there or not.
+    known: BTreeSet<String>,
+    checkpoints: BTreeMap<String, Option<String>>,
+    generations: BTreeMap<String, u64>,
     cursors: BTreeMap<String, u64>,
+    quarantined: BTreeSet<(String, u64)>,
 }
 
 fn name(destination: u8) -> String {
     format!("soc-{destination}")
 }
 
-fn run(actions: Vec<Action>) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let options = Options { max_bytes: 64 << 20, ..ROOMY };
-    let mut queue = open_with(dir.path(), options);
-    let mut model = Model::default();
-    for destination in 0..2 {
-        queue.register(&name(destination), true);
-        model.cursors.insert(name(destination), 0);
+struct Pair<'d> {
+    dir: &'d Path,
+    disk: Arc<dyn Disk>,
+    queue: Option<Queue>,
+    model: Model,
+    step: u64,
+}
+
+impl Pair<'_> {
+    fn queue(&self) -> &Queue {
+        self.queue.as_ref().expect("it is open")
     }
-    let mut step = 0;
-    for action in actions {
-        step += 1;
-        match action {
-            Action::Append { stream, from, count } => {
-                let stream = format!("s{stream}");
-                let page = page(&stream, from..from + count, &format!("cp-{step}"));
-                for event in &page.events {
-                    if !model.kept.contains(&event.id.to_string()) {
-                        model.kept.push(event.id.to_string());
-                    }
-                }
-                queue.append(page).expect("kept");
-                model.checkpoints.insert(stream, format!("cp-{step}"));
-            }
-            Action::Read { destination } => {
-                let cursor = model.cursors[&name(destination)];
-                let got = ids(&read_all(&queue, Seq(cursor)));
-                assert_eq!(got, model.kept[cursor as usize..], "in order, none missing, none invented");
-            }
-            Action::Ack { destination, share } => {
-                let cursor = model.cursors.get_mut(&name(destination)).expect("known");
-                let waiting = model.kept.len() as u64 - *cursor;
-                *cursor += waiting * u64::from(share) / 255;
-                queue.ack(&name(destination), Seq(*cursor));
-            }
-            Action::Trim => queue.trim().expect("trimmed"),
-            Action::Reopen => {
-                drop(queue);
-                queue = open_with(dir.path(), options);
-            }
-            Action::LoseBook => {
-                drop(queue);
-                std::fs::remove_dir_all(dir.path().join("queue/book")).expect("lost");
-                queue = open_with(dir.path(), options);
-                for (destination, cursor) in &mut model.cursors {
-                    let found = queue.register(destination, true);
-                    assert!(found.0 <= *cursor, "a lost book may repeat, never skip");
-                    *cursor = found.0;
-                }
-            }
+
+    fn open(&mut self) {
+        self.queue = None;
+        let opened = Queue::open(&self.dir.join("queue"), ROOMY, Arc::clone(&self.disk), now_ms);
+        self.queue = Some(opened.expect("it opens").0);
+        // Of the process, not of the queue.
+        self.model.generations.clear();
+    }
+
+    fn append(&mut self, stream: u8, from: u64, count: u64, heavy: bool, keyed: bool) {
+        let stream = format!("s{stream}");
+        let checkpoint = format!("cp-{}", self.step);
+        let size = if heavy { 2000 } else { 20 };
+        let events: Vec<_> = (from..from + count).map(|n| event(&stream, n, size)).collect();
+        let model = &mut self.model;
+        let new: Vec<String> =
+            events.iter().map(|e| e.id.to_string()).filter(|id| !keyed || !model.known.contains(id)).collect();
+        let page = NewPage {
+            integration: "acme".into(),
+            stream: stream.clone(),
+            events,
+            next: Some(Checkpoint(checkpoint.clone())),
+            keyed,
+            generation: Some(model.generations.get(&stream).copied().unwrap_or(0)),
+            ..NewPage::default()
+        };
+        let kept = self.queue.as_ref().expect("it is open").append(page).expect("kept");
+        assert_eq!((kept.kept, kept.duplicates), (new.len(), count as usize - new.len()));
+        if kept.kept > 0 {
+            let first = kept.last.0 + 1 - kept.kept as u64;
+            assert!(first > model.head, "{first} was given out before");
+            model.head = kept.last.0;
+            model.kept.extend((first..).zip(new.iter().cloned()));
         }
-        assert_eq!(queue.head_now().0, model.kept.len() as u64);
+        if keyed {
+            model.known.extend(new);
+        }
+        model.checkpoints.insert(stream, Some(checkpoint));
+    }
+
+    fn append_stale(&mut self, stream: u8) {
+        let stream = format!("s{stream}");
+        let old = self.model.generations.get(&stream).copied().unwrap_or(0).wrapping_sub(1);
+        let page = NewPage { integration: "acme".into(), stream, generation: Some(old), ..NewPage::default() };
+        self.queue().append(page).expect_err("stale");
+    }
+
+    fn begin_anew(&mut self, stream: u8) {
+        let stream = format!("s{stream}");
+        self.queue().begin_anew("acme", &stream).expect("kept");
+        self.model.checkpoints.insert(stream.clone(), None);
+        *self.model.generations.entry(stream).or_default() += 1;
+    }
+
+    fn read(&self, destination: u8, max: usize) {
+        let Some(cursor) = self.model.cursors.get(&name(destination)).copied() else { return };
+        let (mut at, mut got) = (Seq(cursor), Vec::new());
+        while at < self.queue().head_now() {
+            let batch = self.queue().read_after(at, max, 1 << 20).expect("readable");
+            assert!(batch.upto > at, "reading stands still at {at}");
+            at = batch.upto;
+            got.extend(batch.events.iter().map(|stored| (stored.seq.0, stored.event.id.to_string())));
+        }
+        let wanted = self.model.kept.range(cursor + 1..).map(|(seq, id)| (*seq, id.clone()));
+        assert_eq!(got, wanted.collect::<Vec<_>>(), "in order, none missing, none invented");
+    }
+
+    fn ack(&mut self, destination: u8, share: u8) {
+        let Some(cursor) = self.model.cursors.get_mut(&name(destination)) else { return };
+        *cursor += self.model.head.saturating_sub(*cursor) * u64::from(share) / 255;
+        let seq = Seq(*cursor);
+        self.queue().ack(&name(destination), seq);
+        self.queue().ack(&name(destination), seq.before()); // back it never goes
+    }
+
+    fn register(&mut self, destination: u8, oldest: bool) {
+        let found = self.queue().register(&name(destination), oldest).0;
+        if let Some(known) = self.model.cursors.insert(name(destination), found) {
+            assert_eq!(found, known, "who is known keeps its place");
+        } else if oldest {
+            assert!(found < self.queue().oldest().0, "it gets all that is kept");
+            self.model.kept.retain(|seq, _| *seq > found || self.model.cursors.values().any(|cursor| cursor < seq));
+        } else {
+            assert_eq!(found, self.queue().head_now().0);
+        }
+    }
+
+    fn has_journal(&self) -> bool {
+        std::fs::read_dir(self.dir.join("queue/journal")).expect("the journal's folder").next().is_some()
+    }
+
+    fn lose_book(&mut self) {
+        self.queue = None;
+        std::fs::remove_dir_all(self.dir.join("queue/book")).expect("lost");
+        self.open();
+        self.model.quarantined.clear();
+        let known = self.queue().facts().cursors;
+        if !self.has_journal() {
+            // Nothing was ever kept for them: they register again, and begin where they began.
+            self.model.cursors.clear();
+        }
+        for (name, cursor) in &mut self.model.cursors {
+            let found = known.get(name).expect("known to the journal").0;
+            assert!(found <= *cursor, "a lost book may repeat, never skip");
+            *cursor = found;
+        }
+        // Ids of what has been let go are forgotten: a repeat, no loss.
+        let queue = self.queue.as_ref().expect("it is open");
+        self.model.known.retain(|id| queue.has(id));
+    }
+
+    fn check(&self) {
+        let (queue, model) = (self.queue(), &self.model);
+        assert!(queue.head_now().0 >= model.head);
         for (stream, checkpoint) in &model.checkpoints {
-            assert_eq!(queue.place("acme", stream).checkpoint, Some(Checkpoint(checkpoint.clone())));
+            let now = queue.place("acme", stream).checkpoint.map(|c| c.0);
+            assert_eq!(now, *checkpoint, "of {stream}");
         }
-        let slowest = model.cursors.values().min().copied().unwrap_or(0);
-        assert_eq!(queue.facts().waiting, model.kept.len() as u64 - slowest);
+        let facts = queue.facts();
+        let cursors: BTreeMap<String, u64> = facts.cursors.into_iter().map(|(name, seq)| (name, seq.0)).collect();
+        assert_eq!(cursors, model.cursors);
+        assert!(facts.damage.is_empty(), "{:?}", facts.damage);
+        assert!(facts.book_fault.is_none(), "{:?}", facts.book_fault);
+        let quarantined: BTreeSet<(String, u64)> =
+            queue.quarantined().into_iter().map(|entry| (entry.destination, entry.seq.0)).collect();
+        assert_eq!(quarantined, model.quarantined);
+        if let Some(slowest) = model.cursors.values().min() {
+            assert!(
+                queue.oldest().0 <= slowest + 1 || queue.oldest().0 <= model.head + 1,
+                "untaken events were let go"
+            );
+            assert!(facts.waiting >= model.kept.range(slowest + 1..).count() as u64);
+        }
+    }
+
+    fn act(&mut self, action: &Action) {
+        self.step += 1;
+        match *action {
+            Action::Append { stream, from, count, heavy, keyed } => self.append(stream, from, count, heavy, keyed),
+            Action::AppendStale { stream } => self.append_stale(stream),
+            Action::BeginAnew { stream } => self.begin_anew(stream),
+            Action::Read { destination, max } => self.read(destination, max),
+            Action::Ack { destination, share } => self.ack(destination, share),
+            Action::Register { destination, oldest } => self.register(destination, oldest),
+            Action::Forget { destination } => {
+                self.queue().forget(&name(destination));
+                self.model.cursors.remove(&name(destination));
+            }
+            Action::Quarantine { destination } => {
+                let seq = self.queue().head_now();
+                let (destination, id, reason) = (name(destination), "id".to_owned(), "no".to_owned());
+                self.model.quarantined.insert((destination.clone(), seq.0));
+                self.queue().quarantine(&Quarantined { destination, seq, id, reason });
+            }
+            Action::Trim => self.queue().trim().expect("trimmed"),
+            Action::Tidy => self.queue().tidy_book(),
+            Action::Close => {
+                self.queue().close();
+                self.open();
+            }
+            Action::Crash => self.open(),
+            Action::LoseBook => self.lose_book(),
+        }
+        self.check();
     }
 }
 
-fn cases() -> u32 {
-    std::env::var("CONDUCTOR_MODEL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(150)
+fn run(disk: Arc<dyn Disk>, dir: &Path, actions: &[Action]) {
+    let mut pair = Pair { dir, disk, queue: None, model: Model::default(), step: 0 };
+    pair.open();
+    pair.register(0, true);
+    pair.register(1, true);
+    for action in actions {
+        pair.act(action);
+    }
+    (0..DESTINATIONS).for_each(|destination| pair.read(destination, 5));
+    pair.open();
+    pair.check();
+}
+
+/// `CONDUCTOR_MODEL_CASES`: how many sequences each of the tests draws.
+fn cases(ordinary: u32) -> ProptestConfig {
+    let cases = std::env::var("CONDUCTOR_MODEL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(ordinary);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+    #![proptest_config(cases(6500))]
 
     #[test]
-    fn the_queue_behaves_as_its_model(actions in proptest::collection::vec(action(), 1..40)) {
-        run(actions);
+    fn the_queue_behaves_as_its_model(actions in prop::collection::vec(action(), 1..40)) {
+        run(Arc::new(SmallDisk(32 << 10)), folder().path(), &actions);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(3500))]
+
+    #[test]
+    fn the_queue_behaves_as_its_model_over_a_longer_life(actions in prop::collection::vec(action(), 30..70)) {
+        run(Arc::new(SmallDisk(32 << 10)), folder().path(), &actions);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn the_queue_behaves_as_its_model_on_a_real_disk(actions in prop::collection::vec(action(), 1..40)) {
+        run(Arc::new(RealDisk), tempfile::tempdir().expect("a folder").path(), &actions);
     }
 }

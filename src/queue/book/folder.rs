@@ -6,12 +6,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::queue::disk::Disk;
+
 /// A half-written snapshot makes sled report corruption (spacejam/sled#1533).
-pub fn remove_generating(dir: &Path) -> io::Result<()> {
-    remove_where(dir, |name| name.starts_with("snap.") && name.ends_with(".generating"))
+pub fn remove_generating(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    remove_where(disk, dir, |name| name.starts_with("snap.") && name.ends_with(".generating"))
 }
 
-pub fn remove_where(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<()> {
+pub fn remove_where(disk: &dyn Disk, dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<()> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
@@ -19,7 +21,7 @@ pub fn remove_where(dir: &Path, goes: impl Fn(&str) -> bool) -> io::Result<()> {
     };
     for entry in entries.flatten() {
         if entry.file_name().to_str().is_some_and(&goes) {
-            fs::remove_file(entry.path())?;
+            disk.remove(&entry.path())?;
         }
     }
     Ok(())
@@ -40,12 +42,12 @@ pub fn wait_until_free(db: &Path) -> io::Result<()> {
 }
 
 /// Moves a folder that can't be opened out of the way; only the newest one is kept.
-pub fn set_aside(dir: &Path) -> io::Result<()> {
+pub fn set_aside(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     let aside = dir.with_extension("damaged");
     if aside.is_dir() {
         fs::remove_dir_all(&aside)?;
     } else if aside.exists() {
         fs::remove_file(&aside)?;
     }
-    fs::rename(dir, aside)
+    disk.rename(dir, &aside)
 }

@@ -1,0 +1,269 @@
+//! A day in the life of a queue, drawn from a seed: everything that writes to the disk.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use conductor::event::{Checkpoint, Event, Seq, Severity};
+use conductor::queue::{NewPage, Options, Quarantined, Queue};
+use fastrand::Rng;
+use jiff::Timestamp;
+
+use super::history::{Fact, History, NEVER, Page, Step};
+use super::log::Log;
+use super::recorder::Recorder;
+
+pub const OPTIONS: Options = Options { max_bytes: 1 << 30, drop_oldest: false, keep_ms: 0, keep_bytes: 0 };
+const STEPS: usize = 70;
+
+/// The same at all times, so that a seed makes the same bytes.
+pub fn now_ms() -> i64 {
+    1_790_000_000_000
+}
+
+/// In memory where the system has such a folder: what is durable is told by the log, not by the disk below.
+pub fn folder() -> tempfile::TempDir {
+    let shm = Path::new("/dev/shm");
+    let made = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() };
+    made.expect("a folder")
+}
+
+pub fn event(stream: &str, n: u64) -> Event {
+    let mut rng = Rng::with_seed(n);
+    let noise: String = (0..rng.usize(10..900)).map(|_| rng.alphanumeric()).collect();
+    Event {
+        id: Event::make_id("acme", stream, &format!("t{n}:m{n}"), "v1"),
+        integration: "acme".into(),
+        stream: stream.to_owned().into(),
+        kind: "threat".into(),
+        severity: Severity::High,
+        occurred: Timestamp::UNIX_EPOCH,
+        observed: Timestamp::UNIX_EPOCH,
+        summary: "a threat".into(),
+        raw: format!("{{\"n\":{n},\"noise\":\"{noise}\"}}").into(),
+    }
+}
+
+pub fn page(stream: &str, numbers: &[u64], checkpoint: &str, keyed: bool) -> NewPage {
+    NewPage {
+        integration: "acme".into(),
+        stream: stream.into(),
+        events: numbers.iter().map(|n| event(stream, *n)).collect(),
+        next: Some(Checkpoint(checkpoint.into())),
+        keyed,
+        ..NewPage::default()
+    }
+}
+
+pub struct Workload {
+    rng: Rng,
+    root: PathBuf,
+    recorder: Recorder,
+    queue: Option<Queue>,
+    history: History,
+    numbers: u64,
+}
+
+impl Workload {
+    /// Runs it; what was done to the disk, and what the queue has said.
+    pub fn run(seed: u64) -> (Log, History) {
+        let dir = folder();
+        let recorder = Recorder::on(dir.path());
+        let mut workload = Workload {
+            rng: Rng::with_seed(seed),
+            root: dir.path().to_owned(),
+            recorder,
+            queue: None,
+            history: History::default(),
+            numbers: 0,
+        };
+        workload.open();
+        workload.register("soc-0");
+        workload.register("soc-1");
+        for _ in 0..STEPS {
+            workload.step();
+        }
+        workload.queue().close();
+        workload.recorder.len(); // what sled wrote last
+        (workload.recorder.log(), workload.history)
+    }
+
+    fn step(&mut self) {
+        match self.rng.u8(0..32) {
+            0..=10 => self.append(),
+            11..=13 => self.append_together(),
+            14..=19 => self.ack(),
+            20..=22 => self.trim(),
+            23 | 24 => self.tidy(),
+            25 => self.quarantine(),
+            26 => self.begin_anew(),
+            27 => {
+                let name = format!("soc-{}", self.rng.u8(0..4));
+                self.register(&name);
+            }
+            28 => self.forget(),
+            29 => self.reopen(),
+            30 => self.lose_book(),
+            _ => {
+                self.queue().close();
+                self.reopen();
+            }
+        }
+    }
+
+    fn queue(&self) -> &Queue {
+        self.queue.as_ref().expect("it is open")
+    }
+
+    /// Does it, and notes how far the log was before and after.
+    fn note(&mut self, fact: Fact, work: impl FnOnce(&mut Workload)) {
+        let begun = self.recorder.len();
+        work(self);
+        let done = self.recorder.len();
+        self.history.steps.push(Step { fact, begun, done });
+    }
+
+    fn open(&mut self) {
+        self.note(Fact::Opened, |own| {
+            let disk = Arc::new(own.recorder.clone());
+            let (queue, _) = Queue::open(&own.root.join("queue"), OPTIONS, disk, now_ms).expect("it opens");
+            assert!(queue.facts().damage.is_empty(), "no cut yet: {:?}", queue.facts().damage);
+            // As the agent does: the destinations of its settings.
+            let known: Vec<String> = own.history.destinations().into_iter().map(str::to_owned).collect();
+            for name in known {
+                queue.register(&name, false);
+            }
+            own.queue = Some(queue);
+        });
+    }
+
+    fn reopen(&mut self) {
+        self.queue = None;
+        self.open();
+    }
+
+    fn lose_book(&mut self) {
+        self.note(Fact::BookLost, |own| {
+            own.queue = None;
+            for entry in fs::read_dir(own.root.join("queue/book")).expect("the book").flatten() {
+                if entry.path().is_file() {
+                    fs::write(entry.path(), vec![0x5a; 4096]).expect("garbage");
+                }
+            }
+            own.open();
+        });
+    }
+
+    fn new_page(&mut self, stream: u8, most: u64) -> Page {
+        let count = self.rng.u64(0..=most);
+        let numbers: Vec<u64> = (self.numbers..self.numbers + count).collect();
+        self.numbers += count;
+        let checkpoint = Some(format!("after {} of {}", self.numbers, self.history.pages.len()));
+        let stream = format!("s{stream}");
+        let keyed = self.rng.u8(0..5) > 0;
+        Page { stream, numbers, first: 0, checkpoint, keyed, begun: self.recorder.len(), confirmed: NEVER }
+    }
+
+    fn append(&mut self) {
+        let stream = self.rng.u8(0..3);
+        let mut wanted = self.new_page(stream, 4);
+        wanted.first = keep(self.queue(), &wanted);
+        wanted.confirmed = self.recorder.len();
+        self.history.pages.push(wanted);
+    }
+
+    /// Three streams at once: two of the pages share a barrier.
+    fn append_together(&mut self) {
+        // A roll in between would end the wait with a barrier of its own.
+        if self.recorder.left() < 6 << 10 {
+            return self.append();
+        }
+        let mut wanted: Vec<Page> = (0..3).map(|stream| self.new_page(stream, 2)).collect();
+        let begun = self.recorder.len();
+        wanted.iter_mut().for_each(|page| page.begun = begun);
+        let (queue, recorder) = (self.queue(), &self.recorder);
+        recorder.hold_barriers();
+        let firsts: Vec<u64> = std::thread::scope(|scope| {
+            let first = scope.spawn(|| keep(queue, &wanted[0]));
+            recorder.wait_until_one_is_held();
+            let others: Vec<_> = wanted[1..]
+                .iter()
+                .map(|page| {
+                    let before = recorder.writes();
+                    let thread = scope.spawn(move || keep(queue, page));
+                    recorder.wait_for_writes(before + 1);
+                    thread
+                })
+                .collect();
+            recorder.let_go();
+            let mut firsts = vec![first.join().expect("kept")];
+            firsts.extend(others.into_iter().map(|other| other.join().expect("kept")));
+            firsts
+        });
+        let confirmed = self.recorder.len();
+        for (mut page, first) in wanted.into_iter().zip(firsts) {
+            (page.first, page.confirmed) = (first, confirmed);
+            self.history.pages.push(page);
+        }
+    }
+
+    fn cursors(&self) -> BTreeMap<String, u64> {
+        self.queue().facts().cursors.into_iter().map(|(name, seq)| (name, seq.0)).collect()
+    }
+
+    fn ack(&mut self) {
+        let cursors: Vec<(String, u64)> = self.cursors().into_iter().collect();
+        let Some((name, cursor)) = self.rng.choice(cursors) else { return };
+        let head = self.queue().head_now().0;
+        let seq = self.rng.u64(cursor..=head);
+        self.note(Fact::Acked { name: name.clone(), seq }, |own| own.queue().ack(&name, Seq(seq)));
+    }
+
+    fn trim(&mut self) {
+        let upto = self.cursors().values().min().copied().unwrap_or(0);
+        self.note(Fact::Trimmed { upto }, |own| own.queue().trim().expect("trimmed"));
+    }
+
+    fn tidy(&mut self) {
+        let cursors = self.cursors();
+        self.note(Fact::Booked { cursors }, |own| own.queue().tidy_book());
+    }
+
+    fn quarantine(&mut self) {
+        let seq = self.queue().head_now().0;
+        let entry = Quarantined { destination: "soc-0".into(), seq: Seq(seq), id: "id".into(), reason: "no".into() };
+        self.note(Fact::Quarantined { seq }, |own| own.queue().quarantine(&entry));
+    }
+
+    fn begin_anew(&mut self) {
+        let stream = format!("s{}", self.rng.u8(0..3));
+        let begun = self.recorder.len();
+        self.queue().begin_anew("acme", &stream).expect("kept");
+        let (first, confirmed) = (self.queue().head_now().0 + 1, self.recorder.len());
+        let page = Page { stream, numbers: Vec::new(), first, checkpoint: None, keyed: false, begun, confirmed };
+        self.history.pages.push(page);
+    }
+
+    fn register(&mut self, name: &str) {
+        let at = if self.cursors().contains_key(name) { return } else { self.queue().head_now().0 };
+        self.note(Fact::Registered { name: name.to_owned(), at }, |own| {
+            own.queue().register(name, false);
+        });
+    }
+
+    fn forget(&mut self) {
+        let name = "soc-3".to_owned();
+        if self.cursors().contains_key(&name) {
+            self.note(Fact::Forgotten { name: name.clone() }, |own| own.queue().forget(&name));
+        }
+    }
+}
+
+/// Appends; the seq of the first event, or of the one that would come.
+fn keep(queue: &Queue, wanted: &Page) -> u64 {
+    let checkpoint = wanted.checkpoint.as_deref().unwrap_or_default();
+    let kept = queue.append(page(&wanted.stream, &wanted.numbers, checkpoint, wanted.keyed)).expect("kept");
+    assert_eq!(kept.kept, wanted.numbers.len());
+    kept.last.0 + 1 - kept.kept as u64
+}

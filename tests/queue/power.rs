@@ -1,0 +1,78 @@
+//! Power cuts that the campaign in `tests/power_loss` has found, each by itself.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::support::*;
+use conductor::event::{Checkpoint, Seq};
+use conductor::queue::NewPage;
+
+fn journal(dir: &Path) -> PathBuf {
+    dir.join("queue/journal")
+}
+
+fn only_segment(dir: &Path) -> PathBuf {
+    let mut all: Vec<PathBuf> =
+        std::fs::read_dir(journal(dir)).expect("the journal's folder").flatten().map(|entry| entry.path()).collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+fn in_the_book(dir: &Path, work: impl FnOnce(&sled::Db)) {
+    let db = sled::open(dir.join("queue/book")).expect("the book");
+    work(&db);
+    db.flush().expect("written");
+}
+
+#[test]
+fn a_destination_that_half_a_book_does_not_know_keeps_its_place() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let queue = open(dir.path());
+        queue.register("first", true);
+        queue.register("second", true);
+        queue.append(page("threats", 0..3, "c1")).expect("kept");
+        queue.close();
+    }
+    in_the_book(dir.path(), |db| drop(db.remove("c/second").expect("removed")));
+    let queue = open(dir.path());
+    let known: BTreeSet<String> = queue.facts().cursors.into_keys().collect();
+    assert_eq!(known, BTreeSet::from(["first".to_owned(), "second".to_owned()]));
+    assert_eq!(queue.register("second", false), Seq(0), "at the head it would never get what waits for it");
+}
+
+#[test]
+fn a_cut_while_a_segment_begins_takes_no_checkpoint_from_the_one_before() {
+    let dir = tempfile::tempdir().expect("a folder");
+    {
+        let queue = open(dir.path());
+        queue.append(page("threats", 0..3, "c1")).expect("kept");
+        queue.append(NewPage { keyed: false, ..page("threats", 3..6, "c2") }).expect("kept");
+    }
+    std::fs::write(journal(dir.path()).join("00000000000000000007.cdj"), b"").expect("its name alone");
+    let queue = open(dir.path());
+    assert_eq!(queue.place("acme", "threats").checkpoint, Some(Checkpoint("c2".into())));
+    assert_eq!(queue.head_now(), Seq(6));
+}
+
+#[test]
+fn damage_behind_the_books_place_takes_along_no_event_before_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (from, to);
+    {
+        let queue = open(dir.path());
+        queue.append(page("threats", 0..3, "c1")).expect("kept");
+        queue.close();
+        from = std::fs::metadata(only_segment(dir.path())).expect("a file").len() as usize;
+        queue.append(page("threats", 3..5, "c2")).expect("kept");
+        to = std::fs::metadata(only_segment(dir.path())).expect("a file").len() as usize;
+        queue.append(page("cases", 0..2, "c3")).expect("kept");
+    }
+    let mut bytes = std::fs::read(only_segment(dir.path())).expect("read");
+    bytes[from..to].fill(0);
+    std::fs::write(only_segment(dir.path()), bytes).expect("torn");
+    let queue = open(dir.path());
+    let damage = queue.facts().damage;
+    assert_eq!(damage.iter().map(|note| (note.first, note.last)).collect::<Vec<_>>(), [(Seq(4), Seq(5))]);
+    assert!(queue.has("acme/threats/t0:m0/v1"), "what is there is known");
+}
