@@ -88,9 +88,17 @@ impl<P> Drop for Leading<'_, P> {
 }
 
 impl<P> Journal<P> {
-    /// Goes on with what recovery found; `next` is above everything ever given out.
-    pub fn resume(disk: Arc<dyn Disk>, dir: PathBuf, segments: BTreeMap<u64, Segment>, next: Seq) -> Journal<P> {
-        let active = segments.last_key_value().map(|(first, s)| (Seq(*first), Arc::clone(&s.file), s.len));
+    /// Goes on with what recovery found; `next` is above everything ever given out. `sealed`: the last segment grows no
+    /// more, the next frame begins another.
+    pub fn resume(
+        disk: Arc<dyn Disk>,
+        dir: PathBuf,
+        segments: BTreeMap<u64, Segment>,
+        next: Seq,
+        sealed: bool,
+    ) -> Journal<P> {
+        let active =
+            segments.last_key_value().filter(|_| !sealed).map(|(first, s)| (Seq(*first), Arc::clone(&s.file), s.len));
         let offset = active.as_ref().map_or(0, |a| a.2);
         let last = segments.values().next_back().map_or(next.before(), |s| s.last);
         Journal {
@@ -343,7 +351,8 @@ mod tests {
     #[test]
     fn a_keeper_that_panics_behind_the_barrier_does_not_make_every_later_append_wait_for_ever() {
         let dir = tempfile::tempdir().expect("a folder");
-        let journal = Arc::new(Journal::resume(Arc::new(RealDisk), dir.path().to_owned(), BTreeMap::new(), Seq(1)));
+        let journal =
+            Arc::new(Journal::resume(Arc::new(RealDisk), dir.path().to_owned(), BTreeMap::new(), Seq(1), false));
         let keeper = Arc::new(Panics(true.into()));
         let append = || {
             let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));

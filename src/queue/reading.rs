@@ -61,8 +61,8 @@ impl Queue {
                     }
                 },
                 Found::Frame(header) => {
-                    if header.kind == Kind::Page && header.count > 0 && header.last() > cursor {
-                        weight += self.read_frame(&segment, at, &header, cursor, &mut batch)?;
+                    if header.kind == Kind::Page && header.count > 0 && header.last() > batch.upto {
+                        weight += self.read_frame(&segment, at, &header, &mut batch)?;
                     }
                     batch.upto = batch.upto.max(header.last_event());
                     at.offset += header.frame_len();
@@ -86,7 +86,6 @@ impl Queue {
         segment: &Segment,
         at: Position,
         header: &Header,
-        cursor: Seq,
         batch: &mut Batch,
     ) -> Result<usize, QueueError> {
         let payload = segment.payload(at.offset, header).map_err(|e| QueueError::disk("read", &segment.path, e))?;
@@ -96,7 +95,8 @@ impl Queue {
         });
         match decoded {
             Ok(mut events) => {
-                events.retain(|stored| stored.seq > cursor);
+                // A frame that is there twice is read once.
+                events.retain(|stored| stored.seq > batch.upto);
                 let weight = events.iter().map(|s| Event::weight(&s.event)).sum();
                 batch.events.append(&mut events);
                 Ok(weight)

@@ -65,7 +65,7 @@ impl Queue {
 
         let mut replay = Replay::begin(book, &segments, marker)?;
         replay.run(&mut segments, &mut report)?;
-        let Replay { book, streams, cursors, mut next, damage, beyond, .. } = replay;
+        let Replay { book, streams, cursors, mut next, damage, holed, beyond, .. } = replay;
 
         let journal_end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
         let after_newest = segments.iter().next_back().map_or(1, |(first, s)| s.last.next().0.max(*first));
@@ -89,6 +89,10 @@ impl Queue {
             .filter(|(_, first, last)| !known_lost.iter().any(|(from, to, _)| from <= first && last <= to));
         let above_cursors = cursors.values().map(|seq| seq.next()).max().unwrap_or_default();
         next = next.max(known_to.next()).max(above_cursors);
+        // Nothing is appended to a segment with a hole: in it the head of a frame may stand that was cut off by the end of
+        // the file, and it would swallow what grows behind it.
+        let sealed = segments.last_key_value().map(|(first, _)| *first).filter(|first| holed.contains(first));
+        next = next.max(Seq(sealed.map_or(0, |first| first + 1)));
         let lost = known_lost.iter().map(|(first, last, _)| (*first, *last)).collect();
         // Noted, and the agent ended before the streams had gone back.
         let owed = known_lost.iter().filter_map(|(first, last, owed)| {
@@ -104,7 +108,7 @@ impl Queue {
             marker,
             steady: Mutex::new(Steady::begin(written_before)),
             options: Mutex::new(options),
-            journal: Journal::resume(Arc::clone(&disk), journal_dir, segments, next),
+            journal: Journal::resume(Arc::clone(&disk), journal_dir, segments, next, sealed.is_some()),
             disk,
             state: Mutex::new(State {
                 unbooked: streams.keys().cloned().collect(),

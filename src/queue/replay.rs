@@ -3,7 +3,7 @@
 //! Promise: frames take effect in their order and only when they check out; what does not is cut where it is the
 //! torn end of an unconfirmed write, and reported with its extent where it is not.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::book::{Book, Entry};
@@ -28,6 +28,8 @@ pub(super) struct Replay {
     marker: Marker,
     pub(super) next: Seq,
     pub(super) damage: Vec<Hole>,
+    /// Segments with a stretch that is no frame.
+    pub(super) holed: BTreeSet<u64>,
     /// The book's place, where the journal ends before it.
     pub(super) beyond: Option<Position>,
 }
@@ -65,7 +67,8 @@ impl Replay {
         // A segment that was cut is read whole: what is left of its last frame must be cut too.
         let known = known.map(|p| if beyond.is_some() { Position { offset: 0, ..p } } else { p });
         let from = known.unwrap_or(oldest);
-        Ok(Replay { book, streams, cursors, from, marker, next: Seq(0), damage: Vec::new(), beyond })
+        let (damage, holed) = (Vec::new(), BTreeSet::new());
+        Ok(Replay { book, streams, cursors, from, marker, next: Seq(0), damage, holed, beyond })
     }
 
     pub(super) fn run(
@@ -80,10 +83,13 @@ impl Replay {
             let from = if first == self.from.segment { self.from.offset.min(segment.len) } else { 0 };
             if from > 0 {
                 // Frames before the book's place are not read again, but what follows them is counted from their last.
-                let (last, next) = last_before(segment, from);
-                self.next = self.next.max(next);
+                let before = before(segment, from);
+                self.next = self.next.max(before.next);
+                if before.holed {
+                    self.holed.insert(first);
+                }
                 if newest == Some(first) {
-                    segment.last = segment.last.max(last);
+                    segment.last = segment.last.max(before.last);
                 }
             }
             self.segment(segment, first, from, newest == Some(first), report)?;
@@ -114,6 +120,7 @@ impl Replay {
                     break;
                 }
                 Found::Hole { until, next } => {
+                    self.holed.insert(first);
                     let lost_to = next.map_or(segment.last, |n| n.first.before());
                     let at = Position { segment: first, offset };
                     self.damage.push((segment.clone(), at, until - offset, self.next.max(Seq(first)), lost_to));
@@ -179,21 +186,34 @@ impl Replay {
     }
 }
 
-/// The last seq that an event before this place of a segment has, and the next that was free there: its headers tell.
-fn last_before(segment: &Segment, upto: u64) -> (Seq, Seq) {
-    let (mut offset, mut last, mut next) = (0, Seq(0), Seq(0));
+/// What the headers before a place of a segment tell.
+#[derive(Default)]
+struct Before {
+    /// The last seq of an event.
+    last: Seq,
+    /// The next that was free.
+    next: Seq,
+    /// A stretch of it is no frame.
+    holed: bool,
+}
+
+fn before(segment: &Segment, upto: u64) -> Before {
+    let (mut offset, mut before) = (0, Before::default());
     while offset < upto {
         match segment.at(offset) {
             Ok(Found::Frame(header)) => {
-                last = last.max(header.last_event());
-                next = next.max(header.last().next());
+                before.last = before.last.max(header.last_event());
+                before.next = before.next.max(header.last().next());
                 offset += header.frame_len();
             }
-            Ok(Found::Hole { until, .. }) => offset = until,
+            Ok(Found::Hole { until, .. }) => {
+                before.holed = true;
+                offset = until;
+            }
             Ok(Found::End) | Err(_) => break,
         }
     }
-    (last, next)
+    before
 }
 
 /// The last snapshot of a segment that can be read: one stands at its head, others where destinations came or went.

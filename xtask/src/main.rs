@@ -6,6 +6,7 @@ mod bench;
 mod census;
 mod commands;
 mod demo;
+mod fuzz;
 mod packages;
 mod setup;
 mod sim;
@@ -27,9 +28,9 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Install what the tests need from the distribution: rsyslog, syslog-ng, openssl
+    /// Install what the tests need from the distribution: rsyslog, syslog-ng, openssl, g++
     Setup,
-    /// Set up, then check formatting and lints and run every test: what CI runs
+    /// Set up, then check formatting and lints, run every test and each fuzz target for a moment: what CI runs
     Test {
         /// The tests alone: no setup, no formatting, no lints
         #[arg(long)]
@@ -86,6 +87,17 @@ enum Verb {
         #[arg(default_values_t = ["steady".to_owned(), "outage".to_owned()])]
         tests: Vec<String>,
     },
+    /// Search for inputs that break a promise: one fuzz target, or all of them one after the other
+    Fuzz {
+        /// answers, dialogue, checkpoint, settings, frames or syslog (default: all)
+        target: Option<String>,
+        /// How long each target searches
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// So many inputs instead, the same each time: what `test` does with 4000
+        #[arg(long, conflicts_with = "seconds")]
+        inputs: Option<u32>,
+    },
     /// Kill, cut and restart the release build, many rounds long
     Torture {
         /// Rounds of each campaign
@@ -104,6 +116,10 @@ fn main() -> ExitCode {
             sim::run(&sim::Options { behaviour, listen, token, threats, others, rate })
         }
         Verb::Bench { peers, rounds, events, tests } => bench::run(&bench::Options { peers, rounds, events, tests }),
+        Verb::Fuzz { target, seconds, inputs } => {
+            let length = inputs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Inputs);
+            fuzz::run(target.as_deref(), length)
+        }
         Verb::Torture { rounds } => torture::run(rounds),
     };
     match done {

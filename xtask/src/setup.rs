@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: what the tests need beside Rust, from the distribution's own packages.
 //!
 //! rsyslog and syslog-ng exclude each other as packages and each would start a daemon, so both are downloaded and
-//! *unpacked* under `target/tools`; only their shared libraries (and openssl) are installed. A machine that logs with
+//! *unpacked* under `target/tools`; only their shared libraries (and openssl and g++) are installed. A machine that logs with
 //! one of them keeps it. `target/tools/bin` holds a starter for each, which the tests look for before PATH.
 //!
 //! Promise: quick and silent towards the network when all is there; nothing that is installed gets removed.
@@ -62,16 +62,20 @@ exec "$here"/usr/sbin/syslog-ng --module-path "$(echo "$here"/usr/lib/syslog-ng/
     },
 ];
 
+/// Programs that are installed, and the packages that hold them: the tests' own certificates, the fuzzer's runtime.
+const PROGRAMS: [(&str, &str); 2] = [("openssl", "openssl"), ("c++", "g++")];
+
 /// Makes sure that everything is there, and says what it installs.
 pub fn run() -> Result<()> {
     let tools = root().join("target/tools");
-    let openssl = on_path("openssl");
+    let programs = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
+    let programs: Vec<String> = programs.map(|(_, package)| (*package).to_owned()).collect();
     let lacking: Vec<&Receiver> = RECEIVERS.iter().filter(|receiver| !receiver.is_there(&tools)).collect();
-    if openssl && lacking.is_empty() {
+    if programs.is_empty() && lacking.is_empty() {
         eprintln!("setup: everything is there");
         return Ok(());
     }
-    let names = lacking.iter().map(|receiver| receiver.name).chain((!openssl).then_some("openssl"));
+    let names = lacking.iter().map(|receiver| receiver.name).chain(programs.iter().map(String::as_str));
     let names = names.collect::<Vec<_>>().join(", ");
     if !on_path("apt-get") {
         bail!(
@@ -81,8 +85,8 @@ pub fn run() -> Result<()> {
     }
     eprintln!("setup: getting {names} from the distribution");
     update_lists();
-    if !openssl {
-        install(&["openssl".to_owned()])?;
+    if !programs.is_empty() {
+        install(&programs)?;
     }
     lacking.iter().try_for_each(|receiver| receiver.provide(&tools))
 }

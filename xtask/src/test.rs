@@ -8,7 +8,10 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 
 use crate::commands::{cargo, on_path, run as execute};
-use crate::setup;
+use crate::{fuzz, setup};
+
+/// Inputs of each fuzz target: seconds, not a search. It shows that the targets build, run and hold.
+const FUZZED: u32 = 4_000;
 
 /// Sets up, checks, tests. `fast`: the tests alone.
 pub fn run(fast: bool) -> Result<()> {
@@ -28,6 +31,11 @@ pub fn run(fast: bool) -> Result<()> {
         not_run.push("advisories (by hand: cargo deny check advisories)");
     }
     let tally = test_and_count()?;
+    if fast {
+        not_run.push("the fuzz targets themselves (--fast); what they assert ran on random bytes and on their seeds");
+    } else {
+        fuzz::run(None, fuzz::Length::Inputs(FUZZED))?;
+    }
     for what in not_run {
         eprintln!("not run: {what}");
     }

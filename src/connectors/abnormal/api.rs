@@ -171,14 +171,14 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 
 /// Where a JSON text breaks. serde's own words may quote it, and with it what must not be told.
 #[derive(Debug)]
-struct Break {
+pub struct Break {
     what: &'static str,
     line: usize,
     column: usize,
 }
 
 impl Break {
-    fn of(error: &serde_json::Error) -> Break {
+    pub fn of(error: &serde_json::Error) -> Break {
         let what = match error.classify() {
             serde_json::error::Category::Eof => "it ends too early",
             serde_json::error::Category::Syntax => "it is not JSON",

@@ -7,8 +7,11 @@ use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
+use super::api::Break;
 use super::feed::{Found, Part};
+use super::fields::ID;
 use super::window::{Field, Purpose, Timing, Windows};
 use crate::event::{Checkpoint, Deferred, Gap};
 use crate::fault::{Fault, FaultKind};
@@ -21,8 +24,10 @@ const DEFERRED: usize = 10_000;
 const AGAIN: usize = 100;
 /// Ids of a round that are remembered. Slices of both fields run side by side, so the latest are enough.
 const REMEMBERED: usize = 1_000;
-/// A deferred item is given up after this long.
+/// A deferred item is given up after this long ...
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// ... and after so many tries: a clock that jumps ahead by years is no reason.
+const GIVE_UP_TRIES: u32 = 30;
 
 /// An item to fetch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,7 +124,7 @@ impl Place {
         }
         let broken = |error: serde_json::Error| {
             Fault::new(FaultKind::Corrupt, "the stream's checkpoint can't be read: it has to begin anew")
-                .caused_by(error)
+                .caused_by(Break::of(&error))
         };
         let head: Head = serde_json::from_str(&checkpoint.0).map_err(broken)?;
         if head.format != FORMAT {
@@ -130,7 +135,23 @@ impl Place {
             );
             return Err(Fault::new(FaultKind::Corrupt, text));
         }
-        serde_json::from_str(&checkpoint.0).map_err(broken)
+        let place: Place = serde_json::from_str(&checkpoint.0).map_err(broken)?;
+        if !place.sound() {
+            let text = "the stream's checkpoint holds what none of ours does: it has to begin anew";
+            return Err(Fault::new(FaultKind::Corrupt, text));
+        }
+        Ok(place)
+    }
+
+    /// Could we have written it? Its checksum tells of damage on the disk, and of nothing before that.
+    fn sound(&self) -> bool {
+        let json = |entry: &String| serde_json::from_str::<&RawValue>(entry).is_ok();
+        let fetches = || self.fetch.iter().chain(&self.again);
+        let mut ids = fetches().map(|fetch| &fetch.id).chain(self.deferred.iter().map(|item| &item.id));
+        self.windows.sound()
+            && self.path < 16
+            && ids.all(|id| (1..=ID).contains(&id.len()))
+            && fetches().all(|fetch| fetch.entry.as_ref().is_none_or(json))
     }
 
     /// Writes the checkpoint.
@@ -233,7 +254,7 @@ impl Place {
         let since = fetch.since.unwrap_or(now);
         let item =
             Deferred { id: fetch.id, reason, since, tries, due: now.saturating_add(pause(tries)).unwrap_or(now) };
-        if now.duration_since(since) >= GIVE_UP {
+        if now.duration_since(since) >= GIVE_UP && tries >= GIVE_UP_TRIES {
             return Some(given_up(&item, now, "failed for 30 days"));
         }
         self.defer(item, now)

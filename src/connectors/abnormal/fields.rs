@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 /// An id longer than this is not one.
-const ID: usize = 256;
+pub const ID: usize = 256;
 /// A native id is at most this long; a longer one, or one with spaces, is replaced by its hash.
 const NATIVE: usize = 128;
 /// Characters of one field in a summary.

@@ -347,7 +347,7 @@ impl Step<'_> {
     /// tell whether it was the items.
     fn put_back(&mut self) {
         for (fetch, fault) in std::mem::take(&mut self.ill) {
-            self.place.push_back(Fetch { stops: fetch.stops + 1, ..fetch });
+            self.place.push_back(Fetch { stops: fetch.stops.saturating_add(1), ..fetch });
             self.harvest.page.fault.get_or_insert(fault);
         }
     }

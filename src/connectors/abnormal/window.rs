@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,9 @@ pub struct Cursor {
     pub settled: Seconds,
 }
 
+/// What any clock, any Date and any filter can tell: the years 0 to 9999.
+const TELLABLE: RangeInclusive<Seconds> = -62_167_219_200..=253_402_207_200;
+
 /// The settings that windows depend on, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
@@ -164,6 +168,15 @@ impl Windows {
             daily: now + DAY,
             behind: 0,
         }
+    }
+
+    /// Could we have written them? No arithmetic with such times overflows, and each window holds something.
+    pub fn sound(&self) -> bool {
+        let times = [self.begin, self.look, self.hourly, self.daily, self.behind];
+        let cursors = self.cursors.values().flat_map(|cursor| [cursor.to, cursor.settled]);
+        let bounds = self.todo.iter().flat_map(|listing| [listing.from, listing.to]);
+        times.into_iter().chain(cursors).chain(bounds).all(|time| TELLABLE.contains(&time))
+            && self.todo.iter().all(|listing| listing.from < listing.to)
     }
 
     /// Plans a round: what is new, what the overlap still holds, what leaves it, and the sweeps that are due.

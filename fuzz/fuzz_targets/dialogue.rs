@@ -1,0 +1,4 @@
+#![no_main]
+//! libFuzzer's way into `conductor_fuzz::dialogue`, where it is told what must hold.
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| conductor_fuzz::dialogue::run(data));
