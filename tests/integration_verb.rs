@@ -56,6 +56,17 @@ fn expect(said: &Said, code: i32, begins: &str, words: &[&str]) {
 }
 
 #[test]
+fn the_keys_end_is_told_by_the_vendor_where_it_tells() {
+    let site = Site::new();
+    let end = Timestamp::now() + 240.hours();
+    site.api.set_token_expires(Some(end));
+    let settings = site.good().replace("connector =", "api-key-expires = \"2099-01-31\"\nconnector =");
+    let said = test(&site, &settings, &[]);
+    let day = end.strftime("%Y-%m-%d").to_string();
+    expect(&said, 0, "warning key-expiry", &[&day, "by the vendor"]);
+}
+
+#[test]
 fn a_connection_where_all_is_well_is_told_step_by_step_and_nothing_is_kept() {
     let site = Site::new();
     let settings = site.good().replace("connector =", "api-key-expires = \"2099-01-31\"\nconnector =");
@@ -71,7 +82,7 @@ fn a_connection_where_all_is_well_is_told_step_by_step_and_nothing_is_kept() {
     assert!(said.stdout.ends_with("8 ok, 0 with a warning, 0 failed, 0 skipped\n"), "{}", said.stdout);
     assert!(!site.path("state").exists(), "a test makes no state folder");
     let asked: Vec<String> = site.api.requests().into_iter().filter(|one| one.authorized).map(|one| one.path).collect();
-    assert_eq!(asked, ["/v1/cases", "/v1/threats"], "no more is asked with the key than needed");
+    assert_eq!(asked, ["/v1/cases", "/v1/threats", "/v1/soar/tokens"], "no more is asked with the key than needed");
 }
 
 #[test]

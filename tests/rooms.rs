@@ -39,7 +39,19 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("control", &["queue", "evidence"]),
     ("web", &["status", "config", "engine"]),
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.
-    ("diagnosis", &["engine", "net", "egress", "connectors::Trial", "connectors::PollContext", "config", "secrets"]),
+    (
+        "diagnosis",
+        &[
+            "engine",
+            "net",
+            "egress",
+            "connectors::KeyTold",
+            "connectors::PollContext",
+            "connectors::Trial",
+            "config",
+            "secrets",
+        ],
+    ),
     // All, but never a connector's or a destination's inside: it reaches those by the engine.
     (
         "cli",

@@ -5,6 +5,7 @@ mod agent;
 mod world;
 
 mod token {
+    mod comparison;
     mod expiry;
     mod rotation;
     mod set_key;

@@ -26,11 +26,6 @@ pub trait Trial: Connector {
     /// As [`Trial::first`]; `Unlicensed` also for an add-on that is absent.
     async fn permission(&self, stream: &str, now: Timestamp) -> Result<(), Fault>;
 
-    /// When the key ends, where the vendor tells; `None` where it does not, or is not asked by this build.
-    async fn key_expires(&self) -> Result<Option<Timestamp>, Fault> {
-        Ok(None)
-    }
-
     /// Has the vendor examples for this stream, that can be asked for without touching live data?
     fn has_examples(&self, stream: &str) -> bool;
 }

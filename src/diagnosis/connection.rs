@@ -51,7 +51,8 @@ pub async fn test(subject: &Subject<'_>, now: fn() -> Timestamp, tell: &mut (dyn
             match connector {
                 Ok(connector) => {
                     let seen = permissions(subject, &*connector, &token, now(), tell).await;
-                    told = timeout(LIMIT, connector.key_expires()).await.ok().and_then(Result::ok).flatten();
+                    let asked = connector.key(integration.api_key_name.as_deref());
+                    told = timeout(LIMIT, asked).await.ok().and_then(Result::ok).flatten();
                     seen
                 }
                 Err(fault) => {
@@ -68,7 +69,7 @@ pub async fn test(subject: &Subject<'_>, now: fn() -> Timestamp, tell: &mut (dyn
             look_at_egress(subject.egress).await
         }
     };
-    tell(expiry::judge(integration.api_key_expires, told, now()));
+    tell(expiry::judge(integration.api_key_expires, told.as_ref(), now()));
     tell(seen.map_or_else(|late| late, |seen| egress::judge(subject.egress, &seen)));
 }
 

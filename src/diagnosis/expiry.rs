@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::finding::Finding;
+use crate::connectors::KeyTold;
 
 const ID: &str = "key-expiry";
 /// Days before the end from which on it is told.
@@ -14,10 +15,12 @@ const SOON: i32 = 30;
 const RENEW: &str = "make a new key in the vendor's portal, set it and `api-key-expires`, then revoke the old one";
 
 /// `set`: what the settings say; `told`: what the vendor says; the vendor's word counts.
-pub fn judge(set: Option<Date>, told: Option<Timestamp>, now: Timestamp) -> Finding {
-    let (ends, by) = match (told, set) {
-        (Some(told), _) => (told.to_zoned(TimeZone::UTC).date(), "by the vendor"),
-        (None, Some(set)) => (set, "by `api-key-expires`"),
+pub fn judge(set: Option<Date>, told: Option<&KeyTold>, now: Timestamp) -> Finding {
+    let by_vendor = told.and_then(|told| Some((told.expires?, told.unsure.as_deref())));
+    let (ends, by) = match (by_vendor, set) {
+        (Some((ends, None)), _) => (ends.to_zoned(TimeZone::UTC).date(), "by the vendor".to_owned()),
+        (Some((ends, Some(unsure))), _) => (ends.to_zoned(TimeZone::UTC).date(), format!("by the vendor: {unsure}")),
+        (None, Some(set)) => (set, "by `api-key-expires`".to_owned()),
         (None, None) => {
             let advice = "set `api-key-expires` to the day that the portal shows, to be warned in time";
             return Finding::skipped(ID, "", "not known: `api-key-expires` is not set", advice);
@@ -55,8 +58,8 @@ mod tests {
                 "ends on 2026-12-01, in 10 d, by the vendor",
             ),
         ] {
-            let told = told.map(|text: &str| text.parse().expect("a timestamp"));
-            let finding = judge(set, told, now);
+            let told = told.map(|text: &str| KeyTold { expires: text.parse().ok(), ..KeyTold::default() });
+            let finding = judge(set, told.as_ref(), now);
             assert!(finding.outcome == outcome && finding.text.contains(words), "{finding:?}");
         }
     }

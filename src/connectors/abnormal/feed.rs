@@ -180,8 +180,9 @@ pub fn items<'a>(entries: impl Iterator<Item = (Raw<'a>, Raw<'a>)>, next: Raw<'_
     for (id, entry) in entries {
         let entry = entry.map(|entry| entry.get().to_owned()).filter(|entry| entry.len() <= ENTRY);
         match scalar(id) {
-            Some(id) => listed.items.push(Found { id, entry }),
-            None => listed.nameless += 1,
+            // A name of dots alone would lead to another place of the API.
+            Some(id) if id.bytes().any(|byte| byte != b'.') => listed.items.push(Found { id, entry }),
+            Some(_) | None => listed.nameless += 1,
         }
     }
     Ok(listed)

@@ -76,7 +76,7 @@ pub fn message(origin: &Origin<'_>, threat: &str, raw: ByteString) -> Event {
     );
     origin.event(Facts {
         kind: "threat",
-        native: &format!("{threat}:{}", native(&named, &raw)),
+        native: &format!("{}:{}", fields::native(threat.to_owned()), native(&named, &raw)),
         version: &version(&named),
         severity: severity(&attack),
         occurred: [named.received_time, named.sent_time].into_iter().find_map(time),

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::api::{Api, Asked};
 use super::checkpoint::{Fetch, Place};
 use super::feed::{Feed, Item, Next, Origin, Part};
+use super::fields::native;
 use super::harvest::Harvest;
 use super::window::{Listing, Outcome, Purpose, Timing, Told};
 use crate::connectors::{Page, PollContext};
@@ -207,7 +208,8 @@ impl Step<'_> {
             let reason = format!("{} entries of the list have no id that could be asked for", listed.nameless);
             self.harvest.gap(listing.from, listing.to, reason);
         }
-        self.place.take_up(listed.items, listing.purpose, self.context.known);
+        let known = |id: &str| (self.context.known)(&native(id.to_owned()));
+        self.place.take_up(listed.items, listing.purpose, &known);
         Ok(())
     }
 
@@ -280,10 +282,15 @@ impl Step<'_> {
         }
         let mut answered: Vec<Option<Result<Item, Fault>>> = batch.iter().map(|_| None).collect();
         while let Some(joined) = answers.join_next().await {
-            if let Ok((at, answer)) = joined
-                && let Some(slot) = answered.get_mut(at)
-            {
-                *slot = Some(answer);
+            match joined {
+                Ok((at, answer)) => {
+                    if let Some(slot) = answered.get_mut(at) {
+                        *slot = Some(answer);
+                    }
+                }
+                // A bug of ours: the stream's task ends with it, is started again, and says so.
+                Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+                Err(_) => {}
             }
         }
         let mut back = Vec::new();

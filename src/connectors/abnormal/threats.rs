@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::api::{Api, Asked, encode};
 use super::checkpoint::Fetch;
 use super::feed::{Facts, Feed, Item, Listed, Next, Origin, Part, filtered, given, items, page_number};
-use super::fields::{Raw, hash};
+use super::fields::{Raw, hash, native};
 use super::message::message;
 use super::window::{Field, Listing};
 use crate::event::{Event, Severity};
@@ -134,7 +134,7 @@ fn enriched(origin: &Origin<'_>, fetch: &Fetch, found: &[&RawValue]) -> Event {
             Part::Attachments => "threat-attachments",
             Part::Links | Part::Detail => "threat-links",
         },
-        native: &format!("{}:{word}", fetch.id),
+        native: &format!("{}:{word}", native(fetch.id.clone())),
         version: &hash([entries.as_str()]),
         severity: Severity::Info,
         occurred: None,
