@@ -9,5 +9,6 @@ mod operate {
     mod queue_verbs;
     mod reload;
     mod stop;
+    mod verify;
     mod watch;
 }

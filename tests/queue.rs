@@ -10,4 +10,5 @@ mod queue {
     mod power;
     mod small_disk;
     mod support;
+    mod verify;
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure};
 use crate::config::Settings;
@@ -50,24 +50,9 @@ pub fn converse(
             Err(Failure::new(Exit::Unavailable, text))
         }
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            let dir = state_dir.join("queue");
-            if !dir.exists() {
-                let text = format!("there is no queue in {}: has the agent ever run here?", state_dir.display());
-                return Err(Failure::new(Exit::Unavailable, text));
-            }
-            let owner = fs::metadata(&dir)?.uid();
-            if owner != nix::unistd::geteuid().as_raw() {
-                // Files of ours in there would keep the agent from its own queue.
-                let dir = dir.display();
-                let text =
-                    format!("the queue in {dir} belongs to user {owner}: say it as that user (sudo -u '#{owner}' ...)");
-                return Err(Failure::new(Exit::Permission, text));
-            }
+            let dir = folder(state_dir)?;
             let queue = match engine::open_queue(&dir, &settings.queue) {
-                Err(QueueError::Locked { .. }) => {
-                    let text = "the agent holds the queue, but its control socket does not answer: is it starting or stopping?";
-                    return Err(Failure::new(Exit::Unavailable, text));
-                }
+                Err(QueueError::Locked { .. }) => return Err(held()),
                 other => other?.0,
             };
             let mut lines = Lines { rest: Vec::new(), line, failed: None };
@@ -80,6 +65,34 @@ pub fn converse(
         }
         Err(e) => Err(e.into()),
     }
+}
+
+/// The queue's folder, for whoever opens it without an agent.
+pub fn folder(state_dir: &Path) -> Result<PathBuf, Failure> {
+    let dir = state_dir.join("queue");
+    if !dir.exists() {
+        let text = format!("there is no queue in {}: has the agent ever run here?", state_dir.display());
+        return Err(Failure::new(Exit::Unavailable, text));
+    }
+    let owner = fs::metadata(&dir)?.uid();
+    if owner != nix::unistd::geteuid().as_raw() {
+        // Files of ours in there would keep the agent from its own queue.
+        let dir = dir.display();
+        let text = format!("the queue in {dir} belongs to user {owner}: say it as that user (sudo -u '#{owner}' ...)");
+        return Err(Failure::new(Exit::Permission, text));
+    }
+    Ok(dir)
+}
+
+/// Does an agent answer on this state folder?
+pub fn is_running(state_dir: &Path) -> bool {
+    connect(state_dir).is_ok()
+}
+
+/// The agent holds the lock, and no socket answers.
+pub fn held() -> Failure {
+    let text = "the agent holds the queue, but its control socket does not answer: is it starting or stopping?";
+    Failure::new(Exit::Unavailable, text)
 }
 
 /// Cuts what is written into lines.

@@ -15,6 +15,7 @@ use crate::values::ByteSize;
 
 pub mod export_file;
 mod import;
+mod verify;
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -49,6 +50,14 @@ pub enum Verb {
     },
     /// What destinations refused for ever.
     Quarantine,
+    /// Read everything that is kept and tell what is damaged: exit 0 when all is well, 74 when not. Changes nothing.
+    Verify {
+        /// One JSON document.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the next start would mend, while no agent runs.
+    Repair(verify::Repair),
     /// Give up what a destination that is no longer set has not taken.
     Forget {
         /// As `queue show` calls it.
@@ -88,6 +97,8 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
             })?;
             Ok(0)
         }
+        Verb::Verify { json } => verify::verify(&settings, json),
+        Verb::Repair(repair) => verify::repair(&settings, &repair),
         Verb::Forget { destination, yes } => forget(&settings, destination, yes),
     }
 }

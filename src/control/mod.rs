@@ -51,6 +51,8 @@ pub enum Request {
     Evidence { asked: Asked, agent: String },
     /// Where each stream of an integration stands, and what it has to come back to.
     Streams { integration: String },
+    /// Read everything, and tell what does not check out.
+    Verify,
 }
 
 /// What is answered, a line each.
@@ -86,6 +88,14 @@ pub enum Reply {
     },
     Stream {
         stream: ShowStream,
+    },
+    /// Bytes of so many that a verification has read.
+    Looked {
+        looked: u64,
+        of: u64,
+    },
+    Verified {
+        verified: crate::queue::Verified,
     },
     Failed {
         failed: String,

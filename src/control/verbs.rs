@@ -63,6 +63,29 @@ pub fn answer(
             }
             finish(output, Ok(Reply::Done { done: true }))
         }
+        Request::Verify => {
+            let result = verify(queue, output, stopped);
+            finish(output, result)
+        }
+    }
+}
+
+/// Tells each so many bytes how far it is; an asker that has gone ends it.
+fn verify(queue: &Queue, output: &mut impl Write, stopped: &dyn Fn() -> bool) -> Result<Reply, String> {
+    const EACH: u64 = 16 << 20;
+    let (mut told, mut ended) = (0, false);
+    let verified = queue.verify(&mut |looked, of| {
+        if looked >= told + EACH {
+            told = looked;
+            ended |= reply(output, &Reply::Looked { looked, of }).is_err();
+        }
+        ended |= stopped();
+        !ended
+    });
+    match verified {
+        Ok(_) if ended => Err("the agent is stopping, and has not read everything: say it again when it runs".into()),
+        Ok(verified) => Ok(Reply::Verified { verified }),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Promise: what a segment is, its first frame says; it gets its own name back, and a second copy of it is set aside.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -16,9 +17,11 @@ const MOVING: &str = "misplaced";
 /// Gives misplaced files of the journal their own names. `aside`: where second copies go.
 pub fn put_back(disk: &dyn Disk, dir: &Path, aside: &Path) -> io::Result<()> {
     let mut moving: Vec<(PathBuf, Seq)> = Vec::new();
+    let mut at_home: BTreeSet<Seq> = BTreeSet::new();
     for (name, _) in disk.list(dir)? {
         let path = dir.join(&name);
         let named = segment::first_of(&name);
+        at_home.extend(named);
         if named.is_none() && path.extension().is_none_or(|end| end != MOVING) {
             continue;
         }
@@ -29,12 +32,13 @@ pub fn put_back(disk: &dyn Disk, dir: &Path, aside: &Path) -> io::Result<()> {
             // Out of the way first: the file that belongs here may come from where this one goes.
             let on_its_way = path.with_extension(MOVING);
             disk.rename(&path, &on_its_way)?;
+            at_home.retain(|there| Some(*there) != named);
             moving.push((on_its_way, own));
         }
     }
     for (path, own) in &moving {
         let home = segment::path(dir, *own);
-        if home.exists() {
+        if !at_home.insert(*own) {
             disk.create_dir(aside)?;
             disk.rename(path, &aside.join(format!("{:020}-copy", own.0)))?;
         } else {

@@ -16,8 +16,8 @@
 //! the frame is fresh, else from the journal. A segment goes when the last destination has passed it and
 //! nobody wants it kept; depth is arithmetic.
 //!
-//! **Opening** reads the tail alone. A torn last frame was never confirmed and is cut. Damage in the middle is
-//! set aside, counted, and the streams concerned go back to where that segment began, to fetch again.
+//! **Opening** reads the tail alone. A torn last frame was never confirmed and is cut. Damage in the middle, and segments
+//! that are missing, are counted, and the streams go back to where they stood before, to fetch again.
 //!
 //! Promise: what [`Queue::append`] has confirmed stays, in order, with its checkpoint, until every destination
 //! has taken it or the operator's own rule drops it, counted.
@@ -38,10 +38,12 @@ mod misplaced;
 mod places;
 mod reading;
 mod recovery;
+mod rehearsal;
 mod replay;
 mod retention;
 mod segment;
 mod steady;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -54,6 +56,8 @@ pub use error::QueueError;
 pub use facts::{DamageNote, Facts, OpenReport};
 pub use known::{Known, Marker, Memory};
 pub use reading::Batch;
+pub use rehearsal::rehearse;
+pub use verify::{Finding, Verified};
 
 use crate::event::{Checkpoint, Deferred, Event, Seq};
 use book::{Book, Entry};

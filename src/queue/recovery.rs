@@ -138,6 +138,19 @@ impl Queue {
         Ok((queue, report))
     }
 
+    /// Reads everything, so that all damage is noted and set aside. For a repair: a reader that gets there does the same.
+    pub fn look_through(&self) -> Result<(), QueueError> {
+        let mut at = self.oldest().before();
+        while at < self.head_now() {
+            let batch = self.read_after(at, 1024, 1 << 20)?;
+            if batch.upto <= at {
+                break;
+            }
+            at = batch.upto;
+        }
+        Ok(())
+    }
+
     /// Streams go back to where they stood before the damage, and fetch again what it took along.
     /// For the janitor; returns the damage that it acted on.
     pub fn rewind_damaged(&self) -> Result<Vec<DamageNote>, QueueError> {
@@ -250,7 +263,7 @@ fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), QueueError> {
     made.map_err(|e| QueueError::disk("create", path, e))
 }
 
-fn take_lock(dir: &Path) -> Result<Lock, QueueError> {
+pub(super) fn take_lock(dir: &Path) -> Result<Lock, QueueError> {
     let path = dir.join("lock");
     let file = fs::OpenOptions::new()
         .create(true)

@@ -226,7 +226,9 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
                 | Reply::Forgotten { .. }
                 | Reply::Quarantined { .. }
                 | Reply::Evidence { .. }
-                | Reply::Stream { .. },
+                | Reply::Stream { .. }
+                | Reply::Looked { .. }
+                | Reply::Verified { .. },
             )
             | None => {}
         }

@@ -1,0 +1,157 @@
+//! `conductor queue verify` and `queue repair`: is all that was kept still readable, and what would a start mend?
+//!
+//! Promise: verifying changes nothing, with an agent or without; repairing does what a start does, and tells it first.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use crate::cli::agent_socket::{converse, folder, held, is_running, reply};
+use crate::cli::{Exit, Failure};
+use crate::config::Settings;
+use crate::control::{Reply, Request};
+use crate::engine::queue_options;
+use crate::queue::disk::RealDisk;
+use crate::queue::{Queue, QueueError, Verified, rehearse};
+use crate::values::ByteSize;
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct Repair {
+    /// Only tell.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do it.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub fn verify(settings: &Settings, json: bool) -> Result<u8, Failure> {
+    let verified =
+        if is_running(&settings.agent.state_dir) { of_the_agent(settings)? } else { of_the_files(settings)? };
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer(&mut out, &verified).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+    } else {
+        out.write_all(told(&verified).as_bytes())?;
+    }
+    Ok(code(&verified))
+}
+
+pub fn repair(settings: &Settings, asked: &Repair) -> Result<u8, Failure> {
+    let state_dir = &settings.agent.state_dir;
+    if is_running(state_dir) {
+        let text = "the agent runs, and has mended what it could when it started; stop it to repair (systemctl stop conductor), \
+                    or see what is damaged: conductor queue verify";
+        return Err(Failure::new(Exit::Unavailable, text));
+    }
+    let verified = of_the_files(settings)?;
+    let mut out = io::stdout().lock();
+    out.write_all(told(&verified).as_bytes())?;
+    if asked.dry_run {
+        return Ok(code(&verified));
+    }
+    if verified.is_well() && verified.torn_bytes == 0 {
+        return Ok(0);
+    }
+    let clock = || jiff::Timestamp::now().as_millisecond();
+    let opened = Queue::open(&folder(state_dir)?, queue_options(&settings.queue), Arc::new(RealDisk), clock);
+    let (queue, _) = opened.map_err(|error| if is_locked(&error) { held() } else { error.into() })?;
+    queue.look_through()?;
+    let sent_back = queue.rewind_damaged()?;
+    queue.close();
+    if !sent_back.is_empty() {
+        writeln!(out, "done; the streams went back before the damage, and the agent fetches again what was lost")?;
+    } else {
+        writeln!(out, "done")?;
+    }
+    Ok(0)
+}
+
+fn is_locked(error: &QueueError) -> bool {
+    matches!(error, QueueError::Locked { .. })
+}
+
+fn code(verified: &Verified) -> u8 {
+    if verified.is_well() { Exit::Ok as u8 } else { Exit::Disk as u8 }
+}
+
+fn of_the_agent(settings: &Settings) -> Result<Verified, Failure> {
+    let mut found = Err(Failure::new(Exit::Unavailable, "the agent did not answer"));
+    let mut bar = Bar::default();
+    converse(settings, &Request::Verify, |line| {
+        let reply = reply(line);
+        if let Some(Reply::Looked { looked, of }) = reply {
+            bar.draw(looked, of);
+        } else if let Some(Reply::Verified { verified }) = reply {
+            found = Ok(verified);
+        } else if let Some(Reply::Failed { failed }) = reply {
+            found = Err(Failure::new(Exit::Unavailable, failed));
+        }
+        Ok(())
+    })?;
+    bar.end();
+    found
+}
+
+fn of_the_files(settings: &Settings) -> Result<Verified, Failure> {
+    let dir = folder(&settings.agent.state_dir)?;
+    let clock = || jiff::Timestamp::now().as_millisecond();
+    let mut bar = Bar::default();
+    let verified = rehearse(&dir, queue_options(&settings.queue), clock, &mut |looked, of| {
+        bar.draw(looked, of);
+        true
+    });
+    bar.end();
+    verified.map_err(|error| if is_locked(&error) { held() } else { error.into() })
+}
+
+fn told(verified: &Verified) -> String {
+    let Verified { segments, frames, events, bytes, .. } = verified;
+    let mut out = format!("{segments} segments, {frames} frames, {events} events, {}\n", ByteSize(*bytes));
+    for finding in &verified.damage {
+        out.push_str(&format!("damaged: {finding}\n"));
+    }
+    for sentence in &verified.repairs {
+        out.push_str(&format!("to mend: {sentence}\n"));
+    }
+    if verified.book_damaged {
+        out.push_str("damaged: the book; it is set aside and rebuilt from the journal; repeats may follow, no loss\n");
+    }
+    if verified.torn_bytes > 0 {
+        let torn = ByteSize(verified.torn_bytes);
+        out.push_str(&format!("torn end: {torn} that were never confirmed; the next start cuts them\n"));
+    }
+    if verified.damage.iter().any(|finding| !finding.mended) {
+        out.push_str(
+            "what is damaged is set aside when it is read, or by `queue repair --yes` while no agent runs; the streams then \
+             fetch again from before it\n",
+        );
+    }
+    if verified.is_well() {
+        out.push_str("all is well\n");
+    }
+    out
+}
+
+/// A progress bar on stderr, where a person looks.
+#[derive(Default)]
+struct Bar {
+    percent: Option<u64>,
+}
+
+impl Bar {
+    fn draw(&mut self, looked: u64, of: u64) {
+        let percent = looked * 100 / of.max(1);
+        if self.percent != Some(percent) && io::stderr().is_terminal() {
+            self.percent = Some(percent);
+            eprint!("\r[{:<25}] {percent:3} % ", "#".repeat((percent / 4).min(25) as usize));
+        }
+    }
+
+    fn end(&self) {
+        if self.percent.is_some() {
+            eprintln!();
+        }
+    }
+}
