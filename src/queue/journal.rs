@@ -321,6 +321,8 @@ impl<P> Journal<P> {
             let path = segment::path(&self.dir, Seq(first));
             self.disk.remove(&path).map_err(|e| QueueError::disk("remove", &path, e))?;
             self.segments.write().unwrap_or_else(PoisonError::into_inner).remove(&first);
+            // Durable before the next one goes: one that came back in front of a hole would make a loss of the hole.
+            self.disk.sync_dir(&self.dir).map_err(|e| QueueError::disk("remove", &path, e))?;
         }
         Ok(())
     }

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use conductor::queue::disk::{Disk, DiskFile, RealDisk, Space};
 
@@ -16,6 +16,8 @@ pub struct Faults {
     /// Free bytes to claim; 0: the real ones.
     pub claimed_free: AtomicU64,
     pub syncs: AtomicU64,
+    /// What was done to names, in order.
+    pub names: Mutex<Vec<&'static str>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -29,6 +31,7 @@ impl Disk for BrokenDisk {
         Ok(Box::new(BrokenFile(RealDisk.open(path, create)?, Arc::clone(&self.0))))
     }
     fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.names.lock().expect("no panic inside").push("remove");
         RealDisk.remove(path)
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -38,6 +41,7 @@ impl Disk for BrokenDisk {
         RealDisk.create_dir(path)
     }
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.0.names.lock().expect("no panic inside").push("sync");
         RealDisk.sync_dir(path)
     }
     fn list(&self, path: &Path) -> io::Result<Vec<(String, u64)>> {

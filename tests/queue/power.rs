@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::broken_disk::BrokenDisk;
 use super::support::*;
 use conductor::event::{Checkpoint, Seq};
-use conductor::queue::NewPage;
+use conductor::queue::{NewPage, Options};
 
 fn journal(dir: &Path) -> PathBuf {
     dir.join("queue/journal")
@@ -75,4 +77,24 @@ fn damage_behind_the_books_place_takes_along_no_event_before_it() {
     let damage = queue.facts().damage;
     assert_eq!(damage.iter().map(|note| (note.first, note.last)).collect::<Vec<_>>(), [(Seq(4), Seq(5))]);
     assert!(queue.has("acme/threats/t0:m0/v1"), "what is there is known");
+}
+
+#[test]
+fn each_removal_of_a_segment_is_durable_before_the_next() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = BrokenDisk::default();
+    let small = Options { max_bytes: 8 << 20, ..ROOMY };
+    let queue = open_on(dir.path(), small, Arc::new(disk.clone())).expect("it opens");
+    queue.register("soc", true);
+    for n in 0..8 {
+        let events = vec![event("threats", n, 900 << 10)];
+        queue.append(NewPage { events, ..page("threats", [], "c") }).expect("kept");
+    }
+    queue.ack("soc", Seq(8));
+    disk.0.names.lock().expect("no panic inside").clear();
+    queue.trim().expect("trimmed");
+    let done = disk.0.names.lock().expect("no panic inside").clone();
+    let removals = done.iter().filter(|what| **what == "remove").count();
+    assert!(removals >= 3, "{done:?}");
+    assert!(done.windows(2).all(|pair| pair != ["remove", "remove"]) && done.last() == Some(&"sync"), "{done:?}");
 }
