@@ -20,8 +20,8 @@ use super::workload::{OPTIONS, Workload, folder, now_ms};
 const REPLAY: &str = "CONDUCTOR_POWER";
 /// How many states each of the workloads is cut into; default: [`STATES`].
 const MANY: &str = "CONDUCTOR_POWER_STATES";
-const WORKLOADS: u64 = 8;
-const STATES: u64 = 300;
+const WORKLOADS: u64 = 24;
+const STATES: u64 = 100;
 
 struct Tried {
     states: AtomicU64,

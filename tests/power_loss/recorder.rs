@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use conductor::queue::disk::{Disk, DiskFile, RealDisk, Space};
 
@@ -101,7 +102,18 @@ impl Recorder {
     }
 
     pub fn wait_until_one_is_held(&self) {
-        drop(self.changed.wait_while(self.lock(), |state| !state.waiting).expect("no panic inside"));
+        drop(self.wait_while(self.lock(), |state| !state.waiting));
+    }
+
+    /// A wait that never ends is a mistake of the workload (a roll behind a held barrier, say): it ends the test.
+    fn wait_while<'s>(&self, state: MutexGuard<'s, State>, going: impl Fn(&State) -> bool) -> MutexGuard<'s, State> {
+        let waited = self.changed.wait_timeout_while(state, Duration::from_secs(60), |state| going(state));
+        let (state, ended) = waited.expect("no panic inside");
+        if ended.timed_out() {
+            eprintln!("the workload waits for what can't come");
+            std::process::abort();
+        }
+        state
     }
 
     /// How often the journal was written to.
@@ -109,13 +121,14 @@ impl Recorder {
         self.lock().writes
     }
 
-    /// Bytes that the segment which grows still takes.
+    /// Bytes that the segment which grows still takes; 0 where there is none yet.
     pub fn left(&self) -> u64 {
-        SEGMENT.saturating_sub(self.lock().end)
+        let state = self.lock();
+        if state.writes > 0 { SEGMENT.saturating_sub(state.end) } else { 0 }
     }
 
     pub fn wait_for_writes(&self, writes: usize) {
-        drop(self.changed.wait_while(self.lock(), |state| state.writes < writes).expect("no panic inside"));
+        drop(self.wait_while(self.lock(), |state| state.writes < writes));
     }
 
     fn relative(&self, path: &Path) -> PathBuf {
@@ -313,7 +326,7 @@ impl DiskFile for File {
         if self.of_the_journal && state.held {
             state.waiting = true;
             self.recorder.changed.notify_all();
-            state = self.recorder.changed.wait_while(state, |state| state.held).expect("no panic inside");
+            state = self.recorder.wait_while(state, |state| state.held);
             state.waiting = false;
         }
         state.log.entries.push(Entry::SyncFile { file: self.id, began });
