@@ -180,8 +180,10 @@ impl Windows {
     }
 
     /// Plans a round: what is new, what the overlap still holds, what leaves it, and the sweeps that are due.
-    /// The cursors move at once, because what they pass stands in `todo` of the same checkpoint. While an older look
-    /// or sweep is not through, none is added: it waits for its share of the budget, and would only grow.
+    /// The cursors move at once, because what they pass stands in `todo` of the same checkpoint. What is new and adjoins
+    /// what still waits to be listed makes that wider, up to a day, so that an outage is few windows and not one for each
+    /// round. While an older look or sweep is not through, none is added: it waits for its share of the budget, and would
+    /// only grow.
     pub fn plan(&mut self, now: Seconds, timing: &Timing) {
         let newest = self.cursors.values().map(|cursor| cursor.to).max().unwrap_or_default();
         if now - self.behind - timing.lag <= newest {
@@ -197,8 +199,16 @@ impl Windows {
             self.look = now + timing.look_every();
         }
         let mut add = |field, purpose, from: Seconds, to| {
-            if from < to {
-                self.todo.push(Listing::new(field, purpose, from, to));
+            if from >= to {
+                return;
+            }
+            let added = Listing::new(field, purpose, from, to);
+            let adjoins = |waits: &&mut Listing| {
+                waits.to == from && to - waits.from <= DAY && added == Listing { from, to, ..(*waits).clone() }
+            };
+            match self.todo.iter_mut().find(adjoins).filter(|_| purpose == Purpose::New) {
+                Some(waits) => waits.to = to,
+                None => self.todo.push(added),
             }
         };
         for (&field, cursor) in &mut self.cursors {

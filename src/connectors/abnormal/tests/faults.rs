@@ -101,6 +101,23 @@ async fn an_api_that_is_away_keeps_the_window() {
 }
 
 #[tokio::test]
+async fn a_day_without_the_api_at_a_short_interval_is_listed_in_a_few_requests_and_not_minute_by_minute() {
+    let mut bench = Bench::new(|_| Err(Fault::new(FaultKind::Unavailable, "connection refused")));
+    for _ in 0..1_440 {
+        bench.poll().await;
+        bench.later(60);
+    }
+    let long = bench.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.0.len());
+    assert!(long < 2_000, "each step writes it: {long} bytes");
+    bench.script(holds(&[("a", AT, ""), ("b", "2026-11-21T11:30:00Z", "")]));
+    bench.asked();
+    bench.round().await;
+    let lists = bench.asked().iter().filter(|ask| matches!(ask, Ask::List { .. })).count();
+    assert!(lists < 10, "{lists}");
+    assert_eq!(bench.natives(), ["a:a-m", "b:b-m"]);
+}
+
+#[tokio::test]
 async fn an_answer_that_is_not_the_api_is_told_by_its_first_bytes() {
     let bodies: HashMap<&str, &[u8]> = HashMap::from([
         ("html", b"<html><body>Sign in to the Wi-Fi" as &[u8]),
