@@ -198,6 +198,16 @@ impl Place {
             if self.taken_up.contains(&id) || self.waits(&id) {
                 continue;
             }
+            if let Some(at) = self.again.iter().position(|fetch| fetch.id == id && is_whole(fetch)) {
+                // It has its turn already, but what changed does not wait for a share of the budget.
+                if purpose == Purpose::New
+                    && let Some(fetch) = self.again.remove(at)
+                {
+                    self.remember(id);
+                    self.push_back(Fetch { again: false, entry, ..fetch });
+                }
+                continue;
+            }
             let deferred = self.deferred.iter().position(|item| item.id == id);
             let fetch = match (purpose, deferred) {
                 // It changed, so it is worth a try before it is due.
@@ -209,17 +219,21 @@ impl Place {
                 (Purpose::Staying | Purpose::Sweep, None) if known(&id) => continue,
                 (Purpose::Staying | Purpose::Sweep, None) => Fetch { entry, ..Fetch::new(id) },
             };
-            if self.taken_up.len() >= REMEMBERED {
-                self.taken_up.pop_front();
-            }
-            self.taken_up.push_back(fetch.id.clone());
+            self.remember(fetch.id.clone());
             self.push_back(fetch);
         }
     }
 
-    /// Is it waiting to be fetched for the first time?
+    fn remember(&mut self, id: String) {
+        if self.taken_up.len() >= REMEMBERED {
+            self.taken_up.pop_front();
+        }
+        self.taken_up.push_back(id);
+    }
+
+    /// Is all of it waiting to be fetched, before everything that is looked at again?
     fn waits(&self, id: &str) -> bool {
-        self.fetch.iter().any(|fetch| fetch.id == id && fetch.page == 1 && fetch.part == Part::Detail)
+        self.fetch.iter().any(|fetch| fetch.id == id && is_whole(fetch))
     }
 
     /// Behind all others of its kind.
@@ -279,6 +293,11 @@ impl Place {
 
 fn due_fetch(item: Deferred) -> Fetch {
     Fetch { tries: item.tries, since: Some(item.since), ..Fetch::new(item.id) }
+}
+
+/// Nothing of it was fetched yet.
+fn is_whole(fetch: &Fetch) -> bool {
+    fetch.page == 1 && fetch.part == Part::Detail
 }
 
 fn is_zero(count: &u32) -> bool {

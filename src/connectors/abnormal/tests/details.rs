@@ -209,6 +209,31 @@ async fn a_new_listing_of_a_deferred_item_tries_it_at_once() {
 }
 
 #[tokio::test]
+async fn a_new_listing_of_an_item_that_waits_for_its_share_tries_it_at_once_and_forgets_none_of_its_tries() {
+    let mut bench = Bench::new(listing(&["a"], |_, _| status(404, "")));
+    bench.round().await;
+    bench.spare.store(0, Relaxed);
+    bench.due = false;
+    bench.later(61);
+    bench.round().await;
+    bench.asked();
+    bench.due = true;
+    bench.later(600);
+    bench.script(|ask| match ask {
+        Ask::List { field, .. } if field == "latestTimeRemediated" => list(&["a"], None),
+        Ask::List { .. } => list(&[], None),
+        Ask::Item { .. } | Ask::Other(_) => status(404, ""),
+    });
+    let page = bench.round().await;
+    assert_eq!(bench.items_asked(), ["a"]);
+    assert_eq!(page.deferred.iter().map(|item| (item.id.as_str(), item.tries)).collect::<Vec<_>>(), [("a", 2)]);
+    bench.spare.store(u32::MAX, Relaxed);
+    bench.due = false;
+    bench.round().await;
+    assert!(bench.items_asked().is_empty(), "it does not wait twice");
+}
+
+#[tokio::test]
 async fn a_deferred_item_that_the_overlap_or_a_sweep_lists_again_waits_for_its_own_time() {
     let listed = holds(&[("b", "2026-11-20T11:57:00Z", "")]);
     let mut bench = Bench::new(move |ask| match ask {
