@@ -56,8 +56,8 @@ pub fn marks(event: &Event) -> Option<Marks> {
     let kind = match &*event.kind {
         "threat" => Kind::Threat,
         "case" => Kind::Case,
-        "campaign" | "abuse-campaign" => Kind::Campaign,
-        "vendor-case" | "audit" | "audit-log" | "not-analyzed" => Kind::Other,
+        "campaign" => Kind::Campaign,
+        "threat-attachments" | "threat-links" | "vendor-case" | "audit" | "not-analyzed" => Kind::Other,
         _ => return None,
     };
     let mut marks = Marks {
@@ -230,8 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_remediated_about_an_audit_log_and_other_kinds_have_no_marks() {
-        assert_eq!(of("audit", "{}").remediation, None);
+    fn nothing_is_remediated_about_an_audit_log_or_a_list_of_links_and_other_kinds_have_no_marks() {
+        for kind in ["audit", "not-analyzed", "vendor-case", "threat-attachments", "threat-links"] {
+            assert_eq!(of(kind, "{}").remediation, None, "{kind}");
+        }
         assert_eq!(marks(&event("import", r#"{"attackType":"x"}"#)), None);
     }
 }
