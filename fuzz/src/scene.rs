@@ -144,7 +144,7 @@ impl Scene {
             let after = |id: &String| matches!(id.as_bytes().get(start.len()), Some(b'/' | b':'));
             self.kept.range(start.clone()..).take_while(|id| id.starts_with(&start)).any(after)
         };
-        let spare = || self.spare.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+        let spare = |most| self.spare.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(most)).is_ok();
         let kept = |id: &str| self.kept.contains(id);
         let context = PollContext { now: self.now, round: self.round, known: &known, kept: &kept, spare: &spare };
         let page = self.runtime.block_on(self.connector.poll(self.stream, checkpoint, &context));

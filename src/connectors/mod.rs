@@ -59,9 +59,9 @@ pub struct PollContext<'a> {
     pub known: &'a (dyn Fn(&str) -> bool + Send + Sync),
     /// Has exactly this event, by its id, been kept within the horizon?
     pub kept: &'a (dyn Fn(&str) -> bool + Send + Sync),
-    /// May one more request be spent on what was seen before? Takes it from the small share of the budget that such
-    /// requests have; `false`: not now.
-    pub spare: &'a (dyn Fn() -> bool + Send + Sync),
+    /// May so many requests be spent on what was seen before? Takes them from the small share of the budget that such
+    /// requests have; `false`: not now, and nothing was taken.
+    pub spare: &'a (dyn Fn(u32) -> bool + Send + Sync),
 }
 
 impl fmt::Debug for PollContext<'_> {

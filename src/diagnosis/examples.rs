@@ -54,7 +54,7 @@ pub async fn look(
             examples.ended = Ended::Asked;
             let mut checkpoint = None;
             for _ in 0..POLLS {
-                let context = PollContext { now, round: true, known: &|_| false, kept: &|_| false, spare: &|| true };
+                let context = PollContext { now, round: true, known: &|_| false, kept: &|_| false, spare: &|_| true };
                 let poll = connector.poll(&examples.stream, checkpoint.as_ref(), &context);
                 let Ok(page) = timeout(2 * LIMIT, poll).await else {
                     let text = format!("no answer within {} s", 2 * LIMIT.as_secs());

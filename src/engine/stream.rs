@@ -125,7 +125,7 @@ impl Stream {
             move |id: &str| tokio::task::block_in_place(|| queue.has(id))
         };
         let pace = Arc::clone(&self.pace);
-        let spare = move || pace.spare();
+        let spare = move |requests| pace.spare(requests);
         let turn = Some(spread::turn(first, self.interval(), Instant::now()));
         let round = self.turn != turn;
         let now = self.facilities.clock.now();

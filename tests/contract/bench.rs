@@ -103,7 +103,7 @@ impl Polled {
             kept.iter().any(|id| id.strip_prefix(&of).is_some_and(|rest| rest.starts_with(['/', ':'])))
         };
         let whole = |id: &str| kept.contains(id);
-        let context = PollContext { now: self.now, round, known: &known, kept: &whole, spare: &|| true };
+        let context = PollContext { now: self.now, round, known: &known, kept: &whole, spare: &|_| true };
         let page = self.connector.poll(self.stream, self.checkpoint.as_ref(), &context).await;
         self.checkpoint = page.next.clone().or(self.checkpoint.take());
         self.kept.extend(page.events.iter().map(|event| event.id.to_string()));

@@ -168,7 +168,7 @@ impl Step<'_> {
 
     /// Takes so many requests from the share of what was seen before.
     fn spare(&mut self, requests: u32) -> bool {
-        self.spent = self.spent || !(0..requests).all(|_| (self.context.spare)());
+        self.spent = self.spent || !(self.context.spare)(requests);
         !self.spent
     }
 

@@ -42,6 +42,11 @@ impl Bucket {
         Err(self.filled.saturating_duration_since(now) + missing.max(SHORTEST))
     }
 
+    /// Takes so many tokens that are not there yet: they are earned before the next is given.
+    pub fn owe(&mut self, tokens: u32) {
+        self.tokens -= f64::from(tokens);
+    }
+
     /// Nothing is earned before this time, and nothing is kept: we come back slowly.
     pub fn empty_until(&mut self, until: Instant) {
         self.tokens = 0.0;

@@ -138,11 +138,18 @@ impl Pace {
         })
     }
 
-    /// May a request that is not urgent be made now? Takes from a tenth of the rate that is kept for such; the
-    /// request takes its permit like any other.
-    pub fn spare(&self) -> bool {
+    /// May so many requests that are not urgent be made now? Takes from a tenth of the rate that is kept for such; each
+    /// takes its permit like any other.
+    pub fn spare(&self, requests: u32) -> bool {
         let now = now();
-        self.with(|state| state.spare.take(state.rate.per_minute() * SPARE, now).is_ok())
+        self.with(|state| {
+            let taken = state.spare.take(state.rate.per_minute() * SPARE, now).is_ok();
+            if taken {
+                // A small rate never saves up what a whole item costs: the rest is owed.
+                state.spare.owe(requests.saturating_sub(1));
+            }
+            taken
+        })
     }
 
     /// An answer that was no 429.

@@ -176,7 +176,7 @@ async fn what_is_not_urgent_gets_a_tenth_of_the_rate_and_nothing_during_a_pause(
     let mut look = async |pace: &Pace, minutes: u64| {
         given = 0;
         for _ in 0..minutes * 60 {
-            given += u64::from(pace.spare()) + u64::from(pace.spare());
+            given += u64::from(pace.spare(1)) + u64::from(pace.spare(1));
             tokio::time::advance(SECOND).await;
         }
         given
@@ -195,4 +195,15 @@ async fn the_time_that_requests_waited_is_told() {
     pace.hold(30 * SECOND);
     pace.permit("a").await;
     assert_eq!(pace.figures().waited.as_secs(), 31);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_costs_several_requests_gets_its_share_of_a_small_rate_too() {
+    let pace = Pace::new(10);
+    let mut given = 0;
+    for _ in 0..3_600 {
+        given += u32::from(pace.spare(2));
+        tokio::time::advance(SECOND).await;
+    }
+    assert!((29..=32).contains(&given), "{given}");
 }

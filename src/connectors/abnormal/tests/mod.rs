@@ -134,7 +134,7 @@ impl Bench {
             let longer = format!("acme/{}/{native}:", self.stream);
             kept.iter().any(|id| id.starts_with(&exact) || id.starts_with(&longer))
         };
-        let spare = || self.spare.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
+        let spare = |most| self.spare.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(most)).is_ok();
         let whole = |id: &str| kept.contains(id);
         let context = PollContext { now: self.now, round: self.due, known: &known, kept: &whole, spare: &spare };
         let page = self.connector.poll(self.stream, self.checkpoint.as_ref(), &context).await;
