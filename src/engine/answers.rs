@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::fault::{Fault, FaultKind};
+
 /// How the vendor last answered a stream, as far as it says something about key and address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answered {
@@ -17,6 +19,30 @@ pub enum Answered {
     Unknown,
     /// Nothing that says something.
     Otherwise,
+}
+
+impl Answered {
+    /// What a fault says about key and address.
+    pub fn of(fault: &Fault) -> Answered {
+        match (fault.kind, fault.status) {
+            (FaultKind::Unlicensed, _) => Answered::Admitted,
+            (FaultKind::Refused, Some(401)) => Answered::Unknown,
+            (FaultKind::Refused, Some(403)) => Answered::Forbidden,
+            (
+                FaultKind::Misconfigured
+                | FaultKind::Keyless
+                | FaultKind::Refused
+                | FaultKind::Throttled
+                | FaultKind::Unavailable
+                | FaultKind::OutOfRetention
+                | FaultKind::Unreadable
+                | FaultKind::Rejected
+                | FaultKind::Full
+                | FaultKind::Corrupt,
+                _,
+            ) => Answered::Otherwise,
+        }
+    }
 }
 
 /// The last answers to the streams of one integration, with one key.

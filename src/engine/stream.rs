@@ -236,15 +236,14 @@ impl Stream {
                 "{connector}: fetched {items} {}", self.stream
             );
         }
-        let checkpoint =
-            self.facilities.queue.place(self.name().as_str(), &self.stream).checkpoint.map(|c| excerpt(c.0));
+        let checkpoint = self.facilities.queue.place(self.name().as_str(), &self.stream).checkpoint;
         // What waits for a verdict has not failed.
         let failed: Vec<&Deferred> = deferred.iter().filter(|item| item.tries > 0).collect();
         self.record(|record| {
             record.deferred = failed.len() as u64;
             record.unsettled = (deferred.len() - failed.len()) as u64;
             record.gaps += gaps.len() as u64;
-            record.checkpoint = checkpoint;
+            record.stands_at(checkpoint.map(|checkpoint| checkpoint.0));
         });
         for gap in gaps {
             let text = format!("not collected from {} to {}: {}", gap.from, gap.to, gap.reason);
@@ -346,10 +345,10 @@ impl Stream {
         let mut wait = self.backoff.next(reaction, fault.retry_after, Instant::now(), fastrand::f64());
         let mut fault = fault.clone();
         if side == Side::Api {
-            self.refusals.note(&self.stream, answered(&fault));
+            self.refusals.note(&self.stream, Answered::of(&fault));
         }
         let mut refused = Code::IntegrationRefused;
-        if answered(&fault) == Answered::Forbidden {
+        if Answered::of(&fault) == Answered::Forbidden {
             (refused, fault.context) = self.refusals.judge(&self.stream);
         }
         let (standing, told) = match reaction {
@@ -391,37 +390,4 @@ async fn news(connected: &mut watch::Receiver<Connected>, reloaded: &mut watch::
         changed = connected.changed() => if changed.is_err() { std::future::pending().await },
         () = key::reload(reloaded) => {}
     }
-}
-
-/// What a fault says about key and address.
-fn answered(fault: &Fault) -> Answered {
-    match (fault.kind, fault.status) {
-        (FaultKind::Unlicensed, _) => Answered::Admitted,
-        (FaultKind::Refused, Some(401)) => Answered::Unknown,
-        (FaultKind::Refused, Some(403)) => Answered::Forbidden,
-        (
-            FaultKind::Misconfigured
-            | FaultKind::Keyless
-            | FaultKind::Refused
-            | FaultKind::Throttled
-            | FaultKind::Unavailable
-            | FaultKind::OutOfRetention
-            | FaultKind::Unreadable
-            | FaultKind::Rejected
-            | FaultKind::Full
-            | FaultKind::Corrupt,
-            _,
-        ) => Answered::Otherwise,
-    }
-}
-
-/// A checkpoint as /status shows it: work that is still to be done makes it long.
-fn excerpt(mut text: String) -> String {
-    const MOST: usize = 2048;
-    if text.len() > MOST {
-        let end = (0..=MOST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }

@@ -143,6 +143,19 @@ impl StreamRecord {
         self.fault = None;
     }
 
+    /// Where it stands, as /status shows it: work that is still to be done makes a checkpoint long.
+    pub fn stands_at(&mut self, checkpoint: Option<String>) {
+        const MOST: usize = 2048;
+        self.checkpoint = checkpoint.map(|mut text| {
+            if text.len() > MOST {
+                let end = (0..=MOST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+                text.truncate(end);
+                text.push('…');
+            }
+            text
+        });
+    }
+
     /// A poll failed. `standing` is `Failing` when it is tried again soon, `Parked` when it is stopped for long.
     /// A stream that the vendor has not licensed is parked, but does not count as failing.
     pub fn failed(&mut self, standing: Standing, fault: &Fault, now: Timestamp) {

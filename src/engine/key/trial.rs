@@ -3,7 +3,8 @@
 //! Promise: a key that the vendor refuses takes the place of none, and one that it answers no worse than the old one
 //! takes it.
 
-use crate::fault::{Fault, FaultKind};
+use crate::engine::answers::Answered;
+use crate::fault::Fault;
 
 /// How the vendor takes a key, from one cheap question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,29 +19,13 @@ pub enum Standing {
 
 /// What one question said of the key; `None`: nothing (no answer, or one that has nothing to do with the key).
 pub fn standing(answer: &Result<String, Fault>) -> Option<Standing> {
-    let fault = match answer {
-        Ok(_) => return Some(Standing::Works),
-        Err(fault) => fault,
-    };
-    match (fault.kind, fault.status) {
+    match answer.as_ref().map_or_else(Answered::of, |_| Answered::Admitted) {
         // Whom it has not licensed, it knows.
-        (FaultKind::Unlicensed, _) => Some(Standing::Works),
-        (FaultKind::Refused, Some(401)) => Some(Standing::Unknown),
-        (FaultKind::Refused, Some(403)) => Some(Standing::Forbidden),
+        Answered::Admitted => Some(Standing::Works),
+        Answered::Unknown => Some(Standing::Unknown),
+        Answered::Forbidden => Some(Standing::Forbidden),
         // A certificate, a proxy: not the key.
-        (FaultKind::Refused, _)
-        | (
-            FaultKind::Misconfigured
-            | FaultKind::Keyless
-            | FaultKind::Throttled
-            | FaultKind::Unavailable
-            | FaultKind::OutOfRetention
-            | FaultKind::Unreadable
-            | FaultKind::Rejected
-            | FaultKind::Full
-            | FaultKind::Corrupt,
-            _,
-        ) => None,
+        Answered::Otherwise => None,
     }
 }
 
@@ -73,6 +58,7 @@ pub fn verdict(new: Option<Standing>, old: Option<Standing>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::FaultKind;
 
     #[test]
     fn a_new_key_is_taken_when_it_works_or_is_answered_no_worse_than_the_old_one() {
