@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::api::Api;
 use super::checkpoint::Fetch;
-use super::feed::{Facts, Feed, Item, Listed, Origin, filtered, given, page_number};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, page_number};
 use super::fields::{Raw, hash, instant, json, line, text, time};
 use super::window::{Field, Listing, Seconds, Timing};
 use crate::event::{Event, Severity};
@@ -31,7 +31,7 @@ const FARTHEST: Seconds = 90 * 86_400 - 3_600;
 #[derive(Deserialize)]
 struct List<'a> {
     #[serde(borrow, rename = "auditLogs", deserialize_with = "given")]
-    entries: Option<Vec<&'a RawValue>>,
+    entries: Option<Entries<&'a RawValue>>,
     #[serde(borrow, rename = "nextPageNumber")]
     next: Raw<'a>,
 }
@@ -89,7 +89,8 @@ impl Feed for AuditLogs {
     fn read_list(&self, api: &Api, origin: &Origin<'_>, answer: &Answer) -> Result<Listed, Fault> {
         let list: List<'_> = api.read(&answer.body)?;
         let mut alike: HashMap<String, u32> = HashMap::new();
-        let entries = list.entries.unwrap_or_default().into_iter().filter(|raw| raw.get() != "null");
+        let Entries { read, more } = list.entries.unwrap_or_default();
+        let entries = read.into_iter().filter(|raw| raw.get() != "null");
         let events = entries.map(|raw| {
             let entry: Entry<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
             let name = identity(&entry, raw);
@@ -97,7 +98,7 @@ impl Feed for AuditLogs {
             *count += 1;
             event(origin, &entry, &if *count > 1 { format!("{name}-{count}") } else { name }, raw)
         });
-        Ok(Listed { events: events.collect(), next_page: page_number(list.next)?, ..Listed::default() })
+        Ok(Listed { events: events.collect(), more, next_page: page_number(list.next)?, ..Listed::default() })
     }
 
     async fn item(&self, _: &Api, _: &Origin<'_>, _: &str, _: &Fetch) -> Result<Item, Fault> {

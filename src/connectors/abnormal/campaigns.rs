@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::api::{Api, Asked, encode};
 use super::checkpoint::Fetch;
-use super::feed::{Facts, Feed, Item, Listed, Origin, filtered, given, items};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items};
 use super::fields::{Raw, hash, instant, json, line, native, text, time};
 use super::window::{Field, Listing};
 use crate::event::Severity;
@@ -27,7 +27,7 @@ pub const PATIENCE: SignedDuration = SignedDuration::from_hours(168);
 #[derive(Deserialize)]
 struct List<'a> {
     #[serde(borrow, deserialize_with = "given")]
-    campaigns: Option<Vec<Entry<'a>>>,
+    campaigns: Option<Entries<Entry<'a>>>,
     #[serde(borrow, rename = "nextPageNumber")]
     next: Raw<'a>,
 }
@@ -81,7 +81,7 @@ impl Feed for Campaigns {
 
     fn read_list(&self, api: &Api, _: &Origin<'_>, answer: &Answer) -> Result<Listed, Fault> {
         let list: List<'_> = api.read(&answer.body)?;
-        items(list.campaigns.unwrap_or_default().iter().map(|entry| (entry.id, None)), list.next)
+        items(&list.campaigns.unwrap_or_default(), |entry| (entry.id, None), list.next)
     }
 
     async fn item(&self, api: &Api, origin: &Origin<'_>, base: &str, fetch: &Fetch) -> Result<Item, Fault> {

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::api::{Api, Asked, encode};
 use super::checkpoint::Fetch;
-use super::feed::{Facts, Feed, Item, Listed, Origin, filtered, given, items};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items};
 use super::fields::{Raw, hash, json, line, native, text, time};
 use super::window::{Field, Listing};
 use crate::event::{Event, Severity};
@@ -27,7 +27,7 @@ const LIST_PAGE: u32 = 100;
 #[derive(Deserialize)]
 struct List<'a> {
     #[serde(borrow, deserialize_with = "given")]
-    cases: Option<Vec<&'a RawValue>>,
+    cases: Option<Entries<&'a RawValue>>,
     #[serde(borrow, rename = "nextPageNumber")]
     next: Raw<'a>,
 }
@@ -107,8 +107,7 @@ impl Feed for Cases {
 
     fn read_list(&self, api: &Api, _: &Origin<'_>, answer: &Answer) -> Result<Listed, Fault> {
         let list: List<'_> = api.read(&answer.body)?;
-        let entries = list.cases.unwrap_or_default();
-        items(entries.into_iter().map(|raw| (read_entry(raw.get()).id, Some(raw))), list.next)
+        items(&list.cases.unwrap_or_default(), |raw| (read_entry(raw.get()).id, Some(*raw)), list.next)
     }
 
     fn cost(&self) -> u32 {

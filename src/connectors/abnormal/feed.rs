@@ -3,9 +3,13 @@
 //! Promise: a stream says here how its list and its items are asked for and what becomes of an answer; when they
 //! are asked for, and what happens when that fails, is [`super::step`]'s alone.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use async_trait::async_trait;
 use bytestring::ByteString;
 use jiff::Timestamp;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::api::Api;
@@ -25,6 +29,8 @@ pub struct Listed {
     pub events: Vec<Event>,
     /// Entries without an id: they can't be asked for.
     pub nameless: usize,
+    /// Entries past [`ENTRIES`], which were only counted.
+    pub more: usize,
     pub next_page: Option<u32>,
 }
 
@@ -161,6 +167,65 @@ pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(member: D) -> Resul
     Option::deserialize(member)
 }
 
+/// Entries of one answer that are read, at the most; those after them are counted. An entry of two bytes costs
+/// hundreds as an event, and all answers of all integrations are read in one memory.
+pub const ENTRIES: usize = 20_000;
+
+/// The entries of one answer.
+#[derive(Debug)]
+pub struct Entries<T> {
+    pub read: Vec<T>,
+    /// Entries past [`ENTRIES`].
+    pub more: usize,
+}
+
+impl<T> Default for Entries<T> {
+    fn default() -> Entries<T> {
+        Entries { read: Vec::new(), more: 0 }
+    }
+}
+
+impl<T> Entries<T> {
+    /// All of them; more than can be read are none of this vendor's answers.
+    pub fn all(self) -> Result<Vec<T>, Fault> {
+        if self.more == 0 { Ok(self.read) } else { Err(beyond_measure("an item", self.more)) }
+    }
+}
+
+/// What holds more than can be read.
+pub fn beyond_measure(what: &str, more: usize) -> Fault {
+    let text = format!("{what} has {} entries, and Abnormal's API is never so long in one answer", ENTRIES + more);
+    Fault::new(FaultKind::Unreadable, text).with_status(200)
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Entries<T> {
+    fn deserialize<D: Deserializer<'de>>(list: D) -> Result<Entries<T>, D::Error> {
+        struct Reading<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reading<T> {
+            type Value = Entries<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Entries<T>, A::Error> {
+                let mut entries = Entries::default();
+                while entries.read.len() < ENTRIES {
+                    match list.next_element()? {
+                        Some(entry) => entries.read.push(entry),
+                        None => return Ok(entries),
+                    }
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    entries.more += 1;
+                }
+                Ok(entries)
+            }
+        }
+        list.deserialize_seq(Reading(PhantomData))
+    }
+}
+
 /// A page number that can't be read would end the paging unseen.
 pub fn page_number(raw: Raw<'_>) -> Result<Option<u32>, Fault> {
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Ok(None) };
@@ -173,11 +238,15 @@ pub fn page_number(raw: Raw<'_>) -> Result<Option<u32>, Fault> {
 }
 
 /// Items by the ids of a list's entries. `keep`: the entry goes along.
-pub fn items<'a>(entries: impl Iterator<Item = (Raw<'a>, Raw<'a>)>, next: Raw<'_>) -> Result<Listed, Fault> {
+pub fn items<'a, T>(
+    entries: &Entries<T>,
+    id_and_entry: impl Fn(&T) -> (Raw<'a>, Raw<'a>),
+    next: Raw<'_>,
+) -> Result<Listed, Fault> {
     /// An entry longer than this does not go along: it rides in the checkpoint.
     const ENTRY: usize = 2 << 10;
-    let mut listed = Listed { next_page: page_number(next)?, ..Listed::default() };
-    for (id, entry) in entries {
+    let mut listed = Listed { next_page: page_number(next)?, more: entries.more, ..Listed::default() };
+    for (id, entry) in entries.read.iter().map(id_and_entry) {
         let entry = entry.map(|entry| entry.get().to_owned()).filter(|entry| entry.len() <= ENTRY);
         match scalar(id) {
             // A name of dots alone would lead to another place of the API.

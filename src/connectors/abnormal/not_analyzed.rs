@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::api::{Api, encode};
 use super::checkpoint::Fetch;
-use super::feed::{Facts, Feed, Item, Listed, Origin, given, second};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, given, second};
 use super::fields::{Raw, hash, instant, json, line, scalar, text, time};
 use super::window::{Field, Listing, Seconds, Timing};
 use crate::event::{Event, Severity};
@@ -28,7 +28,7 @@ const FARTHEST: Seconds = 90 * 86_400 - 3_600;
 #[derive(Deserialize)]
 struct List<'a> {
     #[serde(borrow, deserialize_with = "given")]
-    results: Option<Vec<&'a RawValue>>,
+    results: Option<Entries<&'a RawValue>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -77,8 +77,9 @@ impl Feed for NotAnalyzed {
 
     fn read_list(&self, api: &Api, origin: &Origin<'_>, answer: &Answer) -> Result<Listed, Fault> {
         let list: List<'_> = api.read(&answer.body)?;
-        let rows = list.results.unwrap_or_default().into_iter().filter(|raw| raw.get() != "null");
-        Ok(Listed { events: rows.map(|raw| event(origin, raw)).collect(), ..Listed::default() })
+        let Entries { read, more } = list.results.unwrap_or_default();
+        let rows = read.into_iter().filter(|raw| raw.get() != "null");
+        Ok(Listed { events: rows.map(|raw| event(origin, raw)).collect(), more, ..Listed::default() })
     }
 
     async fn item(&self, _: &Api, _: &Origin<'_>, _: &str, _: &Fetch) -> Result<Item, Fault> {

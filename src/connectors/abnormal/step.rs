@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::api::{Api, Asked};
 use super::checkpoint::{Fetch, Place};
-use super::feed::{Feed, Item, Next, Origin, Part};
+use super::feed::{Feed, Item, Next, Origin, Part, beyond_measure};
 use super::fields::native;
 use super::harvest::Harvest;
 use super::window::{Listing, Outcome, Purpose, Timing, Told};
@@ -186,8 +186,11 @@ impl Step<'_> {
         };
         self.harvest.page.vendor_date = answer.date.or(self.harvest.page.vendor_date);
         let mut listed = self.feed.read_list(self.api, &self.origin, &answer)?;
+        if listed.more > 0 && listing.to - listing.from <= 1 {
+            return Err(beyond_measure("a second of the list", listed.more));
+        }
         let told = Told {
-            items: listed.items.len() + listed.events.len() + listed.nameless,
+            items: listed.items.len() + listed.events.len() + listed.nameless + listed.more,
             next_page: listed.next_page,
             date: answer.date.map(Timestamp::as_second),
         };

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::api::{Api, Asked, encode};
 use super::checkpoint::Fetch;
-use super::feed::{Facts, Feed, Item, Listed, Next, Origin, Part, filtered, given, items, page_number};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Next, Origin, Part, filtered, given, items, page_number};
 use super::fields::{Raw, hash, native};
 use super::message::message;
 use super::window::{Field, Listing};
@@ -34,7 +34,7 @@ const DETAIL_PAGE: u32 = 100;
 #[derive(Deserialize)]
 struct List<'a> {
     #[serde(borrow, deserialize_with = "given")]
-    threats: Option<Vec<Entry<'a>>>,
+    threats: Option<Entries<Entry<'a>>>,
     #[serde(borrow, rename = "nextPageNumber")]
     next: Raw<'a>,
 }
@@ -48,7 +48,7 @@ struct Entry<'a> {
 #[derive(Deserialize)]
 struct Detail<'a> {
     #[serde(borrow, deserialize_with = "given")]
-    messages: Option<Vec<&'a RawValue>>,
+    messages: Option<Entries<&'a RawValue>>,
     #[serde(borrow, rename = "nextPageNumber")]
     next: Raw<'a>,
 }
@@ -57,9 +57,9 @@ struct Detail<'a> {
 #[derive(Deserialize)]
 struct Enrichment<'a> {
     #[serde(borrow)]
-    attachments: Option<Vec<&'a RawValue>>,
+    attachments: Option<Entries<&'a RawValue>>,
     #[serde(borrow)]
-    links: Option<Vec<&'a RawValue>>,
+    links: Option<Entries<&'a RawValue>>,
 }
 
 impl Part {
@@ -90,6 +90,7 @@ impl Threats {
         let events = detail
             .messages
             .unwrap_or_default()
+            .all()?
             .into_iter()
             .filter(|raw| raw.get() != "null")
             // A copy of its own: a slice of the answer would keep the whole answer in memory.
@@ -119,6 +120,7 @@ impl Threats {
             Part::Attachments => read.attachments,
             Part::Links | Part::Detail => read.links,
         };
+        let found = found.map(Entries::all).transpose()?;
         let events = found.filter(|found| !found.is_empty()).map(|found| enriched(origin, fetch, &found));
         Ok(Item { events: events.into_iter().collect(), next, date: answer.date, ..Item::default() })
     }
@@ -165,7 +167,7 @@ impl Feed for Threats {
 
     fn read_list(&self, api: &Api, _: &Origin<'_>, answer: &Answer) -> Result<Listed, Fault> {
         let list: List<'_> = api.read(&answer.body)?;
-        items(list.threats.unwrap_or_default().iter().map(|entry| (entry.id, None)), list.next)
+        items(&list.threats.unwrap_or_default(), |entry| (entry.id, None), list.next)
     }
 
     async fn item(&self, api: &Api, origin: &Origin<'_>, _: &str, fetch: &Fetch) -> Result<Item, Fault> {

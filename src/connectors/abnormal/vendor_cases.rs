@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::api::{Api, Asked, encode};
 use super::checkpoint::Fetch;
-use super::feed::{Facts, Feed, Item, Listed, Origin, filtered, given, items};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items};
 use super::fields::{Raw, hash, instant, json, line, native, text, time};
 use super::window::{Field, Listing};
 use crate::event::Severity;
@@ -22,7 +22,7 @@ const LIST_PAGE: u32 = 500;
 #[derive(Deserialize)]
 struct List<'a> {
     #[serde(borrow, rename = "vendorCases", deserialize_with = "given")]
-    cases: Option<Vec<Entry<'a>>>,
+    cases: Option<Entries<Entry<'a>>>,
     #[serde(borrow, rename = "nextPageNumber")]
     next: Raw<'a>,
 }
@@ -71,7 +71,7 @@ impl Feed for VendorCases {
 
     fn read_list(&self, api: &Api, _: &Origin<'_>, answer: &Answer) -> Result<Listed, Fault> {
         let list: List<'_> = api.read(&answer.body)?;
-        items(list.cases.unwrap_or_default().iter().map(|entry| (entry.id, None)), list.next)
+        items(&list.cases.unwrap_or_default(), |entry| (entry.id, None), list.next)
     }
 
     async fn item(&self, api: &Api, origin: &Origin<'_>, base: &str, fetch: &Fetch) -> Result<Item, Fault> {

@@ -5,6 +5,7 @@ mod cases;
 mod details;
 mod enrichment;
 mod faults;
+mod floods;
 mod lists;
 mod messages;
 mod model;

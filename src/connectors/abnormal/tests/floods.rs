@@ -1,0 +1,51 @@
+//! Answers without measure: small entries by the million cost hundreds of times their bytes, for all integrations.
+
+use super::super::feed::ENTRIES;
+use super::*;
+use crate::fault::FaultKind;
+
+#[tokio::test]
+async fn a_second_that_lists_more_than_can_be_read_is_told_and_asked_again_and_never_passed_over() {
+    let ids: Vec<String> = (0..ENTRIES + 5).map(|n| n.to_string()).collect();
+    let flood = list(&ids.iter().map(String::as_str).collect::<Vec<_>>(), None).expect("an answer");
+    let mut bench = Bench::new(move |ask| match ask {
+        Ask::List { .. } => Ok(flood.clone()),
+        Ask::Item { .. } | Ask::Other(_) => status(404, "{}"),
+    });
+    let page = bench.round().await;
+    let fault = page.fault.expect("a fault");
+    assert_eq!(fault.kind, FaultKind::Unreadable);
+    assert!(fault.context.contains("20005 entries"), "{fault}");
+    let size = bench.checkpoint.as_ref().map(|checkpoint| checkpoint.0.len());
+    assert!(size.is_some_and(|size| size < 8 << 10), "{size:?}");
+    assert!(bench.gaps.is_empty());
+    let last = bench.asked().pop();
+    bench.later(60);
+    bench.poll().await;
+    assert_eq!(bench.asked().first(), last.as_ref(), "the same second again");
+}
+
+#[tokio::test]
+async fn a_threat_with_more_messages_than_can_be_read_is_set_aside_and_the_others_come() {
+    let at = "2026-11-20T11:30:00Z";
+    let flood = detail(&vec!["{}"; ENTRIES + 5], None).expect("an answer");
+    let both = holds(&[("flood", at, ""), ("good", at, "")]);
+    let mut bench = Bench::new(move |ask| match ask {
+        Ask::Item { id, .. } if id == "flood" => Ok(flood.clone()),
+        Ask::Item { .. } | Ask::List { .. } | Ask::Other(_) => both(ask),
+    });
+    let page = bench.round().await;
+    assert_eq!(bench.natives(), ["good:good-m"]);
+    assert_eq!(page.deferred.iter().map(|item| &*item.id).collect::<Vec<_>>(), ["flood"]);
+    assert!(page.deferred[0].reason.contains("20005 entries"), "{:?}", page.deferred);
+}
+
+#[tokio::test]
+async fn of_whole_entries_no_more_become_events_than_can_be_read() {
+    let body = format!("{{\"auditLogs\":[{}]}}", vec!["{}"; ENTRIES + 5].join(","));
+    let mut bench = Bench::of("audit-logs", false, move |_| status(200, &body));
+    for _ in 0..3 {
+        assert_eq!(bench.poll().await.events.len(), 100, "what fits a page, and the list again");
+    }
+    assert_eq!(bench.asked().len(), 3);
+}
