@@ -311,11 +311,13 @@ impl Windows {
         if listing.purpose != Purpose::New || ripe >= listing.to {
             return;
         }
-        let wrong_from_the_start = date < self.begin;
+        // Told by the first answer only: later, one stale Date would move the beginning back by years.
+        let wrong_from_the_start = date < self.begin && listing.from == self.begin;
         if wrong_from_the_start {
             self.begin = (date - timing.start).max(0);
         }
-        let limit = if wrong_from_the_start { self.begin } else { ripe };
+        // What lies before this window was judged by its own answer.
+        let limit = if wrong_from_the_start { self.begin } else { ripe.max(listing.from) };
         for (field, cursor) in &mut self.cursors {
             // Only the field that was asked for, unless our clock was ahead of the vendor's when we began.
             if *field == listing.field || wrong_from_the_start {

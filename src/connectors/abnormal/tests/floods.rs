@@ -49,3 +49,25 @@ async fn of_whole_entries_no_more_become_events_than_can_be_read() {
     }
     assert_eq!(bench.asked().len(), 3);
 }
+
+#[tokio::test]
+async fn one_stale_date_lists_its_window_again_and_nothing_from_before_the_beginning() {
+    let both = holds(&[("a", "2026-11-20T11:30:00Z", ""), ("old", "2021-11-20T11:30:00Z", "")]);
+    let mut bench = Bench::new(both);
+    bench.round().await;
+    bench.asked();
+    let both = holds(&[("a", "2026-11-20T11:30:00Z", ""), ("old", "2021-11-20T11:30:00Z", "")]);
+    let first = std::sync::atomic::AtomicBool::new(true);
+    bench.script(move |ask| {
+        let date = if first.swap(false, Relaxed) { "2020-06-01T00:00:00Z" } else { "2026-11-20T12:10:00Z" };
+        both(ask).map(|answer| Answer { date: date.parse().ok(), ..answer })
+    });
+    for _ in 0..3 {
+        bench.later(600);
+        bench.round().await;
+    }
+    assert_eq!(bench.natives(), ["a:a-m"]);
+    for ask in bench.asked() {
+        assert!(!matches!(ask, Ask::List { from, .. } if from < time("2026-11-20T10:58:00Z")), "{ask:?}");
+    }
+}
