@@ -264,7 +264,11 @@ impl Windows {
             self.heed_vendor_clock(listing, date, now, timing);
         }
         self.todo.retain(|other| other != listing);
-        // No items and yet a next page: there is nothing to page through.
+        // No items and yet a next page: mostly there is nothing to page through, but only that page can tell.
+        if let Some(next) = told.next_page.filter(|next| told.items == 0 && listing.page.is_none() && *next > 1) {
+            self.todo.push(Listing { page: Some(next), ..listing.clone() });
+            return Outcome::Use;
+        }
         let crowded = told.items > CROWDED && listing.to - listing.from > 1;
         let more = told.next_page.filter(|_| told.items > 0);
         let Some(next) = more.or(crowded.then_some(2)) else { return Outcome::Use };

@@ -71,3 +71,14 @@ async fn one_stale_date_lists_its_window_again_and_nothing_from_before_the_begin
         assert!(!matches!(ask, Ask::List { from, .. } if from < time("2026-11-20T10:58:00Z")), "{ask:?}");
     }
 }
+
+#[tokio::test]
+async fn what_stands_behind_an_empty_first_page_is_not_passed_over() {
+    let mut bench = Bench::new(|ask| match ask {
+        Ask::List { page: 1, .. } => list(&[], Some(2)),
+        Ask::List { .. } => list(&["behind"], None),
+        Ask::Item { .. } | Ask::Other(_) => detail(&[&mail("m", "2026-11-20T11:30:00Z", "")], None),
+    });
+    bench.round().await;
+    assert_eq!(bench.natives(), ["behind:m"]);
+}

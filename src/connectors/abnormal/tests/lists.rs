@@ -149,7 +149,7 @@ async fn an_empty_threats_array_does_not_stop_polling_nor_halve_for_ever() {
     let mut bench = Bench::new(|_| list(&[], Some(2)));
     let page = bench.round().await;
     assert!(page.fault.is_none());
-    assert_eq!(bench.asked().len(), 2, "one request for each filter");
+    assert_eq!(bench.asked().len(), 4, "two pages for each filter, and no more");
 }
 
 #[tokio::test]
