@@ -216,19 +216,22 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Asks at the path that worked last, and where that is unknown (404) at the others.
+    /// Asks at the path that worked last, and where that is unknown (404) at the others. What is new is asked for at the
+    /// usual path first: one 404 there must not leave us for ever with an older one that stays empty.
     async fn ask_list(&mut self, listing: &Listing) -> Result<Answer, Fault> {
         self.harvest.page.asked = true;
         let (paths, query) = (self.feed.list_paths(), self.feed.list_query(listing));
+        let first = if listing.purpose == Purpose::New { 0 } else { self.place.path };
         let mut unknown = None;
         for turn in 0..paths.len() {
-            let at = (self.place.path + turn) % paths.len();
+            let at = (first + turn) % paths.len();
             match self.api.ask(&format!("{}?{query}", paths[at]), Asked::List).await {
                 Err(fault) if fault.status == Some(404) => unknown = Some(fault),
-                other => {
+                Ok(answer) => {
                     self.place.path = at;
-                    return other;
+                    return Ok(answer);
                 }
+                Err(fault) => return Err(fault),
             }
         }
         let fault = unknown.unwrap_or_else(|| Fault::new(FaultKind::Misconfigured, "the stream has no list"));

@@ -82,3 +82,21 @@ async fn what_stands_behind_an_empty_first_page_is_not_passed_over() {
     bench.round().await;
     assert_eq!(bench.natives(), ["behind:m"]);
 }
+
+#[tokio::test]
+async fn one_404_at_the_usual_path_does_not_leave_an_empty_older_one_in_its_place() {
+    let turn = AtomicU32::new(0);
+    let mut bench = Bench::of("abuse-campaigns", false, move |ask| match ask {
+        Ask::Other(path) if path.starts_with("/abusecampaigns?") && turn.fetch_add(1, Relaxed) > 0 => {
+            status(200, r#"{"campaigns":[{"campaignId":"x"}]}"#)
+        }
+        Ask::Other(path) if path.starts_with("/abuse-mailbox/campaigns?") => status(200, r#"{"campaigns":[]}"#),
+        Ask::Other(path) if path == "/abusecampaigns/x" => status(200, r#"{"campaignId":"x","judgementStatus":"Safe"}"#),
+        Ask::Other(_) | Ask::List { .. } | Ask::Item { .. } => status(404, "{}"),
+    });
+    bench.round().await;
+    assert!(bench.events.is_empty());
+    bench.later(600);
+    bench.round().await;
+    assert_eq!(bench.natives(), ["x"]);
+}
