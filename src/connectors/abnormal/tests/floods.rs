@@ -100,3 +100,21 @@ async fn one_404_at_the_usual_path_does_not_leave_an_empty_older_one_in_its_plac
     bench.round().await;
     assert_eq!(bench.natives(), ["x"]);
 }
+
+#[tokio::test]
+async fn a_token_that_is_sent_back_as_an_id_or_in_a_message_is_nowhere() {
+    let mut bench = Bench::new(|_| list(&[TOKEN], None));
+    let page = bench.round().await;
+    assert!(page.fault.is_some_and(|fault| fault.kind == FaultKind::Unreadable && !fault.chain().contains(TOKEN)));
+    let at = "2026-11-20T11:30:00Z";
+    let listed = holds(&[("a", at, "")]);
+    bench.script(move |ask| match ask {
+        Ask::Item { .. } => detail(&[&mail(TOKEN, at, "")], None),
+        Ask::List { .. } | Ask::Other(_) => listed(ask),
+    });
+    bench.later(600);
+    let page = bench.round().await;
+    assert!(bench.events.is_empty() && page.deferred.len() == 1);
+    let told = format!("{:?} {:?}", page.deferred, bench.checkpoint);
+    assert!(!told.contains(TOKEN), "{told}");
+}
