@@ -12,11 +12,15 @@ use std::path::Path;
 use crate::values::Secret;
 
 /// Writes the secret, and a line end, beside the file and puts it in its place. A link stays, what it leads to is
-/// replaced. A file that was not there is for its owner alone.
+/// replaced; root follows none. A file that was not there is for its owner alone.
 ///
 /// # Errors
 /// Of the file system; the old file is then as it was.
 pub fn replace(path: &Path, secret: &Secret) -> io::Result<()> {
+    if nix::unistd::geteuid().is_root() && fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
+        // Whoever may change the link would choose which file of the system root replaces.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a link: name the file itself in the settings"));
+    }
     let path = match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path)?,
         found => found?,
@@ -64,13 +68,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replaced_secret_keeps_mode_and_link_and_leaves_nothing_beside_it() {
+    fn a_replaced_secret_keeps_its_mode_and_leaves_nothing_beside_it_and_root_follows_no_link() {
         let room = tempfile::tempdir().expect("a folder");
         let (key, link) = (room.path().join("key"), room.path().join("link"));
         fs::write(&key, "old\n").expect("written");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o440)).expect("a mode");
         std::os::unix::fs::symlink(&key, &link).expect("a link");
-        replace(&link, &Secret::new("new")).expect("replaced");
+        let by_link = replace(&link, &Secret::new("by link"));
+        assert_eq!(by_link.is_err(), nix::unistd::geteuid().is_root());
+        replace(&key, &Secret::new("new")).expect("replaced");
         assert_eq!(fs::read_to_string(&key).expect("read"), "new\n");
         assert_eq!(fs::metadata(&key).expect("there").mode() & 0o777, 0o440);
         assert!(fs::symlink_metadata(&link).expect("there").is_symlink());

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::api::{Api, Asked, encode};
 use super::checkpoint::Fetch;
-use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items, same_item};
 use super::fields::{Raw, hash, instant, json, line, native, text, time};
 use super::window::{Field, Listing};
 use crate::event::Severity;
@@ -43,7 +43,7 @@ struct Entry<'a> {
 struct Detail<'a> {
     /// An answer without it is about something else.
     #[serde(borrow, rename = "campaignId", deserialize_with = "given")]
-    _id: Raw<'a>,
+    id: Raw<'a>,
     #[serde(borrow)]
     first_reported: Raw<'a>,
     #[serde(borrow)]
@@ -87,6 +87,7 @@ impl Feed for Campaigns {
     async fn item(&self, api: &Api, origin: &Origin<'_>, base: &str, fetch: &Fetch) -> Result<Item, Fault> {
         let answer = api.ask(&format!("{base}/{}", encode(&fetch.id)), Asked::Item).await?;
         let named: Detail<'_> = api.read(&answer.body)?;
+        same_item(named.id, fetch)?;
         let judged = text(named.judgement_status);
         let scanning = judged.trim().eq_ignore_ascii_case("scanning");
         let since = fetch.waiting_since().unwrap_or(origin.now);

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::api::{Api, Asked, encode};
 use super::checkpoint::Fetch;
-use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items, same_item};
 use super::fields::{Raw, hash, json, line, native, text, time};
 use super::window::{Field, Listing};
 use crate::event::{Event, Severity};
@@ -54,7 +54,7 @@ struct Entry<'a> {
 struct Detail<'a> {
     /// An answer without it is about something else.
     #[serde(borrow, rename = "caseId", deserialize_with = "given")]
-    _id: Raw<'a>,
+    id: Raw<'a>,
     #[serde(borrow)]
     case_status: Raw<'a>,
     #[serde(borrow)]
@@ -117,7 +117,7 @@ impl Feed for Cases {
     async fn item(&self, api: &Api, origin: &Origin<'_>, base: &str, fetch: &Fetch) -> Result<Item, Fault> {
         let path = format!("{base}/{}", encode(&fetch.id));
         let detail = api.ask(&path, Asked::Item).await?;
-        api.read::<Detail<'_>>(&detail.body)?;
+        same_item(api.read::<Detail<'_>>(&detail.body)?.id, fetch)?;
         let analysis = match api.ask(&format!("{path}/analysis"), Asked::Item).await {
             Ok(answer) => Some(answer),
             // Old cases have none; one that may not be read must not cost the case.

@@ -3,7 +3,7 @@
 //! Promise: everything still to be done is in here (windows to list, items to fetch, items to come back to),
 //! so that whoever reads it after a crash goes on at exactly that point.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,10 @@ const FORMAT: u32 = 1;
 const DEFERRED: usize = 10_000;
 /// Items that wait to be looked at again, at the most: the others stay deferred.
 const AGAIN: usize = 100;
+/// Entries of deferred items that are kept, at the most.
+const DEFERRED_ENTRIES: usize = 100;
+/// Characters of a reason: it is kept with each item.
+const REASON: usize = 300;
 /// Ids of a round that are remembered. Slices of both fields run side by side, so the latest are enough.
 const REMEMBERED: usize = 1_000;
 /// A deferred item is given up after this long ...
@@ -89,6 +93,9 @@ pub struct Place {
     /// To be fetched once more, as far as the budget has room for it beside news.
     #[serde(default)]
     pub again: VecDeque<Fetch>,
+    /// The lists' entries of deferred items, as far as they are few: what the list alone tells is not lost by a failure.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    entries: BTreeMap<String, String>,
     /// Which of its paths the list was last found at.
     #[serde(default)]
     pub path: usize,
@@ -108,6 +115,7 @@ impl Place {
             windows: Windows::first(fields, now.as_second(), timing),
             fetch: VecDeque::new(),
             again: VecDeque::new(),
+            entries: BTreeMap::new(),
             path: 0,
             taken_up: VecDeque::new(),
             deferred: Vec::new(),
@@ -152,6 +160,7 @@ impl Place {
             && self.path < 16
             && ids.all(|id| (1..=ID).contains(&id.len()))
             && fetches().all(|fetch| fetch.entry.as_ref().is_none_or(json))
+            && self.entries.values().all(json)
     }
 
     /// Writes the checkpoint.
@@ -188,7 +197,8 @@ impl Place {
         let room = AGAIN.saturating_sub(self.again.len());
         let due = self.deferred.iter().take_while(|item| item.due <= now).take(room).count();
         for item in self.deferred.drain(..due).collect::<Vec<_>>() {
-            self.push_back(Fetch { again: true, ..due_fetch(item) });
+            let entry = self.entries.remove(&item.id);
+            self.push_back(Fetch { again: true, entry, ..due_fetch(item) });
         }
     }
 
@@ -211,7 +221,10 @@ impl Place {
             let deferred = self.deferred.iter().position(|item| item.id == id);
             let fetch = match (purpose, deferred) {
                 // It changed, so it is worth a try before it is due.
-                (Purpose::New, Some(at)) => Fetch { entry, ..due_fetch(self.deferred.swap_remove(at)) },
+                (Purpose::New, Some(at)) => {
+                    self.entries.remove(&id);
+                    Fetch { entry, ..due_fetch(self.deferred.swap_remove(at)) }
+                }
                 (Purpose::New, None) => Fetch { entry, ..Fetch::new(id) },
                 // A deferred item comes in its own time.
                 (Purpose::Leaving | Purpose::Staying | Purpose::Sweep, Some(_)) => continue,
@@ -255,10 +268,9 @@ impl Place {
             1..6 => SignedDuration::from_mins(30),
             6.. => SignedDuration::from_hours(1),
         };
-        self.defer(
-            Deferred { id: fetch.id, reason, since, tries: 0, due: now.saturating_add(wait).unwrap_or(now) },
-            now,
-        )
+        self.keep_entry(&fetch);
+        let due = now.saturating_add(wait).unwrap_or(now);
+        self.defer(Deferred { id: fetch.id, reason, since, tries: 0, due }, now)
     }
 
     /// Sets an item aside: due again after 1, 5 and 30 minutes, then daily. After 30 days it is given up,
@@ -266,9 +278,12 @@ impl Place {
     pub fn put_off(&mut self, fetch: Fetch, reason: String, now: Timestamp) -> Option<Gap> {
         let tries = fetch.tries.saturating_add(1);
         let since = fetch.since.unwrap_or(now);
+        let reason: String = reason.chars().take(REASON).collect();
+        self.keep_entry(&fetch);
         let item =
             Deferred { id: fetch.id, reason, since, tries, due: now.saturating_add(pause(tries)).unwrap_or(now) };
         if now.duration_since(since) >= GIVE_UP && tries >= GIVE_UP_TRIES {
+            self.entries.remove(&item.id);
             return Some(given_up(&item, now, "failed for 30 days"));
         }
         self.defer(item, now)
@@ -280,9 +295,36 @@ impl Place {
         if self.deferred.len() <= DEFERRED {
             return None;
         }
-        let (at, _) = self.deferred.iter().enumerate().min_by_key(|(_, item)| item.since)?;
+        // What only waits for a verdict goes first: it was sent, and nothing but its verdict is missed.
+        let (at, _) = self.deferred.iter().enumerate().min_by_key(|(_, item)| (item.tries > 0, item.since))?;
         let oldest = self.deferred.swap_remove(at);
+        self.entries.remove(&oldest.id);
+        if oldest.tries == 0 {
+            let id = oldest.id.escape_debug();
+            let reason = format!("the verdict of item {id} is not waited for any more: too many have none");
+            return Some(Gap { from: oldest.since, to: now, reason });
+        }
         Some(given_up(&oldest, now, "too many items fail"))
+    }
+
+    fn keep_entry(&mut self, fetch: &Fetch) {
+        if let Some(entry) = &fetch.entry
+            && self.entries.len() < DEFERRED_ENTRIES
+        {
+            self.entries.insert(fetch.id.clone(), entry.clone());
+        }
+    }
+
+    /// Everything that is come back to: what is deferred, and of what waits for its share of the budget, what failed.
+    pub fn to_come_back_to(&self, now: Timestamp) -> Vec<Deferred> {
+        let failed = self.again.iter().filter(|fetch| fetch.tries > 0).map(|fetch| Deferred {
+            id: fetch.id.clone(),
+            reason: "it failed, and its next try waits for its turn".to_owned(),
+            since: fetch.since.unwrap_or(now),
+            tries: fetch.tries,
+            due: now,
+        });
+        self.deferred.iter().cloned().chain(failed).collect()
     }
 
     /// When the first deferred item is due.

@@ -149,6 +149,15 @@ pub trait Feed: Send + Sync {
     async fn item(&self, api: &Api, origin: &Origin<'_>, base: &str, fetch: &Fetch) -> Result<Item, Fault>;
 }
 
+/// Is this the detail that was asked for? Something between the vendor and us may answer with another's.
+pub fn same_item(id: Raw<'_>, fetch: &Fetch) -> Result<(), Fault> {
+    if scalar(id).is_some_and(|id| id != fetch.id) {
+        let text = "the answer is about another item than was asked for: is there a cache on the way?";
+        return Err(Fault::new(FaultKind::Unreadable, text).with_status(200));
+    }
+    Ok(())
+}
+
 /// The query `filter=KEY gte FROM lte TO`, its page size and its page.
 pub fn filtered(key: &str, listing: &Listing, page_size: u32) -> String {
     let filter = format!("{key} gte {} lte {}", second(listing.from), second(listing.to));

@@ -6,19 +6,19 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
-use super::api::{Api, Asked};
+use super::api::Api;
 use super::checkpoint::{Fetch, Place};
-use super::feed::{Feed, Item, Next, Origin, Part, beyond_measure};
-use super::fields::native;
+use super::feed::{Feed, Item, Next, Origin, Part};
 use super::harvest::Harvest;
-use super::window::{Listing, Outcome, Purpose, Timing, Told};
+use super::window::{Listing, Timing};
 use crate::connectors::{Page, PollContext};
-use crate::event::{Checkpoint, Event};
+use crate::event::Checkpoint;
 use crate::fault::{Fault, FaultKind};
-use crate::net::http::Answer;
+
+mod lists;
 
 /// Requests for items that wait for their answers at one time, at the most.
 const IN_FLIGHT: usize = 4;
@@ -60,7 +60,10 @@ pub async fn step(
         harvest: Harvest::default(),
         ill: Vec::new(),
         heaviest: 0,
+        passed: None,
         list_fault: None,
+        readable: false,
+        looked: false,
         spent: false,
     };
     if round {
@@ -95,8 +98,14 @@ struct Step<'a> {
     ill: Vec<(Fetch, Fault)>,
     /// Events in the largest answer of this step.
     heaviest: usize,
-    /// Why no more lists are asked for in this step.
+    /// A window whose list failed: passed over for the rest of the step, because it may be the window.
+    passed: Option<(Listing, Fault)>,
+    /// Why no more lists are asked for in this step: two failed.
     list_fault: Option<Fault>,
+    /// The last list of this step was read.
+    readable: bool,
+    /// A list of what was seen before was asked for in this step.
+    looked: bool,
     /// The share for what was seen before is used up for now.
     spent: bool,
 }
@@ -114,9 +123,13 @@ impl Step<'_> {
                 lists += 1;
                 match self.list(&listing).await {
                     Ok(()) => {}
-                    // Perhaps the list alone is ill: what was listed before can still be fetched.
+                    // Perhaps this window alone is ill, perhaps all lists: what was listed can still be fetched.
                     Err(fault) if matches!(fault.status, Some(200 | 400 | 404 | 500..)) => {
-                        self.list_fault = Some(fault);
+                        self.readable = false;
+                        match self.passed {
+                            None => self.passed = Some((listing, fault)),
+                            Some(_) => self.list_fault = Some(fault),
+                        }
                     }
                     Err(fault) => self.harvest.page.fault = Some(fault),
                 }
@@ -129,7 +142,8 @@ impl Step<'_> {
             items += batch.len();
             self.fetch(batch).await;
         }
-        self.harvest.page.fault = self.harvest.page.fault.take().or(self.list_fault.take());
+        let passed = self.passed.take().map(|(_, fault)| fault);
+        self.harvest.page.fault = self.harvest.page.fault.take().or(passed);
         // What failed beside a step that failed may be well: it is no reason to set it aside.
         if self.harvest.page.fault.is_some() { self.put_back() } else { self.well() }
     }
@@ -148,115 +162,14 @@ impl Step<'_> {
         page.more = (news || old && !self.spent) && page.fault.is_none();
         let breath = || self.origin.now.saturating_add(BREATH).ok();
         page.wake = if old { breath() } else { self.place.wake() };
-        page.deferred = self.place.deferred;
+        page.deferred = self.place.to_come_back_to(self.origin.now);
         page
-    }
-
-    /// The next list: what is new while too little waits to be fetched to fill a step; what was listed before when
-    /// nothing new waits and the budget has room.
-    fn next_listing(&mut self) -> Option<Listing> {
-        let next = self.place.windows.next()?.clone();
-        let waiting = self.place.fetch.len();
-        let now = match next.purpose {
-            Purpose::New => waiting < ITEMS_PER_STEP,
-            Purpose::Leaving | Purpose::Staying | Purpose::Sweep => {
-                waiting == 0 && self.place.again.len() < ITEMS_PER_STEP && self.spare(1)
-            }
-        };
-        now.then_some(next)
     }
 
     /// Takes so many requests from the share of what was seen before.
     fn spare(&mut self, requests: u32) -> bool {
         self.spent = self.spent || !(self.context.spare)(requests);
         !self.spent
-    }
-
-    async fn list(&mut self, listing: &Listing) -> Result<(), Fault> {
-        let answer = match self.ask_list(listing).await {
-            Err(fault) if fault.kind == FaultKind::OutOfRetention => {
-                for (from, to) in self.place.windows.out_of_retention(listing) {
-                    let reason = "the vendor no longer keeps this time: it lies before its retention";
-                    self.harvest.gap(from, to, reason);
-                }
-                return Ok(());
-            }
-            Err(fault) if self.feed.too_wide(&fault) && self.place.windows.narrow(listing) => return Ok(()),
-            other => other?,
-        };
-        self.harvest.page.vendor_date = answer.date.or(self.harvest.page.vendor_date);
-        let mut listed = self.feed.read_list(self.api, &self.origin, &answer)?;
-        if listed.more > 0 && listing.to - listing.from <= 1 {
-            return Err(beyond_measure("a second of the list", listed.more));
-        }
-        let told = Told {
-            items: listed.items.len() + listed.events.len() + listed.nameless + listed.more,
-            next_page: listed.next_page,
-            date: answer.date.map(Timestamp::as_second),
-        };
-        if !self.emit_listed(std::mem::take(&mut listed.events)) {
-            // The page is full: this list is asked for again, and what was kept of it is passed over.
-            return Ok(());
-        }
-        let now = self.origin.now.as_second();
-        let outcome = self.place.windows.answered(listing, &told, now, &self.timing);
-        if outcome == Outcome::Halved {
-            return Ok(());
-        }
-        if outcome == Outcome::Stuck {
-            let reason = "this second holds more than the vendor's list lets us page through";
-            self.harvest.gap(listing.from, listing.to, reason);
-        }
-        if listed.nameless > 0 {
-            let reason = format!("{} entries of the list have no id that could be asked for", listed.nameless);
-            self.harvest.gap(listing.from, listing.to, reason);
-        }
-        let known = |id: &str| (self.context.known)(&native(id.to_owned()));
-        self.place.take_up(listed.items, listing.purpose, &known);
-        Ok(())
-    }
-
-    /// Asks at the path that worked last, and where that is unknown (404) at the others. What is new is asked for at the
-    /// usual path first: one 404 there must not leave us for ever with an older one that stays empty.
-    async fn ask_list(&mut self, listing: &Listing) -> Result<Answer, Fault> {
-        self.harvest.page.asked = true;
-        let (paths, query) = (self.feed.list_paths(), self.feed.list_query(listing));
-        let first = if listing.purpose == Purpose::New { 0 } else { self.place.path };
-        let mut unknown = None;
-        for turn in 0..paths.len() {
-            let at = (first + turn) % paths.len();
-            match self.api.ask(&format!("{}?{query}", paths[at]), Asked::List).await {
-                Err(fault) if fault.status == Some(404) => unknown = Some(fault),
-                Ok(answer) => {
-                    self.place.path = at;
-                    return Ok(answer);
-                }
-                Err(fault) => return Err(fault),
-            }
-        }
-        let fault = unknown.unwrap_or_else(|| Fault::new(FaultKind::Misconfigured, "the stream has no list"));
-        if paths.len() == 1 {
-            return Err(fault);
-        }
-        let text = format!(
-            "the vendor knows none of {} (404): the add-on is not enabled for this customer; asked again in a day",
-            paths.join(" and ")
-        );
-        Err(Fault::new(FaultKind::Unlicensed, text).with_status(404).caused_by(fault))
-    }
-
-    /// Puts entries that are events into the page. `false`: some found no room.
-    fn emit_listed(&mut self, listed: Vec<Event>) -> bool {
-        for event in listed {
-            if self.harvest.holds(&event.id) || (self.context.kept)(&event.id) {
-                continue;
-            }
-            if !self.harvest.put(event) {
-                return false;
-            }
-            self.harvest.page.items += 1;
-        }
-        true
     }
 
     /// The next items, as many side by side as the page has room for by the latest answers. News first.
@@ -338,7 +251,7 @@ impl Step<'_> {
                 (FaultKind::Unavailable, _) | (_, Some(402 | 403)) => Fate::Suspect(fault),
                 (FaultKind::Unreadable, Some(404)) => Fate::Failed(fault),
                 // Lists and items alike are unreadable: somebody else answers for the vendor.
-                (FaultKind::Unreadable, _) if self.list_fault.is_some() => Fate::Stop(fault),
+                (FaultKind::Unreadable, _) if self.passed.is_some() && !self.readable => Fate::Stop(fault),
                 (FaultKind::Unreadable, _) => Fate::Failed(fault),
                 (
                     FaultKind::Misconfigured

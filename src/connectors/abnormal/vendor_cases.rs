@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::api::{Api, Asked, encode};
 use super::checkpoint::Fetch;
-use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items, same_item};
 use super::fields::{Raw, hash, instant, json, line, native, text, time};
 use super::window::{Field, Listing};
 use crate::event::Severity;
@@ -38,7 +38,7 @@ struct Entry<'a> {
 struct Detail<'a> {
     /// An answer without it is about something else.
     #[serde(borrow, rename = "vendorCaseId", deserialize_with = "given")]
-    _id: Raw<'a>,
+    id: Raw<'a>,
     #[serde(borrow)]
     vendor_domain: Raw<'a>,
     #[serde(borrow)]
@@ -77,6 +77,7 @@ impl Feed for VendorCases {
     async fn item(&self, api: &Api, origin: &Origin<'_>, base: &str, fetch: &Fetch) -> Result<Item, Fault> {
         let answer = api.ask(&format!("{base}/{}", encode(&fetch.id)), Asked::Item).await?;
         let named: Detail<'_> = api.read(&answer.body)?;
+        same_item(named.id, fetch)?;
         let modified = instant(named.last_modified_time);
         let event = origin.event(Facts {
             kind: "vendor-case",

@@ -78,6 +78,11 @@ impl Listing {
         Listing { field, purpose, from, to, page: None, search: false }
     }
 
+    /// Does this answer show that the window holds more than one list can be trusted with?
+    pub fn will_be_halved(&self, told: &Told) -> bool {
+        self.to - self.from > 1 && told.items > 0 && (told.next_page.is_some() || told.items > CROWDED)
+    }
+
     /// Both halves of a window of two seconds or more.
     fn halves(&self, search: bool) -> [Listing; 2] {
         let middle = self.from + (self.to - self.from) / 2;
@@ -236,8 +241,9 @@ impl Windows {
 
     /// The next list request: by urgency, then from the oldest on, the wider first, so that slices of
     /// different fields stay side by side and an item that both list is recognised. A search goes newest first.
-    pub fn next(&self) -> Option<&Listing> {
-        self.todo.iter().min_by_key(|listing| {
+    /// `but`: one that is passed over.
+    pub fn next(&self, but: Option<&Listing>) -> Option<&Listing> {
+        self.todo.iter().filter(|listing| Some(*listing) != but).min_by_key(|listing| {
             let from = if listing.search { -listing.from } else { listing.from };
             (listing.purpose, !listing.search, from, Reverse(listing.to - listing.from))
         })
@@ -269,13 +275,11 @@ impl Windows {
             self.todo.push(Listing { page: Some(next), ..listing.clone() });
             return Outcome::Use;
         }
-        let crowded = told.items > CROWDED && listing.to - listing.from > 1;
-        let more = told.next_page.filter(|_| told.items > 0);
-        let Some(next) = more.or(crowded.then_some(2)) else { return Outcome::Use };
-        if listing.to - listing.from > 1 {
+        if listing.will_be_halved(told) {
             self.todo.extend(listing.halves(false));
             return Outcome::Halved;
         }
+        let Some(next) = told.next_page.filter(|_| told.items > 0) else { return Outcome::Use };
         if next <= listing.page.unwrap_or(1) || next > PAGES {
             return Outcome::Stuck;
         }

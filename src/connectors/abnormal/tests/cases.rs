@@ -108,7 +108,8 @@ async fn an_analysis_that_fails_defers_the_case_and_delays_no_other() {
         let Ask::Other(path) = ask else { panic!("{ask:?}") };
         match path.as_str() {
             "/cases/1/analysis" => status(500, ""),
-            "/cases/1" | "/cases/2" => status(200, r#"{"caseId":1}"#),
+            "/cases/1" => status(200, r#"{"caseId":1}"#),
+            "/cases/2" => status(200, r#"{"caseId":2}"#),
             "/cases/2/analysis" => status(200, "{}"),
             _ => listed(&[entry("1", "2026-11-20T11:30:00Z"), entry("2", "2026-11-20T11:31:00Z")]),
         }
@@ -116,6 +117,35 @@ async fn an_analysis_that_fails_defers_the_case_and_delays_no_other() {
     let page = bench.round().await;
     assert_eq!(bench.natives(), ["2"]);
     assert_eq!(page.deferred.iter().map(|item| (item.id.as_str(), item.tries)).collect::<Vec<_>>(), [("1", 1)]);
+}
+
+#[tokio::test]
+async fn a_case_that_came_late_still_holds_what_the_list_alone_tells() {
+    let entry = entry("90117", "2026-11-20T11:30:00Z");
+    let all = one(entry.clone(), DETAIL, ANALYSIS);
+    let mut bench = Bench::of("cases", false, move |ask| match ask {
+        Ask::Other(path) if path == "/cases/90117" => status(404, ""),
+        Ask::Other(_) | Ask::List { .. } | Ask::Item { .. } => all(ask),
+    });
+    bench.round().await;
+    let all = one(entry.clone(), DETAIL, ANALYSIS);
+    bench.script(move |ask| match ask {
+        Ask::Other(path) if path.starts_with("/cases?") => listed(&[]),
+        Ask::Other(_) | Ask::List { .. } | Ask::Item { .. } => all(ask),
+    });
+    bench.later(60);
+    bench.round().await;
+    let [event] = bench.events.as_slice() else { panic!("{:?}", bench.events) };
+    assert_eq!(event.occurred, time("2026-11-20T11:30:00Z"));
+    assert!(event.raw.contains(&entry), "{}", event.raw);
+}
+
+#[tokio::test]
+async fn a_detail_about_another_case_is_not_filed_as_this_one() {
+    let other = r#"{"caseId":"4711","case_status":"Action Required"}"#;
+    let mut bench = Bench::of("cases", false, one(entry("90117", "2026-11-20T11:30:00Z"), other, ANALYSIS));
+    let page = bench.round().await;
+    assert!(bench.events.is_empty() && page.deferred[0].reason.contains("another item"), "{:?}", page.deferred);
 }
 
 #[tokio::test]

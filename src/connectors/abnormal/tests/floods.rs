@@ -22,7 +22,7 @@ async fn a_second_that_lists_more_than_can_be_read_is_told_and_asked_again_and_n
     let last = bench.asked().pop();
     bench.later(60);
     bench.poll().await;
-    assert_eq!(bench.asked().first(), last.as_ref(), "the same second again");
+    assert!(bench.asked().contains(&last.expect("a list")), "the same second again");
 }
 
 #[tokio::test]
@@ -44,10 +44,9 @@ async fn a_threat_with_more_messages_than_can_be_read_is_set_aside_and_the_other
 async fn of_whole_entries_no_more_become_events_than_can_be_read() {
     let body = format!("{{\"auditLogs\":[{}]}}", vec!["{}"; ENTRIES + 5].join(","));
     let mut bench = Bench::of("audit-logs", false, move |_| status(200, &body));
-    for _ in 0..3 {
-        assert_eq!(bench.poll().await.events.len(), 100, "what fits a page, and the list again");
-    }
-    assert_eq!(bench.asked().len(), 3);
+    let page = bench.round().await;
+    assert_eq!(page.fault.map(|fault| fault.kind), Some(FaultKind::Unreadable), "halved to a second, and told");
+    assert!(bench.events.is_empty() && bench.gaps.is_empty());
 }
 
 #[tokio::test]
@@ -91,7 +90,9 @@ async fn one_404_at_the_usual_path_does_not_leave_an_empty_older_one_in_its_plac
             status(200, r#"{"campaigns":[{"campaignId":"x"}]}"#)
         }
         Ask::Other(path) if path.starts_with("/abuse-mailbox/campaigns?") => status(200, r#"{"campaigns":[]}"#),
-        Ask::Other(path) if path == "/abusecampaigns/x" => status(200, r#"{"campaignId":"x","judgementStatus":"Safe"}"#),
+        Ask::Other(path) if path == "/abusecampaigns/x" => {
+            status(200, r#"{"campaignId":"x","judgementStatus":"Safe"}"#)
+        }
         Ask::Other(_) | Ask::List { .. } | Ask::Item { .. } => status(404, "{}"),
     });
     bench.round().await;

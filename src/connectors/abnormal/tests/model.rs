@@ -74,7 +74,7 @@ fn run(threats: &[Threat], interval: Seconds, page_size: usize, behind: Seconds)
     while now < MIDNIGHT + ARRIVALS + AFTERWARDS + 2 * TIMING.overlap + behind {
         let vendor = now - behind;
         place.begin_round(Timestamp::from_second(now).expect("a time"), &TIMING);
-        while let Some(listing) = place.windows.next().cloned() {
+        while let Some(listing) = place.windows.next(None).cloned() {
             answer(&mut place, &mut seen, threats, &listing, page_size, vendor, now);
         }
         for fetch in place.fetch.drain(..).chain(place.again.drain(..)) {
@@ -162,7 +162,7 @@ proptest! {
             now += step;
             windows.plan(now, &TIMING);
             let mut budget = 3 * usize::from(overflow);
-            while let Some(listing) = windows.next().cloned() {
+            while let Some(listing) = windows.next(None).cloned() {
                 budget = budget.saturating_sub(1);
                 let next_page = (budget > 0).then_some(2);
                 let told = Told { items: 1, next_page, date: skew.map(|skew| now + skew) };
@@ -188,7 +188,7 @@ proptest! {
         let mut windows = Windows::first(&[Field::Received], MIDNIGHT, &Timing { start: width + TIMING.lag, ..TIMING });
         windows.plan(MIDNIGHT, &TIMING);
         let (mut listed, mut lost, mut requests) = (Vec::new(), Vec::new(), 0);
-        while let Some(listing) = windows.next().cloned() {
+        while let Some(listing) = windows.next(None).cloned() {
             requests += 1;
             if listing.from < edge {
                 lost.extend(windows.out_of_retention(&listing));
@@ -243,7 +243,7 @@ fn a_backlog_that_both_filters_list_is_fetched_once() {
     let mut seen = Seen::default();
     place.begin_round(Timestamp::from_second(now).expect("a time"), &TIMING);
     let mut fetched = 0;
-    while let Some(listing) = place.windows.next().cloned() {
+    while let Some(listing) = place.windows.next(None).cloned() {
         answer(&mut place, &mut seen, &threats, &listing, 500, now, now);
         assert!(place.write().expect("a checkpoint").0.len() < 100_000, "a checkpoint stays small");
         for fetch in place.fetch.drain(..).chain(place.again.drain(..)) {
@@ -261,7 +261,7 @@ fn what_is_new_is_listed_before_what_is_old_and_the_oldest_of_it_first() {
     let mut order = Vec::new();
     for now in [0, 600, 4_200] {
         windows.plan(MIDNIGHT + now, &TIMING);
-        while let Some(listing) = windows.next().cloned() {
+        while let Some(listing) = windows.next(None).cloned() {
             windows.answered(&listing, &Told { items: 0, next_page: None, date: None }, MIDNIGHT + now, &TIMING);
             order.push((now, listing.purpose, listing.field));
         }
@@ -295,7 +295,7 @@ fn a_date_from_before_the_api_existed_is_not_believed() {
     let mut windows = Windows::first(FIELDS, MIDNIGHT, &TIMING);
     windows.plan(MIDNIGHT, &TIMING);
     let before = windows.cursors.clone();
-    let listing = windows.next().cloned().expect("a window");
+    let listing = windows.next(None).cloned().expect("a window");
     windows.answered(&listing, &Told { items: 0, next_page: None, date: Some(0) }, MIDNIGHT, &TIMING);
     assert_eq!((windows.cursors, windows.behind), (before, 0));
 }
