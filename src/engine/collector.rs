@@ -29,12 +29,13 @@ use crate::status::{Board, Code, KeyExpiry, Standing};
 use crate::values::{Name, Secret};
 
 /// What a collector tells about its tries: no longer true when it has ended.
-pub const TOLD: [Code; 9] = [
+pub const TOLD: [Code; 10] = [
     Code::IntegrationRefused,
     Code::IntegrationKeyless,
     Code::IntegrationFailing,
     Code::StreamUnlicensed,
     Code::StreamRefused,
+    Code::PartRefused,
     Code::ApiKeyExpiring,
     Code::ApiKeyOld,
     Code::ApiKeyNotTaken,
