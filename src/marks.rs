@@ -88,6 +88,8 @@ pub struct Marks {
     /// When it was remediated, where the vendor tells.
     pub remediated: Option<Timestamp>,
     pub gap: Option<GapMark>,
+    /// It adds to another item, as a list of links does to its threat: an event, but no item of its own.
+    pub part: bool,
 }
 
 impl Marks {
@@ -95,7 +97,7 @@ impl Marks {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(64);
         let remediation = self.remediation.map_or(0, Remediation::byte);
-        let flags = u8::from(self.remediated.is_some()) | u8::from(self.gap.is_some()) << 1;
+        let flags = u8::from(self.remediated.is_some()) | u8::from(self.gap.is_some()) << 1 | u8::from(self.part) << 2;
         out.extend([FORMAT, self.severity as u8, remediation, flags]);
         put_text(&mut out, &self.kind, KIND);
         let occurred = self.occurred.as_millisecond();
@@ -131,7 +133,18 @@ impl Marks {
         let remediated = if flags & 1 == 0 { None } else { Some(time(occurred.checked_add(number(&mut rest)?)?)?) };
         let gap = if flags & 2 == 0 { None } else { Some(gap(&mut rest)?) };
         let (severity, occurred) = (Severity::from_byte(severity), time(occurred)?);
-        Some(Marks { kind, severity, occurred, observed, attack, judgement, remediation, remediated, gap })
+        Some(Marks {
+            kind,
+            severity,
+            occurred,
+            observed,
+            attack,
+            judgement,
+            remediation,
+            remediated,
+            gap,
+            part: flags & 4 != 0,
+        })
     }
 }
 
@@ -207,6 +220,7 @@ mod tests {
             remediation: Some(Remediation::Remediated),
             remediated: Some(at(1_795_000_003_000)),
             gap: None,
+            part: false,
         }
     }
 
@@ -269,6 +283,7 @@ mod tests {
                 remediation,
                 remediated: remediation.map(|_| at(occurred - later)),
                 gap,
+                part: later % 2 == 1,
             };
             prop_assert_eq!(Marks::decode(&marks.encode()), Some(marks));
         }

@@ -74,6 +74,7 @@ pub fn marks(event: &Event) -> Option<Marks> {
         remediation: None,
         remediated: None,
         gap: Some(GapMark { integration: told.integration, stream: told.stream, gap: told.gap }),
+        part: false,
     })
 }
 

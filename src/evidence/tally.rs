@@ -194,7 +194,8 @@ impl Tally {
         if group.events > 0 || counted {
             self.row(&group.integration, &group.stream).events += group.events;
         }
-        if !counted {
+        // What enriches an item is no detection of its own.
+        if !counted || group.newest().is_some_and(|marks| marks.part) {
             return;
         }
         let row = self.row(&group.integration, &group.stream);

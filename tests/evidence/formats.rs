@@ -105,6 +105,17 @@ fn a_report_of_nothing_says_not_known_and_draws_no_chart() {
 }
 
 #[test]
+fn what_enriches_a_threat_is_an_event_of_its_stream_and_no_item() {
+    let message = scene::marks("threat", "2026-11-07T07:00:00Z", Some(conductor::marks::Remediation::Attempted));
+    let mut links = scene::marks("threat-links", "2026-11-07T07:00:01Z", None);
+    links.part = true;
+    let all = [("acme/threats/t:1/v".into(), 1, Some(message)), ("acme/threats/t:links/v".into(), 2, Some(links))];
+    let report = scene::tally(scene::asked(), scene::memory(), &all);
+    let threats = report.streams.iter().find(|row| row.stream == "threats").expect("threats");
+    assert_eq!((report.totals.items, report.totals.unmarked, threats.events), (1, 0, 2));
+}
+
+#[test]
 fn many_names_come_together_in_one_row_and_nothing_is_left_out() {
     let mut all = Vec::new();
     for n in 0..300u64 {

@@ -29,6 +29,7 @@ pub fn marks(kind: &str, observed: &str, remediation: Option<Remediation>) -> Ma
         remediation,
         remediated: None,
         gap: None,
+        part: false,
     }
 }
 
@@ -43,6 +44,7 @@ pub fn gap(from: &str, to: &str, reason: &str) -> Marks {
     let mark = GapMark { integration: "acme".into(), stream: "threats".into(), gap };
     Marks {
         gap: Some(mark),
+        part: false,
         attack: String::new(),
         judgement: String::new(),
         ..marks("gap", "2026-11-15T00:00:00Z", None)

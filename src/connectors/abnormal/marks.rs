@@ -49,6 +49,8 @@ enum Kind {
     Campaign,
     /// Nothing is remediated about it.
     Other,
+    /// What enriches a threat.
+    Part,
 }
 
 /// The marks of an event, or nothing where it is not one of this vendor's kinds.
@@ -57,7 +59,8 @@ pub fn marks(event: &Event) -> Option<Marks> {
         "threat" => Kind::Threat,
         "case" => Kind::Case,
         "campaign" => Kind::Campaign,
-        "threat-attachments" | "threat-links" | "vendor-case" | "audit" | "not-analyzed" => Kind::Other,
+        "vendor-case" | "audit" | "not-analyzed" => Kind::Other,
+        "threat-attachments" | "threat-links" => Kind::Part,
         _ => return None,
     };
     let mut marks = Marks {
@@ -70,6 +73,7 @@ pub fn marks(event: &Event) -> Option<Marks> {
         remediation: None,
         remediated: None,
         gap: None,
+        part: matches!(kind, Kind::Part),
     };
     let whole = read(Some(&event.raw));
     // The detail knows most; the list's entry stands in where it has no such field.
@@ -103,7 +107,7 @@ pub fn marks(event: &Event) -> Option<Marks> {
             let status = word(|named| text(named.overall_status));
             marks.remediation = Some(by_status(&status).unwrap_or(Remediation::Unknown));
         }
-        Kind::Other => {}
+        Kind::Other | Kind::Part => {}
     }
     Some(marks)
 }
@@ -230,10 +234,19 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_remediated_about_an_audit_log_or_a_list_of_links_and_other_kinds_have_no_marks() {
-        for kind in ["audit", "not-analyzed", "vendor-case", "threat-attachments", "threat-links"] {
-            assert_eq!(of(kind, "{}").remediation, None, "{kind}");
+    fn nothing_is_remediated_about_an_audit_log_and_other_kinds_have_no_marks() {
+        for kind in ["audit", "not-analyzed", "vendor-case"] {
+            assert_eq!((of(kind, "{}").remediation, of(kind, "{}").part), (None, false), "{kind}");
         }
         assert_eq!(marks(&event("import", r#"{"attackType":"x"}"#)), None);
+    }
+
+    #[test]
+    fn attachments_and_links_are_parts_of_their_threat_and_no_items() {
+        for kind in ["threat-attachments", "threat-links"] {
+            let marks = of(kind, r#"{"threatId":"x","links":[{"attackType":"y"}]}"#);
+            assert_eq!((marks.part, marks.remediation, &*marks.attack), (true, None, ""), "{kind}");
+            assert_eq!(Marks::decode(&marks.encode()), Some(marks), "{kind}");
+        }
     }
 }
