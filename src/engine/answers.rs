@@ -153,7 +153,9 @@ impl Answers {
                 // What came before our own last success says nothing about what has changed since.
                 Some((Answered::Admitted, at)) if at > own => admitted.push(other.clone()),
                 Some((Answered::Admitted, _)) | None => open += 1,
-                Some((Answered::Forbidden | Answered::Unknown, _)) => refused += 1,
+                Some((Answered::Forbidden, _)) => refused += 1,
+                // A key that is not known there is a cause of its own: this stream has not been asked since.
+                Some((Answered::Unknown, _)) => open += 1,
                 Some((Answered::Otherwise, _)) => {}
             }
         }
@@ -203,8 +205,14 @@ mod tests {
             ),
             (
                 "refused, or tell nothing",
-                &[("threats", Unknown), ("audit-logs", Otherwise), ("cases", Forbidden)],
+                &[("threats", Forbidden), ("audit-logs", Otherwise), ("cases", Forbidden)],
                 Cause::Every,
+            ),
+            // It is the key, and the Safelist has nothing to do with it.
+            (
+                "the key died meanwhile",
+                &[("threats", Unknown), ("audit-logs", Unknown), ("cases", Forbidden)],
+                Cause::Unsettled,
             ),
             ("nobody else has answered", &[("cases", Forbidden)], Cause::Unsettled),
             ("not all have answered", &[("threats", Forbidden), ("cases", Forbidden)], Cause::Unsettled),

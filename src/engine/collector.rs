@@ -60,6 +60,11 @@ pub fn describe(board: &Board, integration: &config::Integration) {
         record.requests_per_minute = integration.requests_per_minute;
         record.streams.retain(|name, _| settings.streams.contains(name));
     });
+    // Nothing of a stream that was taken out is tried again.
+    board.clear_where(Code::ItemsDeferred, |subject| {
+        let of = subject.split_once('/').filter(|(of, _)| *of == integration.name.as_str());
+        of.is_some_and(|(_, stream)| !settings.streams.iter().any(|known| known == stream))
+    });
     for stream in &settings.streams {
         board.stream(&integration.name, stream, |record| {
             record.standing = if integration.enabled { Standing::Waiting } else { Standing::Disabled };

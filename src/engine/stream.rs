@@ -271,7 +271,16 @@ impl Stream {
         let board = &self.facilities.board;
         match shortfall {
             Some(fault) => {
-                let text = format!("the rest is collected, but a part is refused: {}", fault.chain());
+                // The same key from the same address gets the rest: neither can be the cause.
+                let why = match fault.status {
+                    Some(402) => "this customer is not licensed for it (402)".to_owned(),
+                    Some(403) => "the key lacks the permission for it, or the feature is off (403)".to_owned(),
+                    Some(_) | None => fault.chain(),
+                };
+                let text = format!(
+                    "attachments, links or analyses of the last items did not come: {why}; the rest is collected, and what \
+                     was passed over is not fetched later"
+                );
                 if board.raise(Code::PartRefused, &self.subject, &text, Timestamp::now()) {
                     tracing::warn!(integration = %self.name(), stream = self.stream, "{text}");
                 }

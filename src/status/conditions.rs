@@ -190,7 +190,7 @@ impl Code {
             Code::IntegrationFailing => Row(
                 "integration-failing",
                 Warning,
-                "The vendor's API has not answered properly for more than a minute; it is tried again by itself.",
+                "The vendor's API has not answered for more than a minute, or what answers is not its API; it is tried again by itself.",
                 "Run `conductor check`: it tests DNS, proxy, TLS and one request, and says which of them fails.",
             ),
             Code::StreamUnlicensed => Row(

@@ -95,15 +95,14 @@ impl Step<'_> {
                 Err(fault) => return Err(fault),
             }
         }
-        let fault = unknown.unwrap_or_else(|| Fault::new(FaultKind::Misconfigured, "the stream has no list"));
-        if paths.len() == 1 {
-            return Err(fault);
+        if let [_] = paths {
+            return Err(unknown.unwrap_or_else(|| Fault::new(FaultKind::Misconfigured, "the stream has no list")));
         }
         let text = format!(
             "the vendor knows none of {} (404): the add-on is not enabled for this customer; asked again in a day",
             paths.join(" and ")
         );
-        Err(Fault::new(FaultKind::Unlicensed, text).with_status(404).caused_by(fault))
+        Err(Fault::new(FaultKind::Unlicensed, text).with_status(404))
     }
 
     /// Puts entries that are events into the page. `false`: some found no room.
