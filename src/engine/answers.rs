@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_403_is_what_the_answers_to_the_other_streams_leave_of_it() {
         type Row<'a> = (&'a str, &'a [(&'a str, Answered)], Cause);
-        let table: [Row<'_>; 9] = [
+        let table: [Row<'_>; 10] = [
             (
                 "others work",
                 &[("threats", Admitted), ("audit-logs", Admitted), ("cases", Forbidden)],
