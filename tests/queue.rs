@@ -8,6 +8,8 @@ mod queue {
     mod model;
     mod places;
     mod power;
+    mod quarantine;
+    mod replays;
     mod small_disk;
     mod support;
     mod verify;

@@ -111,7 +111,7 @@ fn period(arguments: &Arguments, now: Timestamp) -> Result<Asked, Failure> {
 }
 
 /// So long before now, a date (its beginning, by UTC), or a time; without an offset it is UTC.
-fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(ago) = parse_duration(text) {
         return now.checked_sub(ago).map_err(|_| format!("{text:?} lies before all time"));
     }

@@ -82,6 +82,7 @@ impl From<QueueError> for Failure {
             | QueueError::LaterFormat { .. }
             | QueueError::Stale
             | QueueError::Book(_) => Exit::Disk,
+            QueueError::Replaying { .. } => Exit::Usage,
         };
         Failure::new(exit, error.to_string())
     }

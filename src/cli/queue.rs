@@ -8,13 +8,18 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use bar::Bar;
+
 use super::agent_socket::{converse, reply};
 use super::{Exit, Failure, settings};
 use crate::control::{Reply, Request, Show};
 use crate::values::ByteSize;
 
+mod bar;
 pub mod export_file;
 mod import;
+mod quarantine;
+mod replay;
 mod verify;
 
 #[derive(Debug, Subcommand)]
@@ -48,8 +53,10 @@ pub enum Verb {
         /// The file, or `-` for stdin.
         file: PathBuf,
     },
-    /// What destinations refused for ever.
-    Quarantine,
+    /// Hand a destination again what it took, after its SOC lost data: the same event ids, marked as replayed.
+    Replay(replay::Arguments),
+    /// What destinations refused for ever: list it, try it again, let it go.
+    Quarantine(quarantine::Arguments),
     /// Read everything that is kept and tell what is damaged: exit 0 when all is well, 74 when not. Changes nothing.
     Verify {
         /// One JSON document.
@@ -73,30 +80,26 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
     match verb {
         Verb::Show { json } => show(&settings, json),
         Verb::Peek { destination, count } => {
-            copy_events(&settings, &Request::Peek { destination, count }, &mut Screen(io::stdout().lock())).map(|_| 0)
+            copy_events(&settings, &Request::Peek { destination, count }, &mut Screen(io::stdout().lock()), true)
+                .map(|_| 0)
         }
         Verb::Export { destination, file } => {
             let request = Request::Export { destination };
             match file {
-                None => copy_events(&settings, &request, &mut Screen(io::stdout().lock())).map(|_| 0),
+                None => {
+                    let to_screen = io::stdout().is_terminal();
+                    copy_events(&settings, &request, &mut Screen(io::stdout().lock()), to_screen).map(|_| 0)
+                }
                 Some(path) => export_file::write(&path, |file| {
-                    let events = copy_events(&settings, &request, file)?;
+                    let events = copy_events(&settings, &request, file, false)?;
                     eprintln!("conductor: {events} events exported to {}", path.display());
                     Ok(())
                 }),
             }
         }
         Verb::Import { file } => import::run(&settings.agent.state_dir, &file),
-        Verb::Quarantine => {
-            converse(&settings, &Request::Quarantine, |line| match reply(line) {
-                Some(Reply::Quarantined { quarantined }) => {
-                    print_line(&serde_json::to_string(&quarantined).unwrap_or_default())
-                }
-                Some(Reply::Failed { failed }) => Err(Failure::new(Exit::Disk, failed)),
-                _ => Ok(()),
-            })?;
-            Ok(0)
-        }
+        Verb::Replay(arguments) => replay::run(&settings, arguments),
+        Verb::Quarantine(arguments) => quarantine::run(&settings, arguments),
         Verb::Verify { json } => verify::verify(&settings, json),
         Verb::Repair(repair) => verify::repair(&settings, &repair),
         Verb::Forget { destination, yes } => forget(&settings, destination, yes),
@@ -142,14 +145,25 @@ fn harmless(line: &str) -> String {
     out
 }
 
-/// Returns how many events were copied.
-fn copy_events(settings: &crate::config::Settings, request: &Request, output: &mut impl Write) -> Result<u64, Failure> {
-    let mut events = 0;
+/// Returns how many events were copied. A bar would be drawn across what goes `to_screen`.
+fn copy_events(
+    settings: &crate::config::Settings,
+    request: &Request,
+    output: &mut impl Write,
+    to_screen: bool,
+) -> Result<u64, Failure> {
+    let (mut events, mut bar) = (0_u64, Bar::new());
     let copied = converse(settings, request, |line| match reply(line) {
         None => {
             events += 1;
             output.write_all(line.as_bytes())?;
             output.write_all(b"\n").map_err(Failure::from)
+        }
+        Some(Reply::Progress { progress, of }) => {
+            if !to_screen {
+                bar.draw(progress, Some(of), &format!("{events} events"));
+            }
+            Ok(())
         }
         Some(Reply::Failed { failed }) => Err(Failure::new(Exit::Unavailable, failed)),
         Some(_) => Ok(()),
@@ -189,6 +203,9 @@ fn show(settings: &crate::config::Settings, json: bool) -> Result<u8, Failure> {
             "{}: {} waiting, took up to {}\n",
             destination.name, destination.depth, destination.cursor
         ));
+        if let Some(replay) = &destination.replay {
+            out.push_str(&format!("{}: {} left of a replay\n", destination.name, replay.left()));
+        }
         if destination.dropped > 0 {
             out.push_str(&format!("{}: {} dropped by when-full\n", destination.name, destination.dropped));
         }

@@ -14,6 +14,8 @@
 mod evidence;
 mod import;
 pub mod line;
+mod quarantine;
+mod replay;
 mod server;
 mod verbs;
 
@@ -22,6 +24,8 @@ use serde::{Deserialize, Serialize};
 use crate::event::Deferred;
 use crate::evidence::{Asked, Report};
 
+pub use quarantine::Act;
+pub use replay::{AskedReplay, ShowReplay};
 pub use server::{bind, serve};
 pub use verbs::answer;
 
@@ -45,8 +49,19 @@ pub enum Request {
     Export { destination: Option<String> },
     /// Gives up what a destination has not taken; its place is forgotten.
     Forget { destination: String },
-    /// What peers will never take.
-    Quarantine,
+    /// What peers will never take: entries, or the events themselves.
+    Quarantine {
+        #[serde(default)]
+        destination: Option<String>,
+        #[serde(default)]
+        events: bool,
+    },
+    /// What becomes of it; no seqs: all of the destination.
+    Act { act: Act, destination: String, seqs: Vec<crate::event::Seq> },
+    /// Hands events to one destination again.
+    Replay { asked: AskedReplay },
+    /// Ends a destination's replay before it is through.
+    CancelReplay { destination: String },
     /// What was detected in a period, and what became of it; `agent` is the name that the report bears.
     Evidence { asked: Asked, agent: String },
     /// Where each stream of an integration stands, and what it has to come back to.
@@ -97,6 +112,27 @@ pub enum Reply {
     Verified {
         verified: crate::queue::Verified,
     },
+    /// Events that had to leave the quarantine for want of room, ever.
+    CountedOut {
+        counted_out: u64,
+    },
+    Acted {
+        acted: Act,
+        events: u64,
+    },
+    /// How far something long has come.
+    Progress {
+        progress: u64,
+        of: u64,
+    },
+    Replay {
+        replay: ShowReplay,
+    },
+    /// A replay that was ended; what was left of it.
+    Cancelled {
+        cancelled: String,
+        left: u64,
+    },
     Failed {
         failed: String,
     },
@@ -129,6 +165,9 @@ pub struct ShowDestination {
     pub cursor: u64,
     pub depth: u64,
     pub dropped: u64,
+    /// The replay to it, if one is under way.
+    #[serde(default)]
+    pub replay: Option<crate::queue::Replaying>,
 }
 
 /// A stream as the queue knows it.

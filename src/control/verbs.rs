@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 
 use jiff::Timestamp;
 
-use super::{Reply, Request, Show, ShowDestination, ShowStream, evidence, import, line};
+use super::{Reply, Request, Show, ShowDestination, ShowStream, evidence, import, line, quarantine, replay};
 use crate::event::Seq;
 use crate::queue::{Queue, QueueError};
 
@@ -44,11 +44,22 @@ pub fn answer(
             };
             finish(output, result)
         }
-        Request::Quarantine => {
-            for entry in queue.quarantined() {
-                reply(output, &Reply::Quarantined { quarantined: entry })?;
-            }
-            finish(output, Ok(Reply::Done { done: true }))
+        Request::Quarantine { destination, events } => {
+            let listed = quarantine::list(queue, destination.as_deref(), events, output)?;
+            finish(output, listed)
+        }
+        Request::Act { act, destination, seqs } => finish(output, quarantine::act(queue, act, &destination, &seqs)),
+        Request::Replay { asked } => {
+            let begun = replay::begin(queue, &asked, Timestamp::now(), output, stopped)?;
+            finish(output, begun)
+        }
+        Request::CancelReplay { destination } => {
+            let result = match queue.cancel_replay(&destination) {
+                Ok(Some(ended)) => Ok(Reply::Cancelled { left: ended.left(), cancelled: destination }),
+                Ok(None) => Err(format!("no replay to {destination:?} is under way")),
+                Err(error) => Err(error.to_string()),
+            };
+            finish(output, result)
         }
         Request::Evidence { asked, agent } => {
             let report = evidence::report(queue, asked, &agent, Timestamp::now(), stopped);
@@ -89,7 +100,7 @@ fn verify(queue: &Queue, output: &mut impl Write, stopped: &dyn Fn() -> bool) ->
     }
 }
 
-fn reply(output: &mut impl Write, reply: &Reply) -> io::Result<()> {
+pub(super) fn reply(output: &mut impl Write, reply: &Reply) -> io::Result<()> {
     let mut line = serde_json::to_vec(reply)?;
     line.push(b'\n');
     output.write_all(&line)
@@ -127,7 +138,7 @@ fn write_events(
         },
         None => queue.oldest().before(),
     };
-    let (end, mut left, mut out) = (facts.head, count, Vec::new());
+    let (begin, end, mut left, mut out) = (at, facts.head, count, Vec::new());
     while at < end && left > 0 && !stopped() {
         let batch = match queue.read_after(at, left.min(1024), 1 << 20) {
             Ok(batch) => batch,
@@ -144,6 +155,10 @@ fn write_events(
             left -= 1;
         }
         output.write_all(&out)?;
+        if count == usize::MAX {
+            // An export may be long; what is only looked at is not.
+            reply(output, &Reply::Progress { progress: at.min(end).0 - begin.0, of: end.0 - begin.0 })?;
+        }
     }
     if at < end && left > 0 && stopped() {
         return Ok(Err("the agent is stopping, and its answer is not whole: say it again when it runs".into()));
@@ -158,6 +173,7 @@ fn show(queue: &Queue) -> Show {
         cursor: cursor.0,
         depth: facts.head.0.saturating_sub(cursor.0),
         dropped: facts.dropped.get(name).copied().unwrap_or(0),
+        replay: facts.replays.iter().find(|replay| replay.destination == *name).cloned(),
     };
     Show {
         head: facts.head.0,

@@ -4,23 +4,21 @@
 //! again, in order. A slow or broken destination slows no other, and never the collecting.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::backoff::Backoff;
+use super::receiver::{self, Said};
 use super::stop::Stop;
-use super::{Facilities, Forwarding, off_thread};
+use super::{Facilities, Forwarding, off_thread, replayer};
 use crate::config::{self, Filter, Protocol};
-use crate::destinations::syslog::{Keys, SyslogTls};
 use crate::destinations::{Delivered, Destination, Receipt};
 use crate::event::{Event, Seq, Stored};
 use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
-use crate::queue::{Batch, Quarantined, QueueError};
+use crate::queue::{Batch, QueueError};
 use crate::status::{Board, Code, Standing};
-use crate::values::SecretRef;
 
 /// One batch: events and bytes of texts, whichever is reached first.
 const BATCH_EVENTS: usize = 1024;
@@ -39,20 +37,6 @@ pub const TOLD: [Code; 5] = [
     Code::DestinationWeakReceipt,
 ];
 
-/// The private key that a destination refers to.
-pub fn key_of(destination: &config::Destination) -> Option<&SecretRef> {
-    match &destination.protocol {
-        Protocol::Syslog { key, .. } => key.as_ref(),
-    }
-}
-
-/// The CA and the certificate that a destination refers to.
-pub fn certificates_of(destination: &config::Destination) -> [Option<&Path>; 2] {
-    match &destination.protocol {
-        Protocol::Syslog { settings, .. } => [settings.ca.as_deref(), settings.cert.as_deref()],
-    }
-}
-
 /// Writes what the settings say of a destination to the board.
 pub fn describe(board: &Board, destination: &config::Destination, cursor: Seq) {
     let Protocol::Syslog { settings, .. } = &destination.protocol;
@@ -65,25 +49,17 @@ pub fn describe(board: &Board, destination: &config::Destination, cursor: Seq) {
     });
 }
 
-/// One line for each protocol.
-fn build(as_set: &Forwarding, facilities: &Facilities) -> Result<Box<dyn Destination>, Fault> {
-    match &as_set.destination.protocol {
-        Protocol::Syslog { settings, key } => {
-            let key = match key {
-                Some(key) => Some(crate::secrets::resolve_text(key, &facilities.secrets)?),
-                None => None,
-            };
-            Ok(Box::new(SyslogTls::new(settings.clone(), Keys { key }, &as_set.agent_name)?))
-        }
-    }
+/// Runs a destination until it is stopped: what is new, and beside it what is replayed.
+pub async fn run(facilities: Facilities, as_set: Forwarding, stop: Stop) {
+    let replaying = replayer::run(facilities.clone(), as_set.clone(), stop.clone());
+    tokio::join!(forward(facilities, as_set, stop), replaying);
 }
 
-/// Runs a destination until it is stopped.
-pub async fn run(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
+async fn forward(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
     let name = as_set.destination.name.to_string();
     let mut backoff = Backoff::default();
     let destination = loop {
-        let fault = match build(&as_set, &facilities) {
+        let fault = match receiver::build(&as_set, &facilities, Said::Once) {
             Ok(destination) => break destination,
             Err(fault) => fault,
         };
@@ -224,7 +200,7 @@ impl Forwarder {
 
     async fn hand_over(&mut self, batch: Batch) -> Option<Fault> {
         let mut events = batch.events;
-        events.retain(|stored| passes(&self.filter, &stored.event));
+        events.retain(|stored| receiver::passes(&self.filter, &stored.event));
         let Some(last) = events.last().map(|stored| stored.seq) else {
             self.sent = batch.upto;
             return self.take(Delivered::default()).await;
@@ -244,7 +220,7 @@ impl Forwarder {
         // The peer will never take the first event that it has not taken: aside with it, and on.
         let stopped_at = events.into_iter().find(|stored| stored.seq > self.taken);
         if let (Some(stored), Some(fault)) = (stopped_at, fault) {
-            self.set_aside(stored, &fault).await;
+            return self.set_aside(stored, &fault).await.err();
         }
         None
     }
@@ -289,21 +265,12 @@ impl Forwarder {
         }
     }
 
-    async fn set_aside(&mut self, stored: Stored, fault: &Fault) {
-        let entry = Quarantined {
-            destination: self.name.clone(),
-            seq: stored.seq,
-            id: stored.event.id.to_string(),
-            reason: fault.chain(),
-        };
-        tracing::warn!(destination = self.name, event = ?entry.id, "quarantined: {}", entry.reason);
-        let text = format!("{} refused event {}: {}", self.name, entry.id.escape_debug(), entry.reason);
-        self.facilities.board.raise(Code::EventsQuarantined, &self.name, text, Timestamp::now());
-        self.facilities.board.destination(&self.board_name, |record| record.quarantined += 1);
-        let queue = Arc::clone(&self.facilities.queue);
-        off_thread(move || queue.quarantine(&entry)).await;
-        self.taken = self.taken.max(stored.seq);
+    async fn set_aside(&mut self, stored: Stored, fault: &Fault) -> Result<(), Fault> {
+        let seq = stored.seq;
+        receiver::set_aside(&self.facilities, &self.board_name, stored, fault).await?;
+        self.taken = self.taken.max(seq);
         self.go_back();
+        Ok(())
     }
 
     /// Everything behind the cursor is to be handed over again.
@@ -373,12 +340,4 @@ impl Forwarder {
             self.facilities.board.clear(Code::DestinationWeakReceipt, &self.name);
         }
     }
-}
-
-/// Does the destination's filter let this event pass?
-fn passes(filter: &Filter, event: &Event) -> bool {
-    let listed = |list: &[String], word: &str| list.is_empty() || list.iter().any(|entry| entry == word);
-    listed(&filter.integrations, &event.integration)
-        && listed(&filter.streams, &event.stream)
-        && event.severity >= filter.severity_at_least
 }

@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::stop::Stop;
 use super::{Facilities, off_thread};
 use crate::event::Seq;
-use crate::queue::{Facts, Queue, QueueError};
-use crate::status::{Board, Code, QueueState};
+use crate::queue::{Facts, Queue, QueueError, Replaying};
+use crate::status::{Board, Code, QueueState, ReplayRecord};
+use crate::values::Name;
 
 const EVERY: Duration = Duration::from_secs(1);
 const BOOKS_EVERY: Duration = Duration::from_secs(5);
@@ -147,14 +148,30 @@ fn tell(board: &Board, look: &Look) {
     // A destination that was forgotten needs no more telling how.
     board.clear_where(Code::NoDestination, |name| !name.is_empty() && !facts.cursors.contains_key(name));
     for (name, cursor) in &facts.cursors {
-        if let Ok(name) = name.parse() {
+        if let Ok(name) = name.parse::<Name>() {
             let depth = facts.head.0.saturating_sub(cursor.0);
+            let replay = facts.replays.iter().find(|replay| name.as_str() == replay.destination).and_then(in_status);
             board.existing_destination(&name, |record| {
                 record.cursor = cursor.0;
                 record.depth = depth;
+                record.replay = replay;
             });
         }
     }
+}
+
+/// A range without a time that can be written is none.
+fn in_status(replay: &Replaying) -> Option<ReplayRecord> {
+    Some(ReplayRecord {
+        from: Timestamp::from_millisecond(replay.from_ms).ok()?,
+        to: Timestamp::from_millisecond(replay.to_ms).ok()?,
+        next: replay.next.0,
+        last: replay.last.0,
+        events: replay.events,
+        handed: replay.handed,
+        left: replay.left(),
+        gone: replay.gone,
+    })
 }
 
 /// Conditions that report something past (a range not collected, a task that came back) stand for a day: long

@@ -23,7 +23,10 @@ mod key;
 mod opening;
 mod own;
 mod pace;
+mod receiver;
 mod refusal;
+mod replayer;
+mod second_try;
 mod spread;
 mod stop;
 mod stream;
@@ -249,13 +252,13 @@ impl Engine {
             }
         }
         for (name, destination) in &settings.destinations {
-            let key = forwarder::key_of(destination)
+            let key = receiver::key_of(destination)
                 .and_then(|key| crate::secrets::resolve_text(key, &self.facilities.secrets).ok());
             let as_set = Forwarding {
                 destination: destination.clone(),
                 agent_name: settings.agent.name.clone(),
                 key,
-                certificates: forwarder::certificates_of(destination).map(contents),
+                certificates: receiver::certificates_of(destination).map(contents),
             };
             if running.get(name).is_some_and(|task| task.as_set == as_set && !task.done.is_finished()) {
                 continue;

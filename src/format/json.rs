@@ -5,6 +5,8 @@
 //!  "seq":N,"summary":"..","raw":{...}}
 //! ```
 //!
+//! Of a replay, `"replayed":true` stands behind `seq`.
+//!
 //! Promise: the object is valid JSON and every member comes back as it was. `raw` is not looked into: what begins
 //! with `{` or `[` was validated when it was queued and is written as it is; anything else (nothing, plain text) is
 //! written as a JSON string. The object is one line exactly if the vendor's JSON is.
@@ -21,6 +23,14 @@ use crate::format::time::{Digits, write_rfc3339};
 /// # Errors
 /// Those of the writer; a `Vec` has none.
 pub fn write_event<W: Write>(w: &mut W, stored: &Stored) -> io::Result<()> {
+    write_marked(w, stored, false)
+}
+
+/// The same; `replayed` marks an event that this receiver was handed before.
+///
+/// # Errors
+/// As of [`write_event`].
+pub fn write_marked<W: Write>(w: &mut W, stored: &Stored, replayed: bool) -> io::Result<()> {
     let event = &stored.event;
     w.write_all(b"{\"id\":")?;
     write_string(w, &event.id)?;
@@ -38,6 +48,9 @@ pub fn write_event<W: Write>(w: &mut W, stored: &Stored) -> io::Result<()> {
     write_time(w, event.observed)?;
     w.write_all(b"\",\"seq\":")?;
     write_number(w, stored.seq.0)?;
+    if replayed {
+        w.write_all(b",\"replayed\":true")?;
+    }
     w.write_all(b",\"summary\":")?;
     write_string(w, &event.summary)?;
     w.write_all(b",\"raw\":")?;

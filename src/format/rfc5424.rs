@@ -24,6 +24,8 @@ pub struct Rfc5424 {
     sd_start: Vec<u8>,
     /// Bytes of a message, at the most.
     largest: usize,
+    /// Each event is marked as handed over again.
+    replayed: bool,
 }
 
 /// What receivers take unless they are told otherwise: syslog-ng closes the connection on anything longer, for ever.
@@ -38,12 +40,17 @@ impl Rfc5424 {
         push_header(&mut origin, app_name, 48, word);
         origin.push(b' ');
         let sd_start = format!("[conductor@{enterprise_number} id=\"").into_bytes();
-        Rfc5424 { facility, origin, sd_start, largest: LARGEST }
+        Rfc5424 { facility, origin, sd_start, largest: LARGEST, replayed: false }
     }
 
     /// The same with another limit on a message's bytes.
     pub fn at_most(self, largest: usize) -> Rfc5424 {
         Rfc5424 { largest, ..self }
+    }
+
+    /// The same for events of a replay: `replayed="true"` in the structured data, and in the envelope.
+    pub fn replaying(self) -> Rfc5424 {
+        Rfc5424 { replayed: true, ..self }
     }
 
     /// Appends one octet-counted frame. An event whose message would be longer than the limit is told visibly short
@@ -139,6 +146,9 @@ impl LogFormat<&Stored> for Rfc5424 {
         json::write_number(w, stored.seq.0)?;
         w.write_all(b"\" severity=\"")?;
         w.write_all(event.severity.as_str().as_bytes())?;
+        if self.replayed {
+            w.write_all(b"\" replayed=\"true")?;
+        }
         w.write_all(b"\"] ")?;
 
         // MSG-UTF8 begins with the byte order mark, MSG-ANY does not (6.4); pure ASCII needs none.
@@ -146,7 +156,7 @@ impl LogFormat<&Stored> for Rfc5424 {
         if !texts.into_iter().all(|text| text.is_ascii()) {
             w.write_all(b"\xEF\xBB\xBF")?;
         }
-        json::write_event(w, stored)?;
+        json::write_marked(w, stored, self.replayed)?;
         Ok(())
     }
 }

@@ -33,20 +33,10 @@ const CURSOR: &str = "c/";
 const STREAM: &str = "s/";
 const SEEN: &str = "d/";
 const LOST: &str = "l/";
-const ASIDE: &str = "q/";
 const DROPPED: &str = "x/";
 const POSITION: &str = "p";
 const HIGHEST: &str = "h";
 const BEGUN: &str = "b";
-
-/// An event that a peer will never take, and why.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Quarantined {
-    pub destination: String,
-    pub seq: Seq,
-    pub id: String,
-    pub reason: String,
-}
 
 /// What one frame adds to the books.
 #[derive(Default)]
@@ -286,15 +276,22 @@ impl Book {
         self.each(LOST, |first, value| Some((Seq(first.parse().ok()?), Seq(le64(value)?), owed(value))))
     }
 
-    pub fn put_quarantined(&mut self, entry: &Quarantined) -> Outcome<()> {
+    /// A record of one of the queue's own kinds, under its prefix and name.
+    pub fn put_json(&mut self, prefix: &str, name: &str, record: &impl serde::Serialize) -> Outcome<()> {
         let mut batch = sled::Batch::default();
-        let json = serde_json::to_vec(entry).map_err(|e| e.to_string())?;
-        batch.insert(format!("{ASIDE}{}/{:020}", entry.destination, entry.seq.0).as_bytes(), json);
+        batch.insert(format!("{prefix}{name}").as_bytes(), serde_json::to_vec(record).map_err(|e| e.to_string())?);
         self.write(batch)
     }
 
-    pub fn quarantined(&self) -> Outcome<Vec<Quarantined>> {
-        self.each(ASIDE, |_, value| serde_json::from_slice(value).ok())
+    /// All of a kind, by name; what can't be read is left out.
+    pub fn all_json<T: serde::de::DeserializeOwned>(&self, prefix: &str) -> Outcome<Vec<T>> {
+        self.each(prefix, |_, value| serde_json::from_slice(value).ok())
+    }
+
+    pub fn remove(&mut self, prefix: &str, name: &str) -> Outcome<()> {
+        let mut batch = sled::Batch::default();
+        batch.remove(format!("{prefix}{name}").as_bytes());
+        self.write(batch)
     }
 
     /// Forgets ids older than the horizon. Walks all of them: for the janitor, once a day.

@@ -34,6 +34,10 @@ impl Queue {
 
     /// Forgets a destination; what it had not taken is no longer kept for it.
     pub fn forget(&self, destination: &str) {
+        // A replay that stays in the book for want of a write meets no such destination any more.
+        if let Err(error) = self.cancel_replay(destination) {
+            tracing::debug!(%error, "the replay of a destination that is forgotten");
+        }
         lock(&self.state).cursors.remove(destination);
         self.write_book(|book| book.remove_cursor(destination).and_then(|()| book.barrier()));
         self.journal_cursors();

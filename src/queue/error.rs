@@ -27,6 +27,11 @@ pub enum QueueError {
     LaterFormat { path: PathBuf },
     #[error("the stream's checkpoint has moved meanwhile: the page is asked for again")]
     Stale,
+    #[error(
+        "a replay to {destination} is under way ({left} events are left): wait until it is through (conductor status), or \
+         end it with `conductor queue replay --destination {destination} --cancel`"
+    )]
+    Replaying { destination: String, left: u64 },
     #[error("the queue's book-keeping failed: {0}")]
     Book(String),
 }
@@ -52,7 +57,7 @@ impl QueueError {
         let kind = match self {
             QueueError::Quota { .. } | QueueError::NoSpace { .. } => FaultKind::Full,
             QueueError::Locked { .. } => FaultKind::Misconfigured,
-            QueueError::Stale => FaultKind::Unavailable,
+            QueueError::Stale | QueueError::Replaying { .. } => FaultKind::Unavailable,
             QueueError::Disk { .. } | QueueError::LaterFormat { .. } | QueueError::Book(_) => FaultKind::Corrupt,
         };
         Fault::new(kind, self.to_string())

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::journal::Position;
-use super::{Queue, lock};
+use super::{Queue, Replaying, lock};
 use crate::event::Seq;
 
 /// A stretch of the journal that did not check out.
@@ -60,6 +60,8 @@ pub struct Facts {
     pub damage: Vec<DamageNote>,
     /// Events dropped by the operator's rule, by destination.
     pub dropped: BTreeMap<String, u64>,
+    /// Replays under way.
+    pub replays: Vec<Replaying>,
     /// Since the start of this process.
     pub duplicates: u64,
     /// Kept since the start of this process.
@@ -89,6 +91,7 @@ impl Queue {
             cursors: state.cursors.clone(),
             damage: state.damage.clone(),
             dropped: state.dropped.clone(),
+            replays: state.replays.values().cloned().collect(),
             duplicates: state.duplicates,
             appended: state.appended,
             write_fault: state.write_fault.clone(),

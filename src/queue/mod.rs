@@ -6,6 +6,7 @@
 //! STATE/queue/book/                 sled: cursors, ids already kept, quarantine; can be rebuilt
 //! STATE/queue/reserve               given up when the disk is full, so that cursors can still be written
 //! STATE/queue/damaged/              what did not check out, set aside
+//! STATE/queue/quarantine/           events that a peer will never take, a file each
 //! ```
 //!
 //! **Writing.** A page and the checkpoint that follows it are one frame, and one fdatasync commits both:
@@ -24,8 +25,11 @@
 //!
 //! Everything here is synchronous; the engine calls it off its async threads.
 
+mod again;
+mod aside;
 mod barrier;
 mod book;
+mod bookkeeping;
 mod cursors;
 pub mod disk;
 mod error;
@@ -51,7 +55,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tokio::sync::watch;
 
-pub use book::Quarantined;
+pub use again::{Replaying, Span, Wanted};
+pub use aside::Quarantined;
 pub use error::QueueError;
 pub use facts::{DamageNote, Facts, OpenReport};
 pub use known::{Known, Marker, Memory};
@@ -131,6 +136,8 @@ struct State {
     in_use: BTreeSet<String>,
     damage: Vec<DamageNote>,
     dropped: BTreeMap<String, u64>,
+    /// By destination.
+    replays: BTreeMap<String, Replaying>,
     /// Streams whose place the book does not have yet, and the end of what it covers then.
     unbooked: HashSet<(String, String)>,
     position: Option<Position>,
@@ -164,6 +171,8 @@ pub struct Queue {
     book: Mutex<Book>,
     codecs: Mutex<Vec<Codec>>,
     head: watch::Sender<Seq>,
+    /// Counts the replays that began or were cancelled.
+    replays: watch::Sender<u64>,
     /// Read by an append from the check of its generation to its commit, written by a rewind: no page that was asked
     /// for before a rewind is committed after it.
     rewinding: RwLock<()>,
@@ -269,71 +278,6 @@ impl Queue {
         *self.head.borrow()
     }
 
-    /// Remembers that a peer will never take this event.
-    pub fn quarantine(&self, entry: &Quarantined) {
-        self.write_book(|book| book.put_quarantined(entry).and_then(|()| book.barrier()));
-    }
-
-    /// What peers will never take.
-    pub fn quarantined(&self) -> Vec<Quarantined> {
-        lock(&self.book).quarantined().unwrap_or_default()
-    }
-
-    /// Makes cursors durable and mends the book after an error. For the janitor, every few seconds.
-    pub fn tidy_book(&self) {
-        if !lock(&self.book).is_open() {
-            self.mend_book();
-        }
-        self.book_streams();
-        let bytes = lock(&self.book).disk_bytes();
-        lock(&self.state).book_bytes = bytes;
-    }
-
-    /// Enters where the streams stand, and makes the book durable.
-    fn book_streams(&self) {
-        let mut state = lock(&self.state);
-        let (unbooked, position) = (std::mem::take(&mut state.unbooked), state.position.take());
-        let place = |key: &(String, String)| {
-            let place = state.streams.get(key)?;
-            Some(PageMeta {
-                integration: key.0.clone(),
-                stream: key.1.clone(),
-                checkpoint: place.checkpoint.clone(),
-                deferred: place.deferred.clone(),
-            })
-        };
-        let streams: Vec<PageMeta> = unbooked.iter().filter_map(place).collect();
-        drop(state);
-        let Some(position) = position else { return self.write_book(Book::barrier) };
-        self.write_book(|book| book.put_streams(&streams, position).and_then(|()| book.barrier()));
-        let mut state = lock(&self.state);
-        if state.book_fault.is_some() {
-            state.unbooked.extend(unbooked);
-            state.position = state.position.or(Some(position));
-        }
-    }
-
-    /// Forgets ids past the horizon. For the janitor, once a day. By a clock that jumped within the last day all would
-    /// be past it.
-    pub fn forget_old_ids(&self) {
-        if !self.clock_is_steady(DAY_MS) {
-            return;
-        }
-        let day = day_of((self.clock)()).saturating_sub(book::HORIZON_DAYS);
-        self.write_book(|book| book.forget_before(day).map(|_| ()));
-    }
-
-    /// Can what is so many milliseconds old by the clock be believed to be?
-    fn clock_is_steady(&self, span_ms: i64) -> bool {
-        lock(&self.steady).believes((self.clock)(), std::time::Instant::now(), span_ms)
-    }
-
-    /// Book-keeping never fails an append or an ack: its loss costs repeats. The fault is told, and mended.
-    fn write_book(&self, write: impl FnOnce(&mut Book) -> Result<(), String>) {
-        let result = write(&mut lock(&self.book));
-        lock(&self.state).book_fault = result.err();
-    }
-
     fn with_codec<T>(&self, work: impl FnOnce(&mut Codec) -> std::io::Result<T>) -> std::io::Result<T> {
         let spare = lock(&self.codecs).pop();
         let mut codec = match spare {
@@ -346,11 +290,6 @@ impl Queue {
             spare.push(codec);
         }
         result
-    }
-
-    /// Ends in order: everything durable.
-    pub fn close(&self) {
-        self.book_streams();
     }
 }
 
@@ -411,8 +350,6 @@ fn is_lost(lost: &[(Seq, Seq)], seq: Seq) -> bool {
     lost.iter().any(|(first, last)| (*first..=*last).contains(&seq))
 }
 
-const DAY_MS: i64 = 86_400_000;
-
 fn day_of(ms: i64) -> u32 {
-    u32::try_from(ms / DAY_MS).unwrap_or(0)
+    u32::try_from(ms / 86_400_000).unwrap_or(0)
 }

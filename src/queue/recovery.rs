@@ -99,6 +99,8 @@ impl Queue {
             Some(DamageNote { at: (*owed)?, bytes: 0, first: *first, last: *last, rewound: false })
         });
         let dropped = book.dropped().unwrap_or_default().into_iter().collect();
+        let replays = book.replays().unwrap_or_default();
+        let replays = replays.into_iter().map(|replay| (replay.destination.clone(), replay)).collect();
         let position = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
         let head = next.before();
         let book_bytes = book.disk_bytes();
@@ -119,12 +121,14 @@ impl Queue {
                 lost,
                 damage: owed.collect(),
                 dropped,
+                replays,
                 book_bytes,
                 ..State::default()
             }),
             book: Mutex::new(book),
             codecs: Mutex::new(Vec::new()),
             head: watch::Sender::new(head),
+            replays: watch::Sender::new(0),
             rewinding: RwLock::new(()),
             _lock: held,
         };
@@ -226,6 +230,7 @@ impl Queue {
         };
         cursors.iter().try_for_each(|(name, seq)| book.put_cursor(name, *seq))?;
         dropped.iter().try_for_each(|(name, events)| book.put_dropped(name, *events))?;
+        self.enter_replays(book)?;
         let segments = self.journal.with_segments(Clone::clone);
         let end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
         catch_up(book, &segments, self.marker)?;

@@ -46,7 +46,7 @@ impl Queue {
     pub(super) fn make_room(&self, len: u64) -> Result<(), QueueError> {
         let Err(full) = self.check_room(len) else { return Ok(()) };
         // What is kept for search and replay is the first to yield.
-        self.trim_to(0, 0)?;
+        self.trim_to(0, 0, None)?;
         if self.check_room(len).is_ok() {
             return Ok(());
         }
@@ -79,7 +79,7 @@ impl Queue {
     /// else would make that room, while nobody appends because there is none.
     pub fn has_room(&self) -> Result<(), QueueError> {
         let Err(full) = self.check_room(1 << 20) else { return Ok(()) };
-        self.trim_to(0, 0)?;
+        self.trim_to(0, 0, None)?;
         if lock(&self.options).drop_oldest {
             return Ok(()); // the page that comes drops the oldest; while none is asked for, none would
         }
@@ -90,12 +90,13 @@ impl Queue {
     /// For the janitor, every few seconds.
     pub fn trim(&self) -> Result<(), QueueError> {
         let options = *lock(&self.options);
-        self.trim_to(options.keep_bytes, options.keep_ms)?;
+        self.trim_to(options.keep_bytes, options.keep_ms, self.replayed_up_to())?;
         self.fill_reserve();
         Ok(())
     }
 
-    fn trim_to(&self, keep_bytes: u64, keep_ms: i64) -> Result<(), QueueError> {
+    /// `wanted`: what is behind it stays, for a replay.
+    fn trim_to(&self, keep_bytes: u64, keep_ms: i64, wanted: Option<Seq>) -> Result<(), QueueError> {
         let Some(taken) = lock(&self.state).cursors.values().min().copied() else { return Ok(()) };
         lock(&self.state).fresh.release(taken);
         if keep_bytes == 0 || keep_ms == 0 {
@@ -112,7 +113,7 @@ impl Queue {
             });
             let Some((last, closed_ms, kept)) = oldest else { return Ok(()) };
             let too_old = steady && (self.clock)() - closed_ms > keep_ms;
-            if last > taken || !(kept > keep_bytes || too_old) {
+            if last > wanted.map_or(taken, |wanted| wanted.min(taken)) || !(kept > keep_bytes || too_old) {
                 return Ok(());
             }
             self.barrier_before_removal();

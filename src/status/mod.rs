@@ -24,7 +24,8 @@ pub use board::Board;
 pub use conditions::{Code, Condition, Severity};
 pub use note::FaultNote;
 pub use records::{
-    AgentRecord, ClockRecord, DestinationRecord, EgressRecord, IntegrationRecord, QueueRecord, StreamRecord,
+    AgentRecord, ClockRecord, DestinationRecord, EgressRecord, IntegrationRecord, QueueRecord, ReplayRecord,
+    StreamRecord,
 };
 pub use snapshot::{QueueState, Snapshot, Standing};
 pub use state::State;

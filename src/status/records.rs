@@ -180,6 +180,23 @@ impl StreamRecord {
     }
 }
 
+/// A replay under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplayRecord {
+    /// The range as it was asked for: when events were kept.
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// The next seq, and the last.
+    pub next: u64,
+    pub last: u64,
+    /// Events, as counted before it began.
+    pub events: u64,
+    pub handed: u64,
+    pub left: u64,
+    /// Places that were let go before their turn came.
+    pub gone: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationRecord {
     /// The protocol's word, such as `syslog`.
@@ -201,6 +218,12 @@ pub struct DestinationRecord {
     pub forwarded: u64,
     pub resent: u64,
     pub quarantined: u64,
+    /// What it is handed again now, where it is.
+    pub replay: Option<ReplayRecord>,
+    /// What the last try of that failed with; `None` once it works.
+    pub replay_fault: Option<FaultNote>,
+    /// Events of replays that the peer confirmed.
+    pub replayed: u64,
     pub reconnects: u64,
     pub faults: FaultCounts,
 }
@@ -222,6 +245,9 @@ impl Default for DestinationRecord {
             forwarded: 0,
             resent: 0,
             quarantined: 0,
+            replay: None,
+            replay_fault: None,
+            replayed: 0,
             reconnects: 0,
             faults: FaultCounts::new(),
         }
@@ -249,5 +275,10 @@ impl DestinationRecord {
         self.standing = standing;
         self.last_fault = Some(FaultNote::new(fault, now));
         self.failing_since = self.failing_since.or(Some(now));
+    }
+
+    /// A try to hand over again failed. The destination itself is judged by what is new.
+    pub fn replay_failed(&mut self, fault: &Fault, now: Timestamp) {
+        self.replay_fault = Some(FaultNote::new(fault, now));
     }
 }

@@ -244,11 +244,38 @@ pub struct Destination {
     pub forwarded_total: u64,
     pub resent_total: u64,
     pub quarantined_total: u64,
+    /// What it is handed again now; `null`: nothing.
+    #[serde(default)]
+    pub replay: Option<Replay>,
+    /// Events of replays that the peer confirmed, since the start.
+    #[serde(default)]
+    pub replayed_total: u64,
     pub reconnects_total: u64,
     /// Faults by kind, since the start.
     pub faults_total: BTreeMap<String, u64>,
     /// How it stands, in a sentence.
     pub text: String,
+}
+
+/// A replay under way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Replay {
+    /// The range as it was asked for: when events were kept.
+    pub from: Timestamp,
+    pub to: Timestamp,
+    /// The next seq to hand over, and the last.
+    pub next: u64,
+    pub last: u64,
+    /// Events, as counted before it began.
+    pub events: u64,
+    /// Of these, what the peer has confirmed.
+    pub handed: u64,
+    /// And what is still to be handed over.
+    pub left: u64,
+    /// Places that were let go before their turn came.
+    pub gone: u64,
+    /// What the last try failed with; `null` once it works.
+    pub fault: Option<FaultNote>,
 }
 
 impl Snapshot {

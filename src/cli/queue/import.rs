@@ -5,15 +5,16 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::bar::Bar;
 use crate::cli::agent_socket::{ask, connect, reply};
 use crate::cli::{Exit, Failure};
 use crate::control::{LONGEST_LINE, Reply, Request};
@@ -26,8 +27,6 @@ const CHUNK: usize = 256 << 10;
 const AWAY: Duration = Duration::from_millis(50);
 /// How long an agent that failed to keep something is left alone.
 const FAILED: Duration = Duration::from_secs(1);
-/// How often the progress bar moves.
-const BAR: Duration = Duration::from_millis(200);
 
 /// What was sent and is not confirmed, shared by the thread that sends and the one that listens.
 #[derive(Default)]
@@ -194,7 +193,7 @@ fn send(stream: &mut UnixStream, source: &mut dyn Read, ended: &mut bool, shared
 /// Follows the confirmations of one connection.
 fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
     let (mut lines_before, mut bytes_before) = (0, 0);
-    let mut drawn = Instant::now();
+    let mut bar = Bar::new();
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
         match reply(&line) {
             Some(Reply::Confirmed { confirmed, bytes }) => {
@@ -202,10 +201,7 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
                 window.confirm((bytes - bytes_before) as usize);
                 window.confirmed_lines += confirmed - lines_before;
                 (lines_before, bytes_before) = (confirmed, bytes);
-                if drawn.elapsed() > BAR {
-                    drawn = Instant::now();
-                    draw(&window, size);
-                }
+                bar.draw(window.confirmed_bytes, size, &format!("{} lines", window.confirmed_lines));
             }
             Some(Reply::Skipped { skipped_line, why }) => {
                 shared.lock().skipped += 1;
@@ -225,6 +221,11 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
                 Reply::Show { .. }
                 | Reply::Forgotten { .. }
                 | Reply::Quarantined { .. }
+                | Reply::CountedOut { .. }
+                | Reply::Acted { .. }
+                | Reply::Progress { .. }
+                | Reply::Replay { .. }
+                | Reply::Cancelled { .. }
                 | Reply::Evidence { .. }
                 | Reply::Stream { .. }
                 | Reply::Looked { .. }
@@ -236,25 +237,6 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
     }
     shared.lock().closed = true;
     shared.moved.notify_all();
-}
-
-/// A progress bar, where a person looks.
-fn draw(window: &Window, size: Option<u64>) {
-    if !io::stderr().is_terminal() {
-        return;
-    }
-    let lines = window.confirmed_lines;
-    match size.filter(|size| *size > 0) {
-        Some(size) => {
-            let percent = (window.confirmed_bytes * 100 / size).min(100);
-            let filled = "#".repeat((percent / 4) as usize);
-            eprint!("\r[{filled:<25}] {percent:3} %  {lines} lines ");
-        }
-        None => eprint!("\r{lines} lines "),
-    }
-    if window.bytes == 0 {
-        eprintln!();
-    }
 }
 
 #[cfg(test)]

@@ -132,6 +132,11 @@ impl SyslogTls {
         })
     }
 
+    /// The same for events of a replay, which are marked as such.
+    pub fn replaying(self) -> SyslogTls {
+        SyslogTls { format: self.format.replaying(), ..self }
+    }
+
     async fn hand_over(&mut self, batch: &[Stored], until: Instant) -> Result<(), Fault> {
         self.buffer.clear();
         for (at, stored) in batch.iter().enumerate() {

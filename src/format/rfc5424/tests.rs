@@ -210,6 +210,21 @@ proptest! {
     }
 
     #[test]
+    fn any_event_of_a_replay_differs_by_its_two_marks_alone(stored in any_stored()) {
+        let mut again = Vec::new();
+        let written = formatter().replaying().format(&mut again, severity(stored.event.severity), &stored);
+        prop_assert!(written.is_ok());
+        let again = String::from_utf8(again).expect("UTF-8");
+        let parsed = parse(&again).expect("it parses strictly");
+        prop_assert_eq!(parsed.params.last().map(|(name, value)| (*name, value.as_str())), Some(("replayed", "true")));
+        let envelope: serde_json::Value = serde_json::from_str(parsed.msg).expect("JSON");
+        prop_assert_eq!(&envelope["replayed"], &serde_json::Value::Bool(true));
+        let unmarked = again.replacen("\" replayed=\"true\"]", "\"]", 1);
+        let seq = format!("\"seq\":{},", stored.seq.0);
+        prop_assert_eq!(unmarked.replacen(&format!("{seq}\"replayed\":true,"), &seq, 1), message(&stored));
+    }
+
+    #[test]
     fn any_event_parses_as_rfc_5424_by_syslog_loose(stored in any_stored()) {
         let text = message(&stored);
         let parsed = syslog_loose::parse_message(&text, syslog_loose::Variant::Either);

@@ -1,0 +1,87 @@
+//! A destination of the settings made into one that delivers, and what both ways of handing over to it share.
+//!
+//! Promise: the one place that knows which protocols there are.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Facilities, Forwarding, off_thread};
+use crate::config::{self, Filter, Protocol};
+use crate::destinations::Destination;
+use crate::destinations::syslog::{Keys, SyslogTls};
+use crate::event::{Event, Stored};
+use crate::fault::Fault;
+use crate::queue::Quarantined;
+use crate::status::Code;
+use crate::values::{Name, SecretRef};
+
+/// How what is handed over is marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// New to the receiver, as far as we know.
+    Once,
+    /// Of a replay: the receiver took it before.
+    Again,
+}
+
+/// The private key that a destination refers to.
+pub fn key_of(destination: &config::Destination) -> Option<&SecretRef> {
+    match &destination.protocol {
+        Protocol::Syslog { key, .. } => key.as_ref(),
+    }
+}
+
+/// The CA and the certificate that a destination refers to.
+pub fn certificates_of(destination: &config::Destination) -> [Option<&Path>; 2] {
+    match &destination.protocol {
+        Protocol::Syslog { settings, .. } => [settings.ca.as_deref(), settings.cert.as_deref()],
+    }
+}
+
+/// Prepares it; nothing is connected yet. One line for each protocol.
+pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result<Box<dyn Destination>, Fault> {
+    match &as_set.destination.protocol {
+        Protocol::Syslog { settings, key } => {
+            let key = match key {
+                Some(key) => Some(crate::secrets::resolve_text(key, &facilities.secrets)?),
+                None => None,
+            };
+            let syslog = SyslogTls::new(settings.clone(), Keys { key }, &as_set.agent_name)?;
+            Ok(Box::new(match said {
+                Said::Once => syslog,
+                Said::Again => syslog.replaying(),
+            }))
+        }
+    }
+}
+
+/// Puts an event aside that the peer will never take, and tells it. It is durable before this returns well: only then
+/// may a cursor pass it.
+pub async fn set_aside(facilities: &Facilities, name: &Name, stored: Stored, fault: &Fault) -> Result<(), Fault> {
+    let entry = Quarantined {
+        destination: name.to_string(),
+        seq: stored.seq,
+        id: stored.event.id.to_string(),
+        reason: fault.chain(),
+    };
+    tracing::warn!(destination = %name, event = ?entry.id, "quarantined: {}", entry.reason);
+    let text = format!("{name} refused event {}: {}", entry.id.escape_debug(), entry.reason);
+    let queue = Arc::clone(&facilities.queue);
+    let out = off_thread(move || queue.put_aside(&entry, &stored.event)).await.map_err(|error| error.fault())?;
+    if out > 0 {
+        tracing::warn!(destination = %name, events = out, "the quarantine is full: its oldest events were let go");
+    }
+    facilities.board.raise(Code::EventsQuarantined, name.as_str(), text, Timestamp::now());
+    facilities.board.destination(name, |record| record.quarantined += 1);
+    Ok(())
+}
+
+/// Does the destination's filter let this event pass?
+pub fn passes(filter: &Filter, event: &Event) -> bool {
+    let listed = |list: &[String], word: &str| list.is_empty() || list.iter().any(|entry| entry == word);
+    listed(&filter.integrations, &event.integration)
+        && listed(&filter.streams, &event.stream)
+        && event.severity >= filter.severity_at_least
+}
