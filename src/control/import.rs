@@ -11,6 +11,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 use jiff::Timestamp;
 
+use super::reply::reply;
 use super::{LONGEST_LINE, Reply, line};
 use crate::event::Event;
 use crate::queue::{NewPage, Queue};
@@ -177,12 +178,6 @@ fn group_of(buffer: Vec<u8>, line_number: &mut u64) -> Group {
         start = end + 1;
     }
     group
-}
-
-fn reply(output: &mut impl Write, reply: &Reply) -> io::Result<()> {
-    let mut line = serde_json::to_vec(reply)?;
-    line.push(b'\n');
-    output.write_all(&line)
 }
 
 #[cfg(test)]

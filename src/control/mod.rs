@@ -16,6 +16,7 @@ mod import;
 pub mod line;
 mod quarantine;
 mod replay;
+mod reply;
 mod server;
 mod verbs;
 

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Reply, line, verbs::reply};
+use super::reply::reply;
+use super::{Reply, line};
 use crate::event::Seq;
 use crate::queue::{Quarantined, Queue, QueueError};
 

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reply, verbs::reply};
+use super::Reply;
+use super::reply::reply;
 use crate::event::Seq;
 use crate::queue::{Queue, QueueError, Replaying, Span, Wanted};
 

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 
 use jiff::Timestamp;
 
+use super::reply::reply;
 use super::{Reply, Request, Show, ShowDestination, ShowStream, evidence, import, line, quarantine, replay};
 use crate::event::Seq;
 use crate::queue::{Queue, QueueError};
@@ -98,12 +99,6 @@ fn verify(queue: &Queue, output: &mut impl Write, stopped: &dyn Fn() -> bool) ->
         Ok(verified) => Ok(Reply::Verified { verified }),
         Err(error) => Err(error.to_string()),
     }
-}
-
-pub(super) fn reply(output: &mut impl Write, reply: &Reply) -> io::Result<()> {
-    let mut line = serde_json::to_vec(reply)?;
-    line.push(b'\n');
-    output.write_all(&line)
 }
 
 /// Answers a request that is none.

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::answers::{Answered, Answers};
 use crate::egress::{self, Observation};
+use crate::fault::Fault;
 use crate::status::{Board, Code};
 use crate::values::{IpRange, Name};
 
@@ -20,6 +21,20 @@ pub struct Refusals {
     /// The last look at our egress IP.
     pub egress: watch::Receiver<Option<Observation>>,
     pub answers: watch::Sender<Answers>,
+}
+
+/// The sentence of a part that is refused while the rest of its item came: the same key got that from the same address,
+/// so neither can be the cause.
+pub fn of_a_part(fault: &Fault) -> String {
+    let why = match fault.status {
+        Some(402) => "this customer is not licensed for it (402)".to_owned(),
+        Some(403) => "the key lacks the permission for it, or the feature is off (403)".to_owned(),
+        Some(_) | None => fault.chain(),
+    };
+    format!(
+        "attachments, links or analyses of the last items did not come: {why}; the rest is collected, and what was passed \
+         over is not fetched later"
+    )
 }
 
 impl Refusals {
@@ -128,5 +143,14 @@ mod tests {
         let cases = snapshot.integrations[0].streams.iter().find(|stream| stream.name == "cases").expect("cases");
         let told = &cases.fault.as_ref().expect("a fault").text;
         assert!(told.contains("for threats") && !told.contains("Safelist"), "{told}");
+    }
+
+    #[test]
+    fn a_refused_part_blames_nothing_that_the_rest_of_its_item_disproves() {
+        let fault = |status| Fault::new(FaultKind::Refused, "the IP Safelist, perhaps").with_status(status);
+        for (status, words) in [(402, "not licensed"), (403, "lacks the permission"), (418, "perhaps")] {
+            assert!(of_a_part(&fault(status)).contains(words), "{status}");
+        }
+        assert!(!of_a_part(&fault(403)).contains("Safelist"));
     }
 }

@@ -13,7 +13,7 @@ use super::answers::Answered;
 use super::backoff::Backoff;
 use super::key::{self, Connected};
 use super::pace::Pace;
-use super::refusal::Refusals;
+use super::refusal::{self, Refusals};
 use super::stop::Stop;
 use super::{Collecting, Facilities, off_thread, own, spread};
 use crate::config::Connector as ConnectorSettings;
@@ -271,16 +271,7 @@ impl Stream {
         let board = &self.facilities.board;
         match shortfall {
             Some(fault) => {
-                // The same key from the same address gets the rest: neither can be the cause.
-                let why = match fault.status {
-                    Some(402) => "this customer is not licensed for it (402)".to_owned(),
-                    Some(403) => "the key lacks the permission for it, or the feature is off (403)".to_owned(),
-                    Some(_) | None => fault.chain(),
-                };
-                let text = format!(
-                    "attachments, links or analyses of the last items did not come: {why}; the rest is collected, and what \
-                     was passed over is not fetched later"
-                );
+                let text = refusal::of_a_part(fault);
                 if board.raise(Code::PartRefused, &self.subject, &text, Timestamp::now()) {
                     tracing::warn!(integration = %self.name(), stream = self.stream, "{text}");
                 }

@@ -23,8 +23,6 @@ use crate::event::{Seq, native_part};
 mod folder;
 
 const CACHE_BYTES: u64 = 4 << 20;
-/// Days after which the id of an event is forgotten.
-pub const HORIZON_DAYS: u32 = 90;
 
 /// What sled says when its file is locked.
 const HELD: &str = "could not acquire lock";

@@ -2,9 +2,9 @@
 //!
 //! Promise: book-keeping never fails an append or an ack; what it could not write is told, and mended by the janitor.
 
-use super::book::{self, Book};
+use super::book::Book;
 use super::frame::PageMeta;
-use super::{Queue, day_of, lock};
+use super::{Queue, day_of, known, lock};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -49,7 +49,7 @@ impl Queue {
         if !self.clock_is_steady(DAY_MS) {
             return;
         }
-        let day = day_of((self.clock)()).saturating_sub(book::HORIZON_DAYS);
+        let day = day_of((self.clock)()).saturating_sub(known::HORIZON_DAYS);
         self.write_book(|book| book.forget_before(day).map(|_| ()));
     }
 

@@ -2,9 +2,11 @@
 //!
 //! Promise: reading here holds the book for a few entries at a time, so that no append waits for a report.
 
-use super::book::HORIZON_DAYS;
 use super::{Place, Queue, QueueError, lock};
 use crate::event::{Event, Seq};
+
+/// Days after which the id of an event is forgotten.
+pub const HORIZON_DAYS: u32 = 90;
 
 /// Makes of an event what a report will need of it. The queue keeps these bytes beside the event's id for as long as
 /// the id, and knows nothing of what is in them.

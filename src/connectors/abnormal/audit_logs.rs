@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::api::Api;
-use super::checkpoint::Fetch;
 use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, page_number};
+use super::fetch::Fetch;
 use super::fields::{Raw, hash, instant, json, line, text, time};
 use super::window::{Field, Listing, Seconds, Timing};
 use crate::event::{Event, Severity};

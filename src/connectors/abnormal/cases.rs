@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::api::{Api, Asked, encode};
-use super::checkpoint::Fetch;
 use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items, same_item};
+use super::fetch::Fetch;
 use super::fields::{Raw, hash, json, line, native, text, time};
 use super::window::{Field, Listing};
 use crate::event::{Event, Severity};

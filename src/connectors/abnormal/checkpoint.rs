@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::api::Break;
-use super::feed::{Found, Part};
+use super::fetch::{Fetch, Found, Part};
 use super::fields::ID;
 use super::window::{Field, Purpose, Timing, Windows};
 use crate::event::{Checkpoint, Deferred, Gap};
@@ -32,56 +32,6 @@ const REMEMBERED: usize = 1_000;
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// ... and after so many tries: a clock that jumps ahead by years is no reason.
 const GIVE_UP_TRIES: u32 = 30;
-
-/// An item to fetch.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fetch {
-    pub id: String,
-    /// The page of its detail to ask for next, from 1.
-    pub page: u32,
-    /// How often it was deferred.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub tries: u32,
-    /// How often it was among those that stopped a step.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub stops: u32,
-    /// When it was first deferred.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
-    /// What of it is asked for.
-    #[serde(default, skip_serializing_if = "is_detail")]
-    pub part: Part,
-    /// Asked for before: it is no news, and has a small share of the budget only.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub again: bool,
-    /// The list's entry, where it tells what the detail does not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entry: Option<String>,
-    /// Event ids of this page that are handed over already: its answer was larger than what one step may carry.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sent: Vec<String>,
-}
-
-impl Fetch {
-    pub fn new(id: String) -> Fetch {
-        Fetch {
-            id,
-            page: 1,
-            tries: 0,
-            stops: 0,
-            since: None,
-            part: Part::Detail,
-            again: false,
-            entry: None,
-            sent: Vec::new(),
-        }
-    }
-
-    /// Since when it has been come back to.
-    pub fn waiting_since(&self) -> Option<Timestamp> {
-        self.since
-    }
-}
 
 /// Where a stream stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -340,14 +290,6 @@ fn due_fetch(item: Deferred) -> Fetch {
 /// Nothing of it was fetched yet.
 fn is_whole(fetch: &Fetch) -> bool {
     fetch.page == 1 && fetch.part == Part::Detail
-}
-
-fn is_zero(count: &u32) -> bool {
-    *count == 0
-}
-
-fn is_detail(part: &Part) -> bool {
-    *part == Part::Detail
 }
 
 fn pause(tries: u32) -> SignedDuration {

@@ -10,10 +10,10 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 use jiff::Timestamp;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 use super::api::Api;
-use super::checkpoint::Fetch;
+use super::fetch::{Fetch, Found, Part};
 use super::fields::{Raw, scalar};
 use super::window::{Field, Listing, Timing};
 use crate::event::{Event, Severity};
@@ -32,14 +32,6 @@ pub struct Listed {
     /// Entries past [`ENTRIES`], which were only counted.
     pub more: usize,
     pub next_page: Option<u32>,
-}
-
-/// An entry of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    pub id: String,
-    /// The entry itself, where it tells what the item's detail does not.
-    pub entry: Option<String>,
 }
 
 /// What was read of an item.
@@ -61,16 +53,6 @@ pub struct Item {
 pub enum Next {
     Page(u32),
     Part(Part),
-}
-
-/// What of an item is asked for: most have a detail and nothing else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    #[default]
-    Detail,
-    Attachments,
-    Links,
 }
 
 /// Whose events they are, and when they were seen.

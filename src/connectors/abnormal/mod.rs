@@ -13,6 +13,7 @@ mod cases;
 mod checkpoint;
 pub mod examples;
 mod feed;
+mod fetch;
 mod fields;
 mod harvest;
 mod marks;

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::api::{Api, encode};
-use super::checkpoint::Fetch;
 use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, given, second};
+use super::fetch::Fetch;
 use super::fields::{Raw, hash, instant, json, line, scalar, text, time};
 use super::window::{Field, Listing, Seconds, Timing};
 use crate::event::{Event, Severity};

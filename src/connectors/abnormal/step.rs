@@ -10,8 +10,9 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 
 use super::api::Api;
-use super::checkpoint::{Fetch, Place};
-use super::feed::{Feed, Item, Next, Origin, Part};
+use super::checkpoint::Place;
+use super::feed::{Feed, Item, Next, Origin};
+use super::fetch::{Fetch, Part};
 use super::harvest::Harvest;
 use super::window::{Listing, Timing};
 use crate::connectors::{Page, PollContext};

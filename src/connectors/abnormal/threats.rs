@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::api::{Api, Asked, encode};
-use super::checkpoint::Fetch;
-use super::feed::{Entries, Facts, Feed, Item, Listed, Next, Origin, Part, filtered, given, items, page_number};
+use super::feed::{Entries, Facts, Feed, Item, Listed, Next, Origin, filtered, given, items, page_number};
+use super::fetch::{Fetch, Part};
 use super::fields::{Raw, hash, native};
 use super::message::message;
 use super::window::{Field, Listing};

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::api::{Api, Asked, encode};
-use super::checkpoint::Fetch;
 use super::feed::{Entries, Facts, Feed, Item, Listed, Origin, filtered, given, items, same_item};
+use super::fetch::Fetch;
 use super::fields::{Raw, hash, instant, json, line, native, text, time};
 use super::window::{Field, Listing};
 use crate::event::Severity;

@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::super::checkpoint::{Fetch, Place};
-use super::super::feed::Found;
+use super::super::checkpoint::Place;
+use super::super::fetch::{Fetch, Found};
 use super::super::window::{Field, Listing, Outcome, Purpose, Seconds, Timing, Told, Windows};
 use super::*;
 
