@@ -23,8 +23,9 @@ impl Step<'_> {
             Purpose::New => waiting < ITEMS_PER_STEP,
             Purpose::Leaving | Purpose::Staying | Purpose::Sweep => {
                 // One even where very much waits to be looked at again: it may show what nobody has seen yet.
-                let room = self.place.again.len() < ITEMS_PER_STEP || !std::mem::replace(&mut self.looked, true);
-                waiting == 0 && room && self.spare(1)
+                waiting == 0
+                    && (self.place.again.len() < ITEMS_PER_STEP || !std::mem::replace(&mut self.looked, true))
+                    && self.spare(1)
             }
         };
         now.then_some(next)

@@ -119,3 +119,29 @@ async fn re_checks_wait_for_their_share_of_the_budget_and_news_do_not() {
     bench.poll().await;
     assert!(bench.asked().contains(&Ask::Other("/abusecampaigns/c1".to_owned())));
 }
+
+#[tokio::test]
+async fn many_campaigns_without_a_verdict_leave_room_for_a_look_at_what_came_late() {
+    let ids: Vec<String> = (0..200).map(|n| format!("c{n}")).collect();
+    let listed: Vec<String> = ids.iter().map(|id| format!(r#"{{"campaignId":"{id}"}}"#)).collect();
+    let mut bench = Bench::of("abuse-campaigns", false, move |ask| {
+        let Ask::Other(path) = ask else { panic!("{ask:?}") };
+        match path.strip_prefix("/abusecampaigns/") {
+            Some(id) => status(200, &detail_of("Scanning").replace("c1", id)),
+            None if path.contains("gte 2026-11-20T11:00:00Z") => {
+                status(200, &format!(r#"{{"campaigns":[{}]}}"#, listed.join(",")))
+            }
+            None => status(200, r#"{"campaigns":[]}"#),
+        }
+    });
+    bench.round().await;
+    assert_eq!(bench.events.len(), 200);
+    bench.later(600);
+    bench.asked();
+    // Few requests for what was seen: a look is among them though a hundred re-checks wait.
+    bench.spare.store(6, std::sync::atomic::Ordering::Relaxed);
+    bench.due = true;
+    bench.poll().await;
+    let lists = bench.asked().iter().filter(|ask| matches!(ask, Ask::Other(path) if path.contains("?filter"))).count();
+    assert_eq!(lists, 2, "the new window, and one look");
+}
