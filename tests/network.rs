@@ -4,7 +4,6 @@
 mod agent;
 #[path = "network/clock.rs"]
 mod clock;
-#[path = "network/proxy.rs"]
 mod proxy;
 mod world;
 

@@ -6,7 +6,6 @@
 mod agent;
 #[path = "secrets/marks.rs"]
 mod marks;
-#[path = "secrets/proxy.rs"]
 mod proxy;
 
 use std::fs;
@@ -63,7 +62,8 @@ impl Scene {
             Mark::new("the broken key", BROKEN_KEY.as_bytes()),
         ];
         marks.extend(of_key(&client));
-        let proxy = proxy::Proxy::start(&format!("agent:{PASSWORD}"));
+        let proxy =
+            proxy::Proxy::start(&format!("Basic {}", marks::base64(format!("agent:{PASSWORD}").as_bytes())), None);
         Scene { place, api, soc, proxy, marks, writings: 0, heard: Vec::new() }
     }
 
@@ -159,7 +159,7 @@ fn no_secret_is_in_anything_that_the_agent_writes_while_it_works_fails_and_reloa
     let mut agent = scene.place.spawn_with(&["-vv"]);
     agent.wait_until("it is ready", |agent| agent.get("/readyz").is_some_and(|(status, _)| status == 200));
     assert!(scene.soc.wait_for(8, PATIENCE), "nothing arrived:\n{}", scene.place.log());
-    assert!(scene.proxy.tunnels() > 0, "the password was not in use");
+    assert!(!scene.proxy.asked().is_empty(), "the password was not in use");
     scene.listen(&agent, "while all is well");
 
     scene.api.set(Behaviour::ServerError);

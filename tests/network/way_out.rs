@@ -31,7 +31,7 @@ impl Scene {
         let (trust, place) = (Trust::new(), Place::new(""));
         let server = trust.authority.server(&[NAME, "localhost", "127.0.0.1"]).expect("a certificate");
         let api = Api::start(ApiOptions::new(TOKEN, server)).expect("it listens");
-        let proxy = Proxy::start(BASIC, api.addr());
+        let proxy = Proxy::start(BASIC, Some(api.addr()));
         let scene = Scene { trust, place, api, proxy };
         scene.set("");
         scene

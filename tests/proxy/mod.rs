@@ -1,4 +1,4 @@
-//! A proxy that resolves every name to one address and wants a password: the agent itself need not know the name.
+//! A proxy that wants a password. It can resolve every name to one address: the agent itself need not know the name.
 //!
 //! Promise: a tunnel is opened for who shows the password and for nobody else; what was asked for is kept.
 
@@ -14,17 +14,20 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// `right` is the whole value of the header that lets somebody in.
-    pub fn start(right: &'static str, leads_to: SocketAddr) -> Proxy {
+    /// `right` is the whole value of the header that lets somebody in; `leads_to`: where every tunnel ends, whatever was
+    /// asked for.
+    pub fn start(right: &str, leads_to: Option<SocketAddr>) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
         let asked = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&asked);
+        let right = right.to_owned();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let kept = Arc::clone(&kept);
                 // A client that goes ends its own tunnel.
-                thread::spawn(move || drop(serve(stream, right, leads_to, &kept)));
+                let right = right.clone();
+                thread::spawn(move || drop(serve(stream, &right, leads_to, &kept)));
             }
         });
         Proxy { address, asked }
@@ -36,7 +39,12 @@ impl Proxy {
     }
 }
 
-fn serve(mut client: TcpStream, right: &str, leads_to: SocketAddr, asked: &Mutex<Vec<String>>) -> io::Result<()> {
+fn serve(
+    mut client: TcpStream,
+    right: &str,
+    leads_to: Option<SocketAddr>,
+    asked: &Mutex<Vec<String>>,
+) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") && head.len() < 8192 {
         let mut byte = [0];
@@ -48,8 +56,11 @@ fn serve(mut client: TcpStream, right: &str, leads_to: SocketAddr, asked: &Mutex
         return client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
     }
     let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let server = match leads_to {
+        Some(address) => TcpStream::connect(address)?,
+        None => TcpStream::connect(&target)?,
+    };
     asked.lock().unwrap_or_else(PoisonError::into_inner).push(target);
-    let server = TcpStream::connect(leads_to)?;
     client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
     let (from, to) = (client.try_clone()?, server.try_clone()?);
     let there = thread::spawn(move || pour(from, to));
