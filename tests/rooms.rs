@@ -30,7 +30,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("connectors", &["net"]),
     ("destinations", &["net", "format"]),
     // The settings types of the two, and nothing that acts.
-    ("config", &["connectors::abnormal", "destinations::syslog"]),
+    ("config", &["connectors::abnormal", "destinations::link", "destinations::syslog", "format::Shape"]),
     // What a receipt is called is a destination's word; the type alone, nothing that delivers.
     ("status", &["destinations::Receipt"]),
     // It hands its connectors the client that it paces: that is what it needs the net for.

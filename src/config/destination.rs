@@ -8,10 +8,10 @@ use super::document::{Findings, Table};
 use super::files::Files;
 use super::grammar::{Read, Wrong, address, said, server_name};
 use super::integration::identity;
-use super::keys::Kind;
+use super::keys::{Kind, Section};
 use super::reader::TableReader;
-use super::sections::FILTER;
-use super::settings::{Destination, Filter, Protocol, Start};
+use super::sections::{FILTER, TYPES};
+use super::settings::{Destination, Filter, Link, Protocol, Shape, Start, Transport};
 use super::spelling::nearest;
 use crate::connectors::abnormal::STREAMS;
 use crate::destinations::syslog as over_tls;
@@ -24,33 +24,26 @@ pub fn destination(
     findings: &mut Findings<'_>,
     files: &mut Files,
 ) -> Option<Destination> {
-    if is_for_later(&table) {
-        // Another protocol has other keys: complaining about them would mislead.
-        let alone = table.entries.iter().filter(|(key, _)| **key == "type").map(|(key, entry)| (*key, *entry));
-        let table = Table { entries: alone.collect(), ..table };
-        TableReader::new(table, findings).choice("type");
+    let Some(section) = section_of(&table) else {
+        // Another protocol has other keys: complaining about them would mislead. What every type has is read.
+        let shared = table.entries.iter().filter(|(key, _)| table.section.key(key).is_some());
+        let table = Table { entries: shared.map(|(key, entry)| (*key, *entry)).collect(), ..table };
+        let mut reader = TableReader::new(table, findings);
+        reader.choice("type");
+        let _ = common(&mut reader);
         return None;
-    }
+    };
     let name = identity(name, &table, findings);
-    let mut reader = TableReader::new(table, findings);
+    let mut reader = TableReader::new(Table { section, ..table }, findings);
     let kind = reader.choice("type");
-    let address = reader.text("address", address);
-    let server_name = reader.text("server-name", |text| server_name(text).map(str::to_owned));
-    let ca = files.path(&mut reader, "ca");
-    let cert = files.path(&mut reader, "cert");
+    let link = link(&mut reader, files);
     let key = files.secret(&mut reader, "key");
-    if reader.has("cert") != reader.has("key") {
-        let (here, other) = if reader.has("cert") { ("cert", "key") } else { ("key", "cert") };
-        reader.wrong(here, &format!("needs {other} beside it"), "for mTLS both are needed, for plain TLS neither");
-    }
-    let format = reader.choice("format");
-    let facility = reader.text("facility", facility);
-    let app_name = reader.word("app-name");
-    let enterprise_number = reader.count("enterprise-number");
-    let window = reader.size("window");
-    let max_message_size = reader.size("max-message-size");
-    let start = reader.choice("start");
-    let enabled = reader.flag("enabled");
+    let format = reader.choice("format").and_then(Shape::from_word);
+    let protocol = match section.of_type {
+        Some("syslog") => syslog(&mut reader).map(Protocol::Syslog),
+        // A section without its reader would be found by every test of this file.
+        Some(_) | None => None,
+    };
     if reader.flag("insecure") == Some(true) {
         reader.wrong(
             "insecure",
@@ -58,41 +51,59 @@ pub fn destination(
             "plain syslog comes later: take it out",
         );
     }
+    let common = common(&mut reader);
+    kind?;
+    let (enabled, start, filter) = common?;
+    Some(Destination { name: name?, enabled, start, filter, format: format?, link: link?, key, protocol: protocol? })
+}
+
+/// What every type has.
+fn common(reader: &mut TableReader<'_, '_, '_>) -> Option<(bool, Start, Filter)> {
+    let enabled = reader.flag("enabled");
+    let start = reader.choice("start");
     let filter = match reader.take_table("filter", &FILTER) {
         Some(table) => filter(table, reader.findings),
         None => Some(Filter::default()),
     };
-    kind?;
-    format?;
-    Some(Destination {
-        name: name?,
-        enabled: enabled?,
-        start: if start? == "oldest" { Start::Oldest } else { Start::Head },
-        filter: filter?,
-        protocol: Protocol::Syslog {
-            settings: over_tls::Settings {
-                address: address?,
-                server_name,
-                ca,
-                cert,
-                facility: facility?,
-                app_name: app_name?,
-                enterprise_number: u32::try_from(enterprise_number?).ok()?,
-                window: window?.0,
-                max_message_size: usize::try_from(max_message_size?.0).ok()?,
-            },
-            key,
-        },
-    })
+    Some((enabled?, if start? == "oldest" { Start::Oldest } else { Start::Head }, filter?))
 }
 
-/// Is its type one that another build will speak?
-fn is_for_later(table: &Table<'_>) -> bool {
-    let written = table.entries.get("type").and_then(|entry| entry.value.get_ref().as_str());
+/// The keys of the type that is written, or nearly written; `None` where it is one that this build does not speak.
+fn section_of(table: &Table<'_>) -> Option<&'static Section> {
+    let written = table.entries.get("type").and_then(|entry| entry.value.get_ref().as_str())?;
+    let known = |word: &str| TYPES.iter().find(|(name, _)| *name == word).map(|(_, section)| *section);
     match table.section.key("type").map(|key| key.kind) {
-        Some(Kind::Choice { later, .. }) => written.is_some_and(|word| later.contains(&word)),
-        _ => false,
+        Some(Kind::Choice { later, .. }) if later.contains(&written) => None,
+        _ => known(written).or_else(|| known(nearest(written, TYPES.iter().map(|(name, _)| *name))?)),
     }
+}
+
+/// The way to a receiver that is named by its address.
+fn link(reader: &mut TableReader<'_, '_, '_>, files: &mut Files) -> Option<Link> {
+    let address = reader.text("address", address);
+    let server_name = reader.text("server-name", |text| server_name(text).map(str::to_owned));
+    let ca = files.path(reader, "ca");
+    let cert = files.path(reader, "cert");
+    if reader.has("cert") != reader.has("key") {
+        let (here, other) = if reader.has("cert") { ("cert", "key") } else { ("key", "cert") };
+        reader.wrong(here, &format!("needs {other} beside it"), "for mTLS both are needed, for plain TLS neither");
+    }
+    Some(Link { address: address?, transport: Transport::Tls, server_name, ca, cert })
+}
+
+fn syslog(reader: &mut TableReader<'_, '_, '_>) -> Option<over_tls::Settings> {
+    let facility = reader.text("facility", facility);
+    let app_name = reader.word("app-name");
+    let enterprise_number = reader.count("enterprise-number");
+    let window = reader.size("window");
+    let max_message_size = reader.size("max-message-size");
+    Some(over_tls::Settings {
+        facility: facility?,
+        app_name: app_name?,
+        enterprise_number: u32::try_from(enterprise_number?).ok()?,
+        window: window?.0,
+        max_message_size: usize::try_from(max_message_size?.0).ok()?,
+    })
 }
 
 /// The keyword as the `syslog` crate reads it, in its plain form (`log_local0` is `local0`).

@@ -148,7 +148,7 @@ impl<'a> Document<'a> {
 /// Where a key belongs that stands in the wrong table.
 pub fn elsewhere(name: &str) -> Option<String> {
     let section = super::sections::SECTIONS.iter().find(|section| section.key(name).is_some())?;
-    Some(format!("it belongs in [{}]", section.path))
+    Some(format!("it belongs in {}", section.heading()))
 }
 
 /// A key for a sentence. A long or odd one is not repeated: it may be a secret that slipped.

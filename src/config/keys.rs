@@ -159,11 +159,21 @@ fn joined(parts: &[String], last: &str) -> String {
 pub struct Section {
     /// As it stands in brackets: `agent`, `integrations.NAME`, `destinations.NAME.filter`.
     pub path: &'static str,
+    /// The `type` whose keys these are, where a table's keys depend on it.
+    pub of_type: Option<&'static str>,
     pub doc: &'static str,
     pub keys: &'static [Key],
 }
 
 impl Section {
+    /// How it is called in a sentence: `[destinations.NAME] of type "relp"`.
+    pub fn heading(&self) -> String {
+        match self.of_type {
+            Some(word) => format!("[{}] of type {word:?}", self.path),
+            None => format!("[{}]", self.path),
+        }
+    }
+
     /// The key of that name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)

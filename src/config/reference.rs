@@ -39,7 +39,8 @@ pub fn reference() -> String {
 
 fn describe(section: &Section, text: &mut String) {
     // Writing to a String can't fail.
-    let _ = write!(text, "\n## `[{}]`\n\n{}\n\n", section.path, section.doc);
+    let of_type = section.of_type.map(|word| format!(" with `type = {word:?}`")).unwrap_or_default();
+    let _ = write!(text, "\n## `[{}]`{of_type}\n\n{}\n\n", section.path, section.doc);
     text.push_str("| Key | Takes | Default | Example | Meaning |\n|---|---|---|---|---|\n");
     for key in section.keys {
         let _ = writeln!(

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{Fallback, Key, Kind, Section};
-use super::sections::{AGENT, DESTINATION, EGRESS, INTEGRATION, LOCAL, QUEUE};
+use super::sections::{AGENT, EGRESS, INTEGRATION, LOCAL, QUEUE, TYPES};
 use crate::connectors::abnormal::STREAMS;
 use crate::connectors::abnormal::region::REGIONS;
 
@@ -24,18 +24,22 @@ pub fn schema() -> Value {
             "queue": section(&QUEUE),
             "egress": section(&EGRESS),
             "local": section(&LOCAL),
-            "integrations": named(&INTEGRATION),
-            "destinations": named(&DESTINATION),
+            "integrations": named(section(&INTEGRATION)),
+            "destinations": named(json!({ "oneOf": TYPES.iter().map(|(_, of)| section(of)).collect::<Vec<Value>>() })),
         },
     })
 }
 
-fn named(of: &Section) -> Value {
-    json!({ "type": "object", "propertyNames": { "pattern": NAME }, "additionalProperties": section(of) })
+fn named(of: Value) -> Value {
+    json!({ "type": "object", "propertyNames": { "pattern": NAME }, "additionalProperties": of })
 }
 
 fn section(section: &Section) -> Value {
-    let properties: Map<String, Value> = section.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    let mut properties: Map<String, Value> =
+        section.keys.iter().map(|key| (key.name.to_owned(), property(key))).collect();
+    if let (Some(word), Some(of_type)) = (section.of_type, properties.get_mut("type")) {
+        of_type["enum"] = json!([word]);
+    }
     let required: Vec<&str> =
         section.keys.iter().filter(|key| matches!(key.default, Fallback::Required)).map(|key| key.name).collect();
     json!({

@@ -8,16 +8,22 @@ use super::keys::Fallback::{Nothing, Required, Told, Value};
 use super::keys::{Key, Kind, Section};
 use crate::values::ByteSize;
 
+pub use destination::{DESTINATION, FILTER, TYPES};
+
+mod destination;
+
 /// Integrations that exist without being configured: our own events, and imported lines.
 pub const OWN_INTEGRATIONS: &[&str] = &["conductor", "import"];
 
 const SECOND: Duration = Duration::from_secs(1);
 const MOST: ByteSize = ByteSize(1 << 50);
 
-pub static SECTIONS: &[&Section] = &[&AGENT, &QUEUE, &EGRESS, &LOCAL, &INTEGRATION, &DESTINATION];
+/// Sections that stand once, then those of integrations, then those of each type of destination.
+pub static SECTIONS: &[&Section] = &[&AGENT, &QUEUE, &EGRESS, &LOCAL, &INTEGRATION, &destination::SYSLOG];
 
 pub static AGENT: Section = Section {
     path: "agent",
+    of_type: None,
     doc: "The agent itself.",
     keys: &[
         key(
@@ -46,6 +52,7 @@ pub static AGENT: Section = Section {
 
 pub static QUEUE: Section = Section {
     path: "queue",
+    of_type: None,
     doc: "The durable queue on disk.",
     keys: &[
         key(
@@ -81,6 +88,7 @@ pub static QUEUE: Section = Section {
 
 pub static EGRESS: Section = Section {
     path: "egress",
+    of_type: None,
     doc: "The way out, and the address that the vendor sees.",
     keys: &[
         key(
@@ -118,6 +126,7 @@ pub static EGRESS: Section = Section {
 
 pub static LOCAL: Section = Section {
     path: "local",
+    of_type: None,
     doc: "The status listener: plain HTTP, without a login, on loopback only.",
     keys: &[key(
         "listen",
@@ -130,6 +139,7 @@ pub static LOCAL: Section = Section {
 
 pub static INTEGRATION: Section = Section {
     path: "integrations.NAME",
+    of_type: None,
     doc: "A vendor's API to collect from. NAME is its identity in every event id and can't be changed later.",
     keys: &[
         key(
@@ -232,122 +242,6 @@ pub static INTEGRATION: Section = Section {
             Value("240"),
             "240",
             "Shared by the streams of one integration; the vendor allows 300 per customer.",
-        ),
-    ],
-};
-
-pub static DESTINATION: Section = Section {
-    path: "destinations.NAME",
-    doc: "A receiver of the SOC. NAME is its identity: the place it has reached in the queue is kept under it.",
-    keys: &[
-        key(
-            "type",
-            Kind::Choice {
-                now: &["syslog"],
-                later: &["relp", "http", "splunk-hec", "elastic", "jetstream"],
-                says: "this build speaks syslog",
-            },
-            Required,
-            r#""syslog""#,
-            "The protocol: syslog is RFC 5424 over TLS (RFC 5425).",
-        ),
-        key(
-            "address",
-            Kind::HostPort,
-            Required,
-            r#""siem.acme.example:6514""#,
-            "Where it listens; an IPv6 address stands in brackets.",
-        ),
-        key(
-            "server-name",
-            Kind::ServerName,
-            Told("the host of `address`"),
-            r#""siem.acme.example""#,
-            "The name that its certificate must hold.",
-        ),
-        key("ca", Kind::File, Nothing, r#""/etc/conductor/soc-ca.pem""#, "A CA file (PEM), beside the system's roots."),
-        key(
-            "cert",
-            Kind::File,
-            Nothing,
-            r#""/etc/conductor/agent.pem""#,
-            "Our certificate chain (PEM), for mTLS; comes with `key`.",
-        ),
-        key(
-            "key",
-            Kind::Secret,
-            Nothing,
-            r#"{ file = "/etc/conductor/agent.key" }"#,
-            "Where its private key (PEM) is; comes with `cert`.",
-        ),
-        key(
-            "format",
-            Kind::Choice { now: &["json"], later: &["cef", "leef", "ocsf", "ecs"], says: "this build writes json" },
-            Value(r#""json""#),
-            r#""json""#,
-            "What a message holds.",
-        ),
-        key("facility", Kind::Facility, Value(r#""local0""#), r#""local0""#, "The facility of every message."),
-        key(
-            "app-name",
-            Kind::Word { max: 48 },
-            Value(r#""conductor""#),
-            r#""conductor""#,
-            "The APP-NAME of every message (RFC 5424, 6.2.5).",
-        ),
-        key(
-            "enterprise-number",
-            Kind::Count { min: 1, max: u32::MAX as u64 },
-            Value("32473"),
-            "32473",
-            "The private enterprise number in the structured data (RFC 5424, 7.2.2).",
-        ),
-        key(
-            "window",
-            Kind::Size { min: ByteSize(64 << 10), max: ByteSize::mib(64) },
-            Value(r#""4MiB""#),
-            r#""4MiB""#,
-            "How much is sent between two receipts.",
-        ),
-        key(
-            "max-message-size",
-            Kind::Size { min: ByteSize(2 << 10), max: ByteSize::mib(16) },
-            Value(r#""64KiB""#),
-            r#""64KiB""#,
-            "The longest message that the receiver takes (rsyslog: maxMessageSize, syslog-ng: log-msg-size); a longer \
-             event is sent visibly short, its whole stays in the queue.",
-        ),
-        key(
-            "start",
-            Kind::Choice { now: &["head", "oldest"], later: &[], says: "" },
-            Value(r#""head""#),
-            r#""oldest""#,
-            "What a new destination begins with: only what comes from now on, or all that the queue still holds.",
-        ),
-        key("filter", Kind::Table(&FILTER), Nothing, r#"{ severity-at-least = "medium" }"#, "Which events it gets."),
-        key("enabled", Kind::Flag, Value("true"), "false", "Whether it is handed events."),
-        key(
-            "insecure",
-            Kind::Flag,
-            Value("false"),
-            "false",
-            "Plain TCP or UDP; this build speaks TLS only and refuses true.",
-        ),
-    ],
-};
-
-pub static FILTER: Section = Section {
-    path: "destinations.NAME.filter",
-    doc: "Which events a destination gets: those that every key here lets through.",
-    keys: &[
-        key("integrations", Kind::Names, Value("[]"), r#"["acme"]"#, "Only of these; an empty list: of all."),
-        key("streams", Kind::Names, Value("[]"), r#"["threats"]"#, "Only of these; an empty list: of all."),
-        key(
-            "severity-at-least",
-            Kind::Choice { now: &["unknown", "info", "low", "medium", "high", "critical"], later: &[], says: "" },
-            Value(r#""unknown""#),
-            r#""medium""#,
-            "Only as grave as this, or graver.",
         ),
     ],
 };

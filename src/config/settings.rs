@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::connectors::abnormal;
 pub use crate::connectors::abnormal::region::Region;
+pub use crate::destinations::link::{Link, Transport};
 use crate::destinations::syslog;
 use crate::event::Severity;
+pub use crate::format::Shape;
 pub use crate::values::SecretRef;
 use crate::values::{ByteSize, IpRange, Name, Secret};
 
@@ -120,24 +122,42 @@ pub struct Destination {
     pub enabled: bool,
     pub start: Start,
     pub filter: Filter,
+    /// The schema of what it is handed.
+    pub format: Shape,
+    /// The way to it.
+    pub link: Link,
+    /// The private key of `link.cert`, for mTLS.
+    pub key: Option<SecretRef>,
     pub protocol: Protocol,
 }
 
-/// One variant for each protocol.
+impl Destination {
+    /// Every secret that it refers to, under the key that does.
+    pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        let key = self.key.iter().map(|key| ("key", key));
+        let own: &[(&'static str, &SecretRef)] = match &self.protocol {
+            Protocol::Syslog(_) => &[],
+        };
+        key.chain(own.iter().copied()).collect()
+    }
+
+    /// Every file of certificates that it refers to.
+    pub fn certificates(&self) -> Vec<&Path> {
+        [&self.link.ca, &self.link.cert].into_iter().flatten().map(PathBuf::as_path).collect()
+    }
+}
+
+/// One variant for each protocol, with what is its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    Syslog {
-        settings: syslog::Settings,
-        /// The private key for mTLS.
-        key: Option<SecretRef>,
-    },
+    Syslog(syslog::Settings),
 }
 
 impl Protocol {
     /// The word in the settings.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Protocol::Syslog { .. } => "syslog",
+            Protocol::Syslog(_) => "syslog",
         }
     }
 }

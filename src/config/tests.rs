@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use proptest::prelude::*;
 
 use super::keys::{Fallback, Key, Kind, Section};
-use super::sections::{DESTINATION, FILTER, INTEGRATION, SECTIONS};
+use super::sections::{DESTINATION, FILTER, INTEGRATION, SECTIONS, TYPES};
 use super::*;
 
 /// Shaped like an API key: long, and a word that no key has.
@@ -22,14 +22,25 @@ fn load_text(text: &str) -> Result<Loaded, Mistakes> {
 
 /// Every section, with the header that opens one of its kind.
 fn sections() -> Vec<(&'static Section, String)> {
-    let all = SECTIONS.iter().copied().chain([&FILTER]);
-    all.map(|section| (section, format!("[{}]\n", section.path.replace("NAME", "acme")))).collect()
+    let header = |section: &Section| match section.of_type {
+        // Destinations of several types stand beside each other under several names.
+        Some(word) => format!("[{}]\ntype = {word:?}\n", section.path.replace("NAME", word)),
+        None => {
+            format!("[{}]\n", section.path.replace("NAME", "acme").replace("destinations.acme", "destinations.syslog"))
+        }
+    };
+    SECTIONS.iter().copied().chain([&FILTER]).map(|section| (section, header(section))).collect()
+}
+
+/// The keys of a section but for its type, which its header holds.
+fn own_keys(section: &'static Section) -> impl Iterator<Item = &'static Key> {
+    section.keys.iter().filter(|key| section.of_type.is_none() || key.name != "type")
 }
 
 fn keys() -> Vec<(&'static Key, String)> {
     sections()
         .into_iter()
-        .flat_map(|(section, header)| section.keys.iter().map(move |key| (key, header.clone())))
+        .flat_map(|(section, header)| own_keys(section).map(move |key| (key, header.clone())))
         .collect()
 }
 
@@ -39,7 +50,7 @@ fn all_examples() -> String {
     for (section, header) in sections() {
         text.push_str(&header);
         // The filter stands below by its own header.
-        for key in section.keys.iter().filter(|key| !matches!(key.kind, Kind::Table(_))) {
+        for key in own_keys(section).filter(|key| !matches!(key.kind, Kind::Table(_))) {
             text.push_str(&format!("{} = {}\n", key.name, key.example));
         }
     }
@@ -50,7 +61,7 @@ fn all_examples() -> String {
 #[test]
 fn every_example_of_the_reference_loads() {
     let loaded = load_text(&all_examples()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    assert_eq!((loaded.settings.integrations.len(), loaded.settings.destinations.len()), (1, 1));
+    assert_eq!((loaded.settings.integrations.len(), loaded.settings.destinations.len()), (1, TYPES.len()));
 }
 
 #[test]
@@ -58,7 +69,8 @@ fn every_key_of_the_table_is_read_so_that_a_wrong_value_is_told_at_its_line() {
     for (key, header) in keys() {
         // No key takes a float.
         let mistakes = load_text(&format!("{header}{} = 1.5\n", key.name)).expect_err(key.name);
-        let told = mistakes.iter().any(|mistake| mistake.line == 2 && mistake.text.contains(key.name));
+        let line = header.lines().count() + 1;
+        let told = mistakes.iter().any(|mistake| mistake.line == line && mistake.text.contains(key.name));
         assert!(told, "{header}{}: {mistakes}", key.name);
     }
 }
@@ -191,7 +203,12 @@ fn a_file_of_nothing_but_brackets_does_not_exhaust_the_stack() {
 fn the_schema_knows_every_key_and_refuses_others() {
     let schema = schema();
     for (section, _) in sections() {
+        let place = TYPES.iter().position(|(word, _)| section.of_type.is_none_or(|own| own == *word)).expect("a type");
         let path = match section.path.split_once(".NAME") {
+            Some(("destinations", inner)) => {
+                let inner = inner.replace('.', "/properties/");
+                format!("/properties/destinations/additionalProperties/oneOf/{place}{inner}")
+            }
             None => format!("/properties/{}", section.path),
             Some((kind, "")) => format!("/properties/{kind}/additionalProperties"),
             Some((kind, inner)) => {
@@ -230,9 +247,12 @@ fn settings_with_a_regions_short_name_are_those_with_its_host_and_the_schema_off
 
 #[test]
 fn a_required_key_is_named_with_an_example() {
-    for section in [&INTEGRATION, &DESTINATION] {
-        let told = load_text(&format!("[{}]\n", section.path.replace("NAME", "acme"))).expect_err("bare").to_string();
-        for key in section.keys.iter().filter(|key| matches!(key.default, Fallback::Required)) {
+    let types = TYPES.iter().map(|(_, section)| *section);
+    for section in [&INTEGRATION, &DESTINATION].into_iter().chain(types) {
+        let of_type = section.of_type.map(|word| format!("type = {word:?}\n")).unwrap_or_default();
+        let text = format!("[{}]\n{of_type}", section.path.replace("NAME", "acme"));
+        let told = load_text(&text).expect_err("bare").to_string();
+        for key in own_keys(section).filter(|key| matches!(key.default, Fallback::Required)) {
             assert!(told.contains(&format!("needs {} (write {} = {})", key.name, key.name, key.example)), "{told}");
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Promise: `taken` never runs ahead of what the peer has confirmed, as far as its protocol can tell.
 
+pub mod link;
 pub mod syslog;
 
 use async_trait::async_trait;
@@ -31,6 +32,8 @@ pub enum Receipt {
     ReadKeyUpdate,
     /// The receiving process read it: it answered an orderly close behind the events.
     ReadClose,
+    /// The peer acknowledged each event by its protocol's own word.
+    Acknowledged,
     /// The peer's TCP has it; nobody can tell whether the process has read it.
     HeldByTcp,
 }

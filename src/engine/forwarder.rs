@@ -13,7 +13,7 @@ use super::backoff::Backoff;
 use super::receiver::{self, Said};
 use super::stop::Stop;
 use super::{Facilities, Forwarding, off_thread, replayer};
-use crate::config::{self, Filter, Protocol};
+use crate::config::{self, Filter};
 use crate::destinations::{Delivered, Destination, Receipt};
 use crate::event::{Event, Seq, Stored};
 use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
@@ -39,10 +39,9 @@ pub const TOLD: [Code; 5] = [
 
 /// Writes what the settings say of a destination to the board.
 pub fn describe(board: &Board, destination: &config::Destination, cursor: Seq) {
-    let Protocol::Syslog { settings, .. } = &destination.protocol;
     board.destination(&destination.name, |record| {
         record.protocol = destination.protocol.as_str().into();
-        record.address = settings.address.clone();
+        record.address = destination.link.address.clone();
         record.standing = if destination.enabled { Standing::Waiting } else { Standing::Disabled };
         record.cursor = cursor.0;
         record.connected = false;

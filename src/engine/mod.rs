@@ -99,9 +99,10 @@ struct Collecting {
 struct Forwarding {
     destination: config::Destination,
     agent_name: String,
-    key: Option<Secret>,
+    /// Its secrets as they were read, in the order of [`config::Destination::secrets`].
+    secrets: Vec<Option<Secret>>,
     /// CA and certificate as they were read: renewed ones take effect at a reload.
-    certificates: [Option<Vec<u8>>; 2],
+    certificates: Vec<Option<Vec<u8>>>,
 }
 
 struct Running<K> {
@@ -215,7 +216,7 @@ impl Engine {
             let as_set = Collecting {
                 integration: integration.clone(),
                 egress: settings.egress.clone(),
-                ca: contents(integration.ca.as_deref()),
+                ca: integration.ca.as_deref().and_then(|file| std::fs::read(file).ok()),
             };
             if running.get(name).is_some_and(|task| task.as_set == as_set && !task.done.is_finished()) {
                 continue;
@@ -252,13 +253,13 @@ impl Engine {
             }
         }
         for (name, destination) in &settings.destinations {
-            let key = receiver::key_of(destination)
-                .and_then(|key| crate::secrets::resolve_text(key, &self.facilities.secrets).ok());
+            let secrets = destination.secrets().into_iter();
+            let secrets = secrets.map(|(_, one)| crate::secrets::resolve_text(one, &self.facilities.secrets).ok());
             let as_set = Forwarding {
                 destination: destination.clone(),
                 agent_name: settings.agent.name.clone(),
-                key,
-                certificates: receiver::certificates_of(destination).map(contents),
+                secrets: secrets.collect(),
+                certificates: destination.certificates().into_iter().map(|file| std::fs::read(file).ok()).collect(),
             };
             if running.get(name).is_some_and(|task| task.as_set == as_set && !task.done.is_finished()) {
                 continue;
@@ -356,10 +357,6 @@ async fn end<K>(task: Running<K>) {
 }
 
 /// A file as it is now; what can't be read is told by whoever uses it.
-fn contents(path: Option<&std::path::Path>) -> Option<Vec<u8>> {
-    std::fs::read(path?).ok()
-}
-
 /// The queue's options from the settings.
 pub fn queue_options(settings: &config::Queue) -> queue::Options {
     queue::Options {

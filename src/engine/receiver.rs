@@ -2,20 +2,19 @@
 //!
 //! Promise: the one place that knows which protocols there are.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{Facilities, Forwarding, off_thread};
-use crate::config::{self, Filter, Protocol};
+use crate::config::{Filter, Protocol};
 use crate::destinations::Destination;
-use crate::destinations::syslog::{Keys, SyslogTls};
+use crate::destinations::syslog::SyslogTls;
 use crate::event::{Event, Stored};
 use crate::fault::Fault;
 use crate::queue::Quarantined;
 use crate::status::Code;
-use crate::values::{Name, SecretRef};
+use crate::values::Name;
 
 /// How what is handed over is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,29 +25,13 @@ pub enum Said {
     Again,
 }
 
-/// The private key that a destination refers to.
-pub fn key_of(destination: &config::Destination) -> Option<&SecretRef> {
-    match &destination.protocol {
-        Protocol::Syslog { key, .. } => key.as_ref(),
-    }
-}
-
-/// The CA and the certificate that a destination refers to.
-pub fn certificates_of(destination: &config::Destination) -> [Option<&Path>; 2] {
-    match &destination.protocol {
-        Protocol::Syslog { settings, .. } => [settings.ca.as_deref(), settings.cert.as_deref()],
-    }
-}
-
 /// Prepares it; nothing is connected yet. One line for each protocol.
 pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result<Box<dyn Destination>, Fault> {
-    match &as_set.destination.protocol {
-        Protocol::Syslog { settings, key } => {
-            let key = match key {
-                Some(key) => Some(crate::secrets::resolve_text(key, &facilities.secrets)?),
-                None => None,
-            };
-            let syslog = SyslogTls::new(settings.clone(), Keys { key }, &as_set.agent_name)?;
+    let set = &as_set.destination;
+    let key = set.key.as_ref().map(|key| crate::secrets::resolve_text(key, &facilities.secrets)).transpose()?;
+    match &set.protocol {
+        Protocol::Syslog(settings) => {
+            let syslog = SyslogTls::new(&set.link, key, settings, set.format, &as_set.agent_name)?;
             Ok(Box::new(match said {
                 Said::Once => syslog,
                 Said::Again => syslog.replaying(),

@@ -2,7 +2,7 @@
 //!
 //! [`Rfc5424`] implements the `syslog` crate's `LogFormat` for a [`Stored`] event. That crate's own formatter stamps the
 //! time of sending, allows only numbers as MSGID and checks no field, so only its trait, severities and facilities are
-//! used. Promise: a message is well formed whatever the event holds; MSG is the JSON envelope, whole.
+//! used. Promise: a message is well formed whatever the event holds; MSG is the event as its [`Body`] writes it, whole.
 
 use std::io::{self, Write};
 
@@ -11,8 +11,8 @@ use bytestring::ByteString;
 use ::syslog::{Facility, LogFormat, Severity as SyslogSeverity};
 
 use crate::event::{Severity, Stored};
-use crate::format::json;
 use crate::format::time::{Digits, write_rfc3339};
+use crate::format::{Body, Shape, json};
 
 /// What is the same in every message of one destination, made once.
 #[derive(Clone, Debug)]
@@ -24,8 +24,7 @@ pub struct Rfc5424 {
     sd_start: Vec<u8>,
     /// Bytes of a message, at the most.
     largest: usize,
-    /// Each event is marked as handed over again.
-    replayed: bool,
+    body: Body,
 }
 
 /// What receivers take unless they are told otherwise: syslog-ng closes the connection on anything longer, for ever.
@@ -40,7 +39,7 @@ impl Rfc5424 {
         push_header(&mut origin, app_name, 48, word);
         origin.push(b' ');
         let sd_start = format!("[conductor@{enterprise_number} id=\"").into_bytes();
-        Rfc5424 { facility, origin, sd_start, largest: LARGEST, replayed: false }
+        Rfc5424 { facility, origin, sd_start, largest: LARGEST, body: Body::default() }
     }
 
     /// The same with another limit on a message's bytes.
@@ -48,9 +47,14 @@ impl Rfc5424 {
         Rfc5424 { largest, ..self }
     }
 
+    /// The same with MSG in another schema.
+    pub fn shaped(self, shape: Shape) -> Rfc5424 {
+        Rfc5424 { body: Body { shape, ..self.body }, ..self }
+    }
+
     /// The same for events of a replay: `replayed="true"` in the structured data, and in the envelope.
     pub fn replaying(self) -> Rfc5424 {
-        Rfc5424 { replayed: true, ..self }
+        Rfc5424 { body: Body { replayed: true, ..self.body }, ..self }
     }
 
     /// Appends one octet-counted frame. An event whose message would be longer than the limit is told visibly short
@@ -146,7 +150,7 @@ impl LogFormat<&Stored> for Rfc5424 {
         json::write_number(w, stored.seq.0)?;
         w.write_all(b"\" severity=\"")?;
         w.write_all(event.severity.as_str().as_bytes())?;
-        if self.replayed {
+        if self.body.replayed {
             w.write_all(b"\" replayed=\"true")?;
         }
         w.write_all(b"\"] ")?;
@@ -156,7 +160,7 @@ impl LogFormat<&Stored> for Rfc5424 {
         if !texts.into_iter().all(|text| text.is_ascii()) {
             w.write_all(b"\xEF\xBB\xBF")?;
         }
-        json::write_marked(w, stored, self.replayed)?;
+        self.body.write(w, stored)?;
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::{LIMIT, Subject, late};
-use crate::config::{Destination, Protocol};
+use crate::config::Destination;
 use crate::diagnosis::finding::{Finding, Trouble};
 use crate::diagnosis::greeting::{self, Greeting};
 use crate::fault::{Fault, FaultKind};
@@ -32,9 +32,7 @@ const SOON: i64 = 14 * 86_400;
 
 /// Host and port of a destination, the host as it is written.
 pub fn address(destination: &Destination) -> Option<(&str, u16)> {
-    let Protocol::Syslog { settings, .. } = &destination.protocol;
-    let (host, port) = settings.address.rsplit_once(':')?;
-    Some((host, port.parse().ok()?))
+    destination.link.host_and_port()
 }
 
 pub async fn look(subject: &Subject) -> Vec<Finding> {
@@ -74,14 +72,14 @@ struct Peer {
 }
 
 async fn greet(destination: &Destination, secrets: &SecretSources) -> Result<Peer, Fault> {
-    let Protocol::Syslog { settings, key } = &destination.protocol;
-    let key = key.as_ref().map(|key| resolve_text(key, secrets)).transpose()?;
-    let options = TlsOptions { ca: settings.ca.clone(), cert: settings.cert.clone(), key };
+    let key = destination.key.as_ref().map(|key| resolve_text(key, secrets)).transpose()?;
+    let link = &destination.link;
+    let options = TlsOptions { ca: link.ca.clone(), cert: link.cert.clone(), key };
     let config = Arc::new(tls::client_config(&options)?);
     let (host, port) =
         address(destination).ok_or_else(|| Fault::new(FaultKind::Misconfigured, "the address must be host:port"))?;
     let host = host.trim_matches(['[', ']']);
-    let name = settings.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']);
+    let name = link.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']);
     // Destinations are inside: no proxy, no source address.
     let stream = dial(host, port, &Path::default(), STEP).await?;
     let mut stream = tls::handshake(config, name, stream, STEP).await?;

@@ -6,7 +6,6 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use super::Subject;
-use crate::config::Protocol;
 use crate::diagnosis::finding::Finding;
 use crate::fault::Fault;
 use crate::secrets::{SecretSources, resolve_text, resolve_token};
@@ -23,12 +22,14 @@ pub fn look(subject: &Subject) -> Vec<Finding> {
         let setting = format!("integrations.{}.api-key", one.name);
         (setting, one.enabled, &one.api_key, resolve_token as Resolve)
     });
-    let private = settings.destinations.values().filter_map(|one| {
-        let Protocol::Syslog { key, .. } = &one.protocol;
-        Some((format!("destinations.{}.key", one.name), one.enabled, key.as_ref()?, resolve_text as Resolve))
+    let of_destinations = settings.destinations.values().flat_map(|one| {
+        let setting = move |(key, secret)| {
+            (format!("destinations.{}.{key}", one.name), one.enabled, secret, resolve_text as Resolve)
+        };
+        one.secrets().into_iter().map(setting)
     });
     let found: Vec<Finding> = keys
-        .chain(private)
+        .chain(of_destinations)
         .map(|(setting, enabled, secret, resolve)| match enabled {
             true => one(&setting, secret, resolve, &subject.secrets),
             false => Finding::skipped(ID, &setting, "is disabled", "set enabled = true to use it"),

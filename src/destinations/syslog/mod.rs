@@ -17,36 +17,24 @@ mod receipts;
 mod session;
 mod wire;
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 
 use self::peer::{Barrier, Peer};
 use self::session::{Goal, Limits, Session, Settled};
 use self::wire::Wire;
+use crate::destinations::link::{Dialler, Link};
 use crate::destinations::{Delivered, Destination, Receipt};
 use crate::event::{Seq, Stored};
 use crate::fault::{Fault, FaultKind};
+use crate::format::Shape;
 use crate::format::rfc5424::{self, Rfc5424};
-use crate::net::dial::{self, Path};
-use crate::net::tls::{self, TlsOptions};
 use crate::values::Secret;
 
-/// What the operator set for one syslog destination. Validated by `config`; secrets resolved by the engine.
+/// What the operator set for one syslog destination, beside the way to it. Validated by `config`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// `host:port`.
-    pub address: String,
-    /// The name in the peer's certificate; default: the host of `address`.
-    pub server_name: Option<String>,
-    /// A CA file beside the system's roots.
-    pub ca: Option<PathBuf>,
-    /// Our certificate chain, for mTLS.
-    pub cert: Option<PathBuf>,
     /// RFC 5424 facility keyword, such as `local0`.
     pub facility: String,
     pub app_name: String,
@@ -57,13 +45,6 @@ pub struct Settings {
     pub window: u64,
     /// Bytes of a message; a longer one is sent visibly short.
     pub max_message_size: usize,
-}
-
-/// What else the destination needs: resolved by the engine.
-#[derive(Clone, Debug, Default)]
-pub struct Keys {
-    /// PEM of our private key, for mTLS.
-    pub key: Option<Secret>,
 }
 
 /// The smallest window: below it receipts would cost more than they tell.
@@ -78,11 +59,7 @@ const LAST_REQUESTS: u32 = 2;
 /// One TLS syslog receiver.
 #[derive(Debug)]
 pub struct SyslogTls {
-    address: String,
-    host: String,
-    port: u16,
-    server_name: ServerName<'static>,
-    config: Arc<ClientConfig>,
+    dialler: Dialler,
     format: Rfc5424,
     window: u64,
     piece: usize,
@@ -96,29 +73,28 @@ pub struct SyslogTls {
 }
 
 impl SyslogTls {
-    /// Prepares everything that needs no connection. `agent_name` is the HOSTNAME of the messages.
+    /// Prepares everything that needs no connection. `key` is the PEM of our private key, for mTLS; `agent_name` is the
+    /// HOSTNAME of the messages.
     ///
     /// # Errors
-    /// `Misconfigured` for an address, name or facility that can't be used; what [`tls::client_config`] says of files.
-    pub fn new(settings: Settings, keys: Keys, agent_name: &str) -> Result<SyslogTls, Fault> {
-        let wrong = |sentence: String| Fault::new(FaultKind::Misconfigured, sentence);
-        let address = settings.address;
-        let (host, port) = split_address(&address)
-            .ok_or_else(|| wrong(format!("address {address:?} must be host:port, such as siem.example:6514")))?;
-        let name = settings.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']).to_owned();
-        let server_name = ServerName::try_from(name.clone()).map_err(|e| {
-            wrong(format!("{name:?} can't be the name in a certificate: set `server-name`")).caused_by(e)
+    /// `Misconfigured` for a facility that can't be used; what [`Link::dialler`] says of the way.
+    pub fn new(
+        link: &Link,
+        key: Option<Secret>,
+        settings: &Settings,
+        shape: Shape,
+        agent_name: &str,
+    ) -> Result<SyslogTls, Fault> {
+        let dialler = link.dialler(key)?;
+        let facility = rfc5424::facility(&settings.facility).ok_or_else(|| {
+            let sentence = format!("facility {:?} is unknown: use such as local0", settings.facility);
+            Fault::new(FaultKind::Misconfigured, sentence)
         })?;
-        let facility = rfc5424::facility(&settings.facility)
-            .ok_or_else(|| wrong(format!("facility {:?} is unknown: use such as local0", settings.facility)))?;
-        let options = TlsOptions { ca: settings.ca, cert: settings.cert, key: keys.key };
         let window = settings.window.max(LEAST_WINDOW);
         Ok(SyslogTls {
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port,
-            server_name,
-            config: Arc::new(tls::client_config(&options)?),
+            dialler,
             format: Rfc5424::new(facility, agent_name, &settings.app_name, settings.enterprise_number)
+                .shaped(shape)
                 .at_most(settings.max_message_size),
             window,
             piece: PIECE.min(usize::try_from(window / 8).unwrap_or(PIECE)),
@@ -128,7 +104,6 @@ impl SyslogTls {
             session: None,
             fresh: None,
             sent: None,
-            address,
         })
     }
 
@@ -145,7 +120,7 @@ impl SyslogTls {
             })?;
             if !whole {
                 let bytes = stored.event.raw.len();
-                tracing::warn!(address = self.address, event = ?stored.event.id, bytes, "too long for one message: sent short");
+                tracing::warn!(address = self.dialler.address(), event = ?stored.event.id, bytes, "too long for one message: sent short");
             }
             if self.buffer.len() >= self.piece || at + 1 == batch.len() {
                 let frames = std::mem::take(&mut self.buffer);
@@ -157,7 +132,7 @@ impl SyslogTls {
         }
         let Some(session) = &mut self.session else { return Ok(()) };
         if session.settle(Goal::Written, &mut self.peer, until).await? == Settled::OutOfTime {
-            return Err(faults::slow(&self.address));
+            return Err(faults::slow(self.dialler.address()));
         }
         if session.barrier == Barrier::Held { session.hold(&mut self.peer) } else { Ok(()) }
     }
@@ -188,13 +163,13 @@ impl SyslogTls {
                 match session.settle(goal, peer, until).await? {
                     Settled::Reached => Ok(()),
                     Settled::Unanswered => self.end(until).await,
-                    Settled::OutOfTime => Err(faults::slow(&self.address)),
+                    Settled::OutOfTime => Err(faults::slow(self.dialler.address())),
                 }
             }
             Barrier::Held if session.ledger.unconfirmed() > 2 * self.limits.hold.bytes => {
                 match session.settle(Goal::Drained, peer, until).await? {
                     Settled::Reached | Settled::Unanswered => session.hold(peer),
-                    Settled::OutOfTime => Err(faults::slow(&self.address)),
+                    Settled::OutOfTime => Err(faults::slow(self.dialler.address())),
                 }
             }
             Barrier::KeyUpdate | Barrier::Close | Barrier::Held => Ok(()),
@@ -208,7 +183,7 @@ impl SyslogTls {
             let open = session.is_open(&mut self.peer);
             if !matches!(open, Ok(true)) {
                 if session.ledger.unconfirmed() > 0 {
-                    return Err(open.err().unwrap_or_else(|| faults::ended(&self.address)));
+                    return Err(open.err().unwrap_or_else(|| faults::ended(self.dialler.address())));
                 }
                 self.drop_session();
             }
@@ -222,9 +197,12 @@ impl SyslogTls {
 
     async fn open_session(&mut self, until: Instant) -> Result<Session, Fault> {
         let left = || self.limits.handshake.min(until.saturating_duration_since(Instant::now()));
-        let stream = dial::dial(&self.host, self.port, &Path::default(), left()).await?;
-        let (config, name) = (Arc::clone(&self.config), self.server_name.clone());
-        let wire = Wire::open(stream, config, name, &self.address, left()).await?;
+        let stream = self.dialler.dial(left()).await?;
+        let Some((config, name)) = self.dialler.tls() else {
+            let sentence = format!("{} is to be reached by TLS", self.dialler.address());
+            return Err(Fault::new(FaultKind::Misconfigured, sentence));
+        };
+        let wire = Wire::open(stream, config, name, self.dialler.address(), left()).await?;
         Ok(Session::new(wire, &mut self.peer, self.limits))
     }
 
@@ -317,14 +295,6 @@ impl Destination for SyslogTls {
         let outcome = self.end(Instant::now() + self.limits.farewell).await;
         self.told(outcome)
     }
-}
-
-/// `host:port` in two; an IPv6 address stands in brackets.
-fn split_address(address: &str) -> Option<(&str, u16)> {
-    let (host, port) = address.rsplit_once(':')?;
-    let bracketed = host.starts_with('[') && host.ends_with(']');
-    (!host.is_empty() && (bracketed || !host.contains(':'))).then_some(())?;
-    Some((host, port.parse().ok()?))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use rustls::version::{TLS12, TLS13};
 use self::receiver::{Manner, Pki, Receiver};
 use super::receipts::{HoldRule, MOST_REQUESTS};
 use super::*;
+use crate::destinations::link::Transport;
 
 /// Events `from..=to`, each of about 2 kB.
 fn events(from: u64, to: u64) -> Vec<Stored> {
@@ -24,12 +25,18 @@ fn events(from: u64, to: u64) -> Vec<Stored> {
         .collect()
 }
 
-fn settings(address: SocketAddr, pki: &Pki) -> Settings {
-    Settings {
+fn link(address: SocketAddr, pki: &Pki) -> Link {
+    Link {
         address: address.to_string(),
+        transport: Transport::Tls,
         server_name: Some("localhost".to_owned()),
         ca: Some(pki.file("ca.pem")),
         cert: None,
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
         facility: "local0".to_owned(),
         app_name: "conductor".to_owned(),
         enterprise_number: 32473,
@@ -38,9 +45,13 @@ fn settings(address: SocketAddr, pki: &Pki) -> Settings {
     }
 }
 
+fn made(link: &Link, key: Option<Secret>, settings: &Settings) -> Result<SyslogTls, Fault> {
+    SyslogTls::new(link, key, settings, Shape::Json, "acme-mel-1")
+}
+
 /// A destination with shorter waits: those that end by themselves in these tests.
 fn destination(address: SocketAddr, pki: &Pki) -> SyslogTls {
-    let mut syslog = SyslogTls::new(settings(address, pki), Keys::default(), "acme-mel-1").expect("valid");
+    let mut syslog = made(&link(address, pki), None, &settings()).expect("valid");
     syslog.limits.silence = Duration::from_millis(100);
     syslog
 }
@@ -244,17 +255,17 @@ async fn trouble_with_certificates_is_refused_and_names_the_setting() {
     let fault = refusal(destination(receiver.address, &other)).await;
     assert!(fault.kind == FaultKind::Refused && fault.context.contains("`ca`"), "{}", fault.chain());
 
-    let named = Settings { server_name: Some("siem.example".to_owned()), ..settings(receiver.address, &pki) };
-    let fault = refusal(SyslogTls::new(named, Keys::default(), "a").expect("valid")).await;
+    let named = Link { server_name: Some("siem.example".to_owned()), ..link(receiver.address, &pki) };
+    let fault = refusal(made(&named, None, &settings()).expect("valid")).await;
     assert!(fault.kind == FaultKind::Refused && fault.context.contains("`server-name`"), "{}", fault.chain());
 
     for version in [&TLS12, &TLS13] {
         let mutual = Receiver::start(pki.server(version, true), Manner::Plain);
         let fault = refusal(destination(mutual.address, &pki)).await;
         assert!(fault.kind == FaultKind::Refused && fault.context.contains("`cert`"), "{}", fault.chain());
-        let ours = Settings { cert: Some(pki.file("cert.pem")), ..settings(mutual.address, &pki) };
+        let ours = Link { cert: Some(pki.file("cert.pem")), ..link(mutual.address, &pki) };
         let key = std::fs::read_to_string(pki.file("key.pem")).expect("written above");
-        let mut syslog = SyslogTls::new(ours, Keys { key: Some(Secret::new(key)) }, "a").expect("valid");
+        let mut syslog = made(&ours, Some(Secret::new(key)), &settings()).expect("valid");
         assert_eq!(hand_over(&mut syslog, 1, 1).await, Some(1));
     }
 }
@@ -282,17 +293,18 @@ async fn a_port_that_speaks_no_tls_or_nothing_is_unavailable_and_says_so() {
 #[test]
 fn settings_that_can_not_work_are_named() {
     let pki = Pki::new();
-    let good = settings(([127, 0, 0, 1], 6514).into(), &pki);
+    let good = link(([127, 0, 0, 1], 6514).into(), &pki);
+    let at_local9 = Settings { facility: "local9".to_owned(), ..settings() };
     let table = [
-        (Settings { address: "siem".to_owned(), ..good.clone() }, "host:port"),
-        (Settings { address: "::1:6514".to_owned(), ..good.clone() }, "host:port"),
-        (Settings { server_name: Some("a b".to_owned()), ..good.clone() }, "`server-name`"),
-        (Settings { facility: "local9".to_owned(), ..good.clone() }, "local9"),
+        (Link { address: "siem".to_owned(), ..good.clone() }, settings(), "host:port"),
+        (Link { address: "::1:6514".to_owned(), ..good.clone() }, settings(), "host:port"),
+        (Link { server_name: Some("a b".to_owned()), ..good.clone() }, settings(), "`server-name`"),
+        (good.clone(), at_local9, "local9"),
     ];
-    for (settings, expected) in table {
-        let fault = SyslogTls::new(settings, Keys::default(), "a").expect_err(expected);
+    for (link, settings, expected) in table {
+        let fault = made(&link, None, &settings).expect_err(expected);
         assert!(fault.kind == FaultKind::Misconfigured && fault.context.contains(expected), "{fault}");
     }
-    let bracketed = Settings { address: "[::1]:6514".to_owned(), server_name: None, ..good };
-    assert!(SyslogTls::new(bracketed, Keys::default(), "a").is_ok());
+    let bracketed = Link { address: "[::1]:6514".to_owned(), server_name: None, ..good };
+    assert!(made(&bracketed, None, &settings()).is_ok());
 }
