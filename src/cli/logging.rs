@@ -5,7 +5,7 @@
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -25,7 +25,8 @@ pub fn begin(format: LogFormat, verbose: u8) {
         1 => "info,conductor=debug",
         _ => "debug,conductor=trace",
     };
-    let filter = EnvFilter::try_from_env("CONDUCTOR_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = std::env::var("CONDUCTOR_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
+    let filter = filter.or_else(|| level.parse().ok()).unwrap_or_default();
     let registry = tracing_subscriber::registry().with(filter);
     let under_journald = format == LogFormat::Auto && std::env::var_os("JOURNAL_STREAM").is_some();
     if let Some(journald) = under_journald.then(tracing_journald::layer).and_then(Result::ok) {

@@ -3,9 +3,9 @@
 //! Promise: bytes are confirmed in order and only once they are fsynced; a full queue makes the sender wait, and
 //! a line that is no JSON object is told, never dropped in silence.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -19,9 +19,11 @@ use crate::queue::{NewPage, Queue};
 /// A frame: this many lines or bytes, whichever is reached first. From ten lines a frame, little is written
 /// beside the payload.
 const FRAME_LINES: usize = 512;
-const FRAME_BYTES: usize = 512 << 10;
-/// A frame, and what one read may bring beyond it.
-const ROOM: usize = FRAME_BYTES + (128 << 10);
+const FRAME_BYTES: usize = 256 << 10;
+/// What is read at once: little enough to stay in the processor's cache until it is copied into its group.
+const READ_BYTES: usize = 64 << 10;
+/// How long the first line of a group waits for others, where lines come one by one and without a pause.
+const LINGER: Duration = Duration::from_millis(200);
 /// How long a full queue is left alone before it is tried again.
 const FULL_WAIT: Duration = Duration::from_millis(250);
 
@@ -44,7 +46,7 @@ pub fn run(
 ) -> io::Result<()> {
     let (sender, receiver) = sync_channel(1);
     std::thread::scope(|scope| {
-        let reading = scope.spawn(move || read_groups(input, &sender, stopped));
+        let reading = scope.spawn(move || read_groups(input, &sender, stopped, Instant::now));
         let kept = keep_groups(queue, &receiver, output, stopped);
         drop(receiver); // the reader must not wait for a place that nobody will free
         let read = reading.join().unwrap_or_else(|_| Err(io::Error::other("the import's reader failed")));
@@ -109,38 +111,47 @@ fn keep(queue: &Queue, events: Vec<Event>, output: &mut impl Write, stopped: &dy
 
 /// Cuts the input into groups of whole lines. A pause in the input (its read timing out) ends a group early, so
 /// that a trickle is kept soon.
-fn read_groups(mut input: impl Read, groups: &SyncSender<Group>, stopped: &dyn Fn() -> bool) -> io::Result<()> {
-    let mut buffer = vec![0; ROOM];
-    let (mut filled, mut lines, mut line_number) = (0, 0, 0);
+fn read_groups(
+    input: impl Read,
+    groups: &SyncSender<Group>,
+    stopped: &dyn Fn() -> bool,
+    now: impl Fn() -> Instant,
+) -> io::Result<()> {
+    let mut input = BufReader::with_capacity(READ_BYTES, input);
+    let mut buffer = Vec::with_capacity(FRAME_BYTES + READ_BYTES);
+    let (mut lines, mut line_number) = (0, 0);
+    let mut begun = now();
     while !stopped() {
-        if filled == buffer.len() {
-            if filled >= LONGEST_LINE {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the import is longer than 20 MiB"));
-            }
-            buffer.resize(LONGEST_LINE.min(2 * filled), 0);
+        if buffer.len() >= LONGEST_LINE && lines == 0 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the import is longer than 20 MiB"));
         }
-        let (read, paused) = match input.read(&mut buffer[filled..]) {
+        let (read, paused) = match input.fill_buf() {
             Ok(read) => (read, false),
-            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => (0, true),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => (&[][..], true),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             Err(e) => return Err(e),
         };
-        let ended = read == 0 && !paused;
-        lines += memchr::memchr_iter(b'\n', &buffer[filled..filled + read]).count();
-        filled += read;
-        if ended && filled > 0 && buffer[filled - 1] != b'\n' {
+        let ended = read.is_empty() && !paused;
+        lines += memchr::memchr_iter(b'\n', read).count();
+        if buffer.is_empty() {
+            begun = now();
+        }
+        buffer.extend_from_slice(read);
+        let read = read.len();
+        input.consume(read);
+        if ended && buffer.last().is_some_and(|last| *last != b'\n') {
             // The last line of a file may lack its end; its bytes are counted without it.
-            buffer.truncate(filled);
             return send(groups, group_of(buffer, &mut line_number));
         }
-        let whole = lines > 0 && (filled >= FRAME_BYTES || lines >= FRAME_LINES || ended || paused);
-        if let Some(end) = memchr::memrchr(b'\n', &buffer[..filled]).filter(|_| whole) {
-            let mut next = vec![0; ROOM.max(filled - end)];
-            let rest = filled - end - 1;
-            next[..rest].copy_from_slice(&buffer[end + 1..filled]);
+        let enough = buffer.len() >= FRAME_BYTES || lines >= FRAME_LINES || ended || paused;
+        let whole = lines > 0 && (enough || now().duration_since(begun) >= LINGER);
+        if let Some(end) = memchr::memrchr(b'\n', &buffer).filter(|_| whole) {
+            let mut next = Vec::with_capacity(FRAME_BYTES + READ_BYTES);
+            next.extend_from_slice(&buffer[end + 1..]);
             buffer.truncate(end + 1);
             send(groups, group_of(std::mem::replace(&mut buffer, next), &mut line_number))?;
-            (filled, lines) = (rest, 0);
+            lines = 0;
+            begun = now();
         }
         if ended {
             return Ok(());
@@ -224,7 +235,7 @@ mod tests {
         let text = text.trim_end();
         let pieces = text.as_bytes().chunks(77_777).map(<[u8]>::to_vec).collect();
         let (sender, receiver) = sync_channel(10_000);
-        read_groups(Drip(pieces, true), &sender, &|| false).expect("read");
+        read_groups(Drip(pieces, true), &sender, &|| false, Instant::now).expect("read");
         drop(sender);
         let groups: Vec<Group> = receiver.into_iter().collect();
         assert_eq!(groups.iter().map(|g| g.bytes).sum::<u64>(), text.len() as u64);
@@ -235,14 +246,31 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_come_one_by_one_without_a_pause_wait_no_longer_than_a_group_may() {
+        let lines = (0..10).map(|n| format!("{{\"n\":{n}}}\n").into_bytes()).collect();
+        let (sender, receiver) = sync_channel(100);
+        // Each look at the clock is 30 ms later than the one before.
+        let (start, looks) = (Instant::now(), std::cell::Cell::new(0));
+        let clock = || {
+            looks.set(looks.get() + 1);
+            start + Duration::from_millis(30 * looks.get())
+        };
+        read_groups(Drip(lines, false), &sender, &|| false, clock).expect("read");
+        drop(sender);
+        let groups: Vec<u64> = receiver.into_iter().map(|group| group.lines).collect();
+        assert!(groups.len() > 1, "{groups:?}");
+        assert_eq!(groups.iter().sum::<u64>(), 10);
+    }
+
+    #[test]
     fn a_line_longer_than_a_frame_is_kept_whole_and_an_endless_one_ends_the_import() {
         let long = format!("{{\"pad\":\"{}\"}}\n", "x".repeat(3 << 20));
         let (sender, receiver) = sync_channel(10);
-        read_groups(Drip(vec![long.clone().into_bytes()], false), &sender, &|| false).expect("read");
+        read_groups(Drip(vec![long.clone().into_bytes()], false), &sender, &|| false, Instant::now).expect("read");
         assert_eq!(receiver.recv().expect("a group").events[0].raw.len() + 1, long.len());
         let endless = vec![b'x'; 40 << 20];
         let (sender, _receiver) = sync_channel(10);
-        let error = read_groups(Drip(vec![endless], false), &sender, &|| false).expect_err("too long");
+        let error = read_groups(Drip(vec![endless], false), &sender, &|| false, Instant::now).expect_err("too long");
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "the kind that is told to the sender");
     }
 }

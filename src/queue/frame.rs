@@ -14,6 +14,7 @@ use bytestring::ByteString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::codec::{Codec, Effort};
 use crate::event::{Checkpoint, Deferred, Event, Seq, Severity, Stored};
 
 /// Bytes of a header.
@@ -163,19 +164,6 @@ pub struct SnapshotMeta {
     pub earlier: Vec<PageMeta>,
 }
 
-/// Compression contexts are large: they are made once and reused.
-pub struct Codec {
-    compressor: zstd::bulk::Compressor<'static>,
-    decompressor: zstd::bulk::Decompressor<'static>,
-}
-
-impl Codec {
-    /// Level 1: measured as the best trade of CPU for disk on JSON events.
-    pub fn new() -> std::io::Result<Codec> {
-        Ok(Codec { compressor: zstd::bulk::Compressor::new(1)?, decompressor: zstd::bulk::Decompressor::new()? })
-    }
-}
-
 /// A frame ready to be written, but for its place.
 pub struct Draft {
     bytes: Vec<u8>,
@@ -198,22 +186,24 @@ impl Draft {
     fn assemble(kind: Kind, meta: &[u8], events: &[Event], keyed: bool, codec: &mut Codec) -> std::io::Result<Draft> {
         let too_large = || std::io::Error::new(std::io::ErrorKind::InvalidInput, "a page past 256 MiB");
         let count = u32::try_from(events.len()).map_err(|_| too_large())?;
-        let plain = body(events);
+        let mut plain = codec.take_body();
+        body(events, &mut plain);
         let plain_len = u32::try_from(plain.len()).ok().filter(|n| *n <= MAX_PAYLOAD).ok_or_else(too_large)?;
         let meta_len = u32::try_from(meta.len()).ok().filter(|n| *n <= MAX_PAYLOAD).ok_or_else(too_large)?;
 
         let start = HEADER + meta.len();
-        let mut bytes = Vec::with_capacity(start + plain.len() / 2 + 1024);
+        let mut bytes = Vec::with_capacity(start + plain.len() / 4 + 1024);
         bytes.resize(HEADER, 0);
         bytes.extend_from_slice(meta);
         let compressed = plain.len() >= WORTH_COMPRESSING;
         if compressed {
-            bytes.resize(start + zstd::zstd_safe::compress_bound(plain.len()), 0);
-            let len = codec.compressor.compress_to_buffer(&plain, &mut bytes[start..])?;
-            bytes.truncate(start + len);
+            // Ids of an import are not remembered: that is how one is known.
+            let effort = if keyed { Effort::Dense } else { Effort::Quick };
+            codec.compress(&plain, effort, &mut bytes)?;
         } else {
             bytes.extend_from_slice(&plain);
         }
+        codec.put_back(plain);
         let body_len = (bytes.len() - start) as u32;
         let crc = crc32fast::hash(&bytes[HEADER..]);
         let flags = if compressed { COMPRESSED } else { 0 } | if keyed { KEYED } else { 0 };
@@ -250,9 +240,9 @@ impl Draft {
 }
 
 /// Index first, then all texts as one run: one UTF-8 check serves a whole frame when it is read.
-fn body(events: &[Event]) -> Vec<u8> {
+fn body(events: &[Event], body: &mut Vec<u8>) {
     let texts: usize = events.iter().map(Event::weight).sum();
-    let mut body = Vec::with_capacity(events.len() * RECORD + texts);
+    body.reserve_exact(events.len() * RECORD + texts);
     for event in events {
         body.push(event.severity as u8);
         for time in [event.occurred, event.observed] {
@@ -268,7 +258,6 @@ fn body(events: &[Event]) -> Vec<u8> {
             body.extend_from_slice(text.as_bytes());
         }
     }
-    body
 }
 
 fn texts_of(event: &Event) -> [&ByteString; 6] {
@@ -287,7 +276,7 @@ pub fn meta<'p>(header: &Header, payload: &'p [u8]) -> Result<&'p [u8], Damage> 
 pub fn events(header: &Header, payload: &[u8], codec: &mut Codec) -> Result<Vec<Stored>, Damage> {
     let stored = payload.get(header.meta_len as usize..).ok_or(Damage::Contents)?;
     let plain = if header.compressed {
-        codec.decompressor.decompress(stored, header.plain_len as usize).map_err(|_| Damage::Compression)?
+        codec.decompress(stored, header.plain_len as usize).map_err(|_| Damage::Compression)?
     } else {
         stored.to_vec()
     };

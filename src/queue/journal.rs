@@ -331,8 +331,9 @@ impl<P> Journal<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::codec::Codec;
     use crate::queue::disk::RealDisk;
-    use crate::queue::frame::{Codec, PageMeta, SnapshotMeta};
+    use crate::queue::frame::{PageMeta, SnapshotMeta};
 
     struct Panics(std::sync::atomic::AtomicBool);
 

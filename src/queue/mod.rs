@@ -30,6 +30,7 @@ mod aside;
 mod barrier;
 mod book;
 mod bookkeeping;
+mod codec;
 mod cursors;
 pub mod disk;
 mod error;
@@ -66,8 +67,9 @@ pub use verify::{Finding, Verified};
 
 use crate::event::{Checkpoint, Deferred, Event, Seq};
 use book::{Book, Entry};
+use codec::Codec;
 use disk::Disk;
-use frame::{Codec, Draft, PageMeta, SnapshotMeta};
+use frame::{Draft, PageMeta, SnapshotMeta};
 use fresh::Fresh;
 use journal::{Journal, Keeper, Placed, Position};
 use steady::Steady;

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::frame::{self, Codec, Kind};
+use super::codec::Codec;
+use super::frame::{self, Kind};
 use super::segment::{Found, Segment};
 use super::{Queue, QueueError, lock};
 use crate::event::Seq;

@@ -1,11 +1,12 @@
 //! `conductor queue import`: feeds lines to the agent and follows its confirmations.
 //!
-//! Promise: what the agent has not confirmed is kept here and sent again when it is back, so that a killed agent
-//! or a full queue costs time, not lines.
+//! Promise: what the agent has not confirmed is sent again when it is back, so that a killed agent or a full queue costs
+//! time, not lines. A file must stay as it is meanwhile; of what comes through a pipe it is kept here.
+
+mod source;
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::source::{Source, Stopped};
 use super::bar::Bar;
 use crate::cli::agent_socket::{ask, connect, reply};
 use crate::cli::{Exit, Failure};
@@ -22,7 +24,6 @@ use crate::control::{LONGEST_LINE, Reply, Request};
 /// Bytes sent and not confirmed, at the most. More than the longest line that the agent takes: a line is confirmed
 /// only when the agent has it whole, and before that there is nothing to wait for.
 const AHEAD: usize = LONGEST_LINE + (8 << 20);
-const CHUNK: usize = 256 << 10;
 /// How often an agent that is away is looked for.
 const AWAY: Duration = Duration::from_millis(50);
 /// How long an agent that failed to keep something is left alone.
@@ -31,6 +32,7 @@ const FAILED: Duration = Duration::from_secs(1);
 /// What was sent and is not confirmed, shared by the thread that sends and the one that listens.
 #[derive(Default)]
 struct Window {
+    /// Only of what can't be read again.
     chunks: VecDeque<Bytes>,
     bytes: usize,
     /// Confirmed over all connections.
@@ -48,6 +50,12 @@ struct Window {
 }
 
 impl Window {
+    /// A new connection: nothing is on its way. Where it begins, in bytes of the whole.
+    fn begin_again(&mut self) -> u64 {
+        self.bytes = 0;
+        self.confirmed_bytes
+    }
+
     fn push(&mut self, chunk: Bytes) {
         self.bytes += chunk.len();
         self.chunks.push_back(chunk);
@@ -89,15 +97,14 @@ impl Shared {
 }
 
 pub fn run(state_dir: &Path, file: &Path) -> Result<u8, Failure> {
-    let (mut source, size) = open(file)?;
+    let mut source = Source::open(file)?;
     let shared = Shared::default();
-    let mut ended = false;
     let mut told_away = false;
     loop {
         match connect(state_dir) {
             Ok(stream) => {
                 told_away = false;
-                feed(stream, &mut source, &mut ended, &shared, size)?;
+                feed(stream, &mut source, &shared)?;
                 if shared.lock().done {
                     break;
                 }
@@ -130,64 +137,22 @@ pub fn run(state_dir: &Path, file: &Path) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn open(file: &Path) -> Result<(Box<dyn Read>, Option<u64>), Failure> {
-    if file == Path::new("-") {
-        return Ok((Box::new(io::stdin()), None));
-    }
-    let opened = File::open(file).map_err(|e| {
-        let exit = if e.kind() == io::ErrorKind::PermissionDenied { Exit::Permission } else { Exit::Usage };
-        Failure::new(exit, format!("{} can't be read: {e}", file.display()))
-    })?;
-    let size = opened.metadata().ok().map(|m| m.len());
-    Ok((Box::new(opened), size))
-}
-
 /// Feeds over one connection until all is confirmed or the agent goes away. Errors are of the source alone.
-fn feed(
-    mut stream: UnixStream,
-    source: &mut dyn Read,
-    ended: &mut bool,
-    shared: &Shared,
-    size: Option<u64>,
-) -> Result<(), Failure> {
+fn feed(mut stream: UnixStream, source: &mut Source, shared: &Shared) -> Result<(), Failure> {
     shared.lock().closed = false;
-    let answers = stream.try_clone()?;
+    let (answers, size) = (stream.try_clone()?, source.size());
     std::thread::scope(|scope| {
         let listening = scope.spawn(|| listen(answers, shared, size));
-        let sent = send(&mut stream, source, ended, shared);
+        let asked = ask(&mut stream, &Request::Import).map_err(|_| Stopped::Away);
+        let sent = asked.and_then(|()| source.send(&mut stream, shared));
         // Whole: the agent confirms the rest and says so. Cut: nothing more is to be expected.
-        let _ = stream.shutdown(if matches!(sent, Ok(true)) { Shutdown::Write } else { Shutdown::Both });
+        let _ = stream.shutdown(if sent.is_ok() { Shutdown::Write } else { Shutdown::Both });
         let _ = listening.join();
-        sent.map(|_| ()).map_err(Failure::from)
+        match sent {
+            Ok(()) | Err(Stopped::Away) => Ok(()),
+            Err(Stopped::Source(error)) => Err(Failure::from(error)),
+        }
     })
-}
-
-/// Sends what is not confirmed, then what follows, never too far ahead. False: the agent went away.
-fn send(stream: &mut UnixStream, source: &mut dyn Read, ended: &mut bool, shared: &Shared) -> io::Result<bool> {
-    let again: Vec<Bytes> = shared.lock().chunks.iter().cloned().collect();
-    if ask(stream, &Request::Import).is_err() || again.iter().any(|chunk| stream.write_all(chunk).is_err()) {
-        return Ok(false);
-    }
-    while !*ended {
-        if !shared.wait_for_room() {
-            return Ok(false);
-        }
-        let mut chunk = vec![0; CHUNK];
-        match source.read(&mut chunk) {
-            Ok(0) => *ended = true,
-            Ok(read) => {
-                chunk.truncate(read);
-                let chunk = Bytes::from(chunk);
-                shared.lock().push(chunk.clone());
-                if stream.write_all(&chunk).is_err() {
-                    return Ok(false);
-                }
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(true)
 }
 
 /// Follows the confirmations of one connection.
