@@ -239,7 +239,8 @@ impl<P> Journal<P> {
     }
 
     /// After a failed barrier nobody knows what the disk holds: what was not confirmed is cut off and thrown
-    /// away, and the next frame begins a new segment (fsync errors are not repeated by the kernel).
+    /// away, and the next frame begins a new segment (fsync errors are not repeated by the kernel). The cut is made
+    /// durable: a page that was refused is asked for again, and would be there twice after a power cut.
     fn abandon(&self, writer: &mut Writer<P>, keeper: &dyn Keeper<P>) -> (u64, u64) {
         let Some((segment, file)) = writer.active.take() else { return (writer.written, writer.written) };
         let durable_upto = writer.pending.iter().take_while(|p| p.placed.end.segment != segment.0).last();
@@ -247,7 +248,7 @@ impl<P> Journal<P> {
         let from = durable_upto.map_or(in_this, |p| p.upto.max(in_this));
         self.settle(writer, from, keeper);
         writer.pending.clear();
-        let _ = file.file.truncate(writer.durable);
+        let _ = file.file.truncate(writer.durable).and_then(|()| file.file.sync());
         (from, writer.written)
     }
 
