@@ -27,6 +27,8 @@ const ASIDE: &str = "q/";
 const DUE: &str = "t/";
 const COUNTED_OUT: &str = "u";
 const SUFFIX: &str = ".cdj";
+/// What a file's name ends with until it is whole.
+const PART: &str = "part";
 
 /// An event that a peer will never take, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,12 +80,14 @@ impl Queue {
         let written = || {
             let mut draft = self.with_codec(|codec| Draft::page(&meta, std::slice::from_ref(event), false, codec))?;
             self.disk.create_dir(&dir)?;
-            let file = self.disk.open(&path, true)?;
+            // Under its name once it is whole: it may stand there already, refused a second time.
+            let part = path.with_extension(PART);
+            let file = self.disk.open(&part, true)?;
             let bytes = draft.seal(entry.seq, (self.clock)());
-            // One that was cut short by a power cut may stand there.
             file.truncate(0)?;
             file.write_all_at(bytes, 0)?;
             file.sync()?;
+            self.disk.rename(&part, &path)?;
             self.disk.sync_dir(&dir)?;
             self.disk.sync_dir(&self.dir)
         };
@@ -151,17 +155,18 @@ impl Queue {
         Ok(events.ok().and_then(|events| events.into_iter().find(|stored| stored.seq == seq)))
     }
 
-    /// Lets one go for good.
+    /// Lets one go for good: after this no power cut brings it back.
     pub fn drop_aside(&self, destination: &str, seq: Seq) -> Result<(), QueueError> {
+        let dir = self.dir.join("quarantine");
         let path = self.aside_path(destination, seq);
-        match self.disk.remove(&path) {
+        match self.disk.remove(&path).and_then(|()| self.disk.sync_dir(&dir)) {
             Ok(()) => {}
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(QueueError::disk("remove", &path, e)),
         }
         let name = name(destination, seq);
         let mut book = lock(&self.book);
-        let removed = book.remove(ASIDE, &name).and_then(|()| book.remove(DUE, &name)).and_then(|()| book.hand_over());
+        let removed = book.remove(ASIDE, &name).and_then(|()| book.remove(DUE, &name)).and_then(|()| book.barrier());
         removed.map_err(QueueError::Book)
     }
 
