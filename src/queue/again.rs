@@ -194,9 +194,13 @@ impl Queue {
         lock(&self.state).replays.values().map(|replay| replay.next.before()).min()
     }
 
-    /// For a book that was begun anew.
+    /// For a book that was opened again. One whose beginning or end it could not write is not to come back with the next
+    /// start.
     pub(super) fn enter_replays(&self, book: &mut Book) -> Result<(), String> {
-        let replays: Vec<Replaying> = lock(&self.state).replays.values().cloned().collect();
-        replays.iter().try_for_each(|replay| book.put_replay(replay))
+        let stand = lock(&self.state).replays.clone();
+        for ended in book.replays()?.iter().filter(|replay| !stand.contains_key(&replay.destination)) {
+            book.remove(REPLAY, &ended.destination)?;
+        }
+        stand.values().try_for_each(|replay| book.put_replay(replay))
     }
 }

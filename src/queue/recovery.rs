@@ -220,14 +220,16 @@ impl Queue {
 
     /// As at the start: mended, or set aside and rebuilt; then what memory and the journal know is entered again.
     fn reopen_book(&self, book: &mut Book) -> Result<(), String> {
-        book.shut();
-        let (opened, rebuilt) = Book::open(&self.disk, &self.dir.join("book")).map_err(|e| e.to_string())?;
-        *book = opened;
+        let rebuilt = book.reopen().map_err(|e| e.to_string())?;
         book.begin((self.clock)(), rebuilt || self.head_now() > Seq(0))?;
         let (cursors, dropped) = {
             let state = lock(&self.state);
             (state.cursors.clone(), state.dropped.clone())
         };
+        // Forgotten while nothing could be written.
+        for (gone, _) in book.cursors()?.iter().filter(|(name, _)| !cursors.contains_key(name)) {
+            book.remove_cursor(gone)?;
+        }
         cursors.iter().try_for_each(|(name, seq)| book.put_cursor(name, *seq))?;
         dropped.iter().try_for_each(|(name, events)| book.put_dropped(name, *events))?;
         self.enter_replays(book)?;

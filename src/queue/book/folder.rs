@@ -27,6 +27,26 @@ pub fn remove_where(disk: &dyn Disk, dir: &Path, goes: impl Fn(&str) -> bool) ->
     Ok(())
 }
 
+/// Writes sled's log anew, durably. After an fsync that failed, the kernel takes the pages for written that are not, and
+/// a later fsync covers them no more; what is read of them is still right.
+pub fn rewrite(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
+    const CHUNK: u64 = 1 << 20;
+    let (db, part) = (dir.join("db"), dir.join("db.part"));
+    wait_until_free(&db)?;
+    let (from, to) = (disk.open(&db, false)?, disk.open(&part, true)?);
+    to.truncate(0)?;
+    let (len, mut at) = (from.size()?, 0);
+    while at < len {
+        let mut bytes = vec![0; CHUNK.min(len - at) as usize];
+        from.read_exact_at(&mut bytes, at)?;
+        to.write_all_at(&bytes, at)?;
+        at += bytes.len() as u64;
+    }
+    to.sync()?;
+    disk.rename(&part, &db)?;
+    disk.sync_dir(dir)
+}
+
 /// What sled needs to open: a few blocks. Fails as writing fails here.
 pub fn has_space(dir: &Path) -> io::Result<()> {
     let probe = dir.with_extension("probe");
