@@ -8,11 +8,14 @@
 //! Promise: what a test calls durable is what an fsync covered before the cut; the rest may be there, in part, or not.
 
 mod power_loss {
+    mod accidents;
     mod campaign;
     mod history;
     mod log;
     mod oracle;
+    mod quarantine;
     mod recorder;
+    mod replays;
     mod tree;
     mod workload;
 }

@@ -14,13 +14,13 @@ use super::log::{Cut, Log};
 use super::oracle::judge;
 use super::recorder::Recorder;
 use super::tree::Tree;
-use super::workload::{OPTIONS, Workload, folder, now_ms};
+use super::workload::{Workload, folder, now_ms};
 
 /// `SEED` or `SEED:STATE`: this workload alone, this state of it alone.
 const REPLAY: &str = "CONDUCTOR_POWER";
 /// How many states each of the workloads is cut into; default: [`STATES`].
 const MANY: &str = "CONDUCTOR_POWER_STATES";
-const WORKLOADS: u64 = 24;
+const WORKLOADS: u64 = 30;
 const STATES: u64 = 100;
 
 struct Tried {
@@ -33,18 +33,19 @@ fn tried(state: &Tree, history: &History, cut: usize) -> Result<(), String> {
     let dir = folder();
     state.write(dir.path());
     let disk = Arc::new(Recorder::on(dir.path()));
-    let opened = Queue::open(&dir.path().join("queue"), OPTIONS, disk, now_ms);
+    let opened = Queue::open(&dir.path().join("queue"), history.options, disk, now_ms);
     let (queue, report) = opened.map_err(|e| format!("it does not open: {e}"))?;
     judge(&queue, &report, history, cut)
 }
 
 /// Opens the queue on these files and logs what that does to them.
-fn recovery(state: &Tree) -> Result<Log, String> {
+fn recovery(state: &Tree, history: &History) -> Result<Log, String> {
     let dir = folder();
     state.write(dir.path());
     let recorder = Recorder::on(dir.path());
     let disk = Arc::new(recorder.clone());
-    let (queue, _) = Queue::open(&dir.path().join("queue"), OPTIONS, disk, now_ms).map_err(|e| e.to_string())?;
+    let (queue, _) =
+        Queue::open(&dir.path().join("queue"), history.options, disk, now_ms).map_err(|e| e.to_string())?;
     queue.rewind_damaged().map_err(|e| e.to_string())?;
     queue.close();
     recorder.len(); // what sled wrote last
@@ -57,9 +58,9 @@ fn one_state(log: &Log, history: &History, rng: &mut Rng, counted: &Tried) -> Re
     let mut state = log.state_after(cut);
     let mut how = format!("{cut:?}");
     // Where two pages shared a barrier, a stream may have gone back in the first recovery: the oracle knows no second.
-    let alone = history.pages.iter().filter(|page| page.begun <= after && after < page.confirmed).count() < 2;
+    let alone = history.pages.iter().filter(|page| page.is_open(after)).count() < 2;
     if alone && rng.u8(0..3) == 0 {
-        let own = recovery(&state).map_err(|why| (format!("{how}: {why}"), state.clone()))?;
+        let own = recovery(&state, history).map_err(|why| (format!("{how}: {why}"), state.clone()))?;
         let again = rng.usize(0..=own.entries.len());
         let cut = Cut::random(rng, again);
         state = own.state_after(cut);

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use conductor::queue::{Options, Replaying};
+
 /// Never answered, as far as the log goes.
 pub const NEVER: usize = usize::MAX;
 
@@ -16,9 +18,16 @@ pub struct Page {
     pub keyed: bool,
     pub begun: usize,
     pub confirmed: usize,
+    /// When the queue said that it could not keep it.
+    pub refused: usize,
 }
 
 impl Page {
+    /// Nobody has said yet what became of it.
+    pub fn is_open(&self, cut: usize) -> bool {
+        self.begun <= cut && cut < self.confirmed.min(self.refused)
+    }
+
     pub fn seqs(&self) -> impl Iterator<Item = (u64, u64)> {
         (self.first..).zip(self.numbers.iter().copied())
     }
@@ -37,16 +46,49 @@ pub enum Fact {
         name: String,
         seq: u64,
     },
-    Quarantined {
+    /// An event that a destination refused is kept beside the journal.
+    Aside {
+        destination: String,
+        seq: u64,
+        stream: String,
+        number: u64,
+        /// And the book has noted why.
+        explained: bool,
+    },
+    /// It is to be tried again.
+    AsideDue {
+        destination: String,
         seq: u64,
     },
-    /// Everything up to here may go.
-    Trimmed {
-        upto: u64,
+    /// It was, and refused once more.
+    AsideRefused {
+        destination: String,
+        seq: u64,
     },
-    /// The book has made these cursors durable.
+    /// It was let go, for good.
+    AsideDropped {
+        destination: String,
+        seq: u64,
+    },
+    ReplayBegun {
+        replay: Replaying,
+    },
+    /// The peer has confirmed more of it; the last time, all.
+    ReplayMoved {
+        replay: Replaying,
+    },
+    ReplayCancelled {
+        destination: String,
+    },
+    /// Everything up to here is gone; whoever had not taken it stands there now.
+    LetGo {
+        upto: u64,
+        dropped: BTreeMap<String, u64>,
+    },
+    /// The book has made durable what memory holds: these cursors and replays.
     Booked {
         cursors: BTreeMap<String, u64>,
+        replays: Vec<Replaying>,
     },
     /// Its files were overwritten.
     BookLost,
@@ -60,8 +102,9 @@ pub struct Step {
     pub done: usize,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct History {
+    pub options: Options,
     pub pages: Vec<Page>,
     pub steps: Vec<Step>,
 }
@@ -79,8 +122,14 @@ impl History {
                 Fact::Registered { name, .. } => drop(known.insert(name.as_str())),
                 Fact::Forgotten { name } => drop(known.remove(name.as_str())),
                 Fact::Acked { .. }
-                | Fact::Quarantined { .. }
-                | Fact::Trimmed { .. }
+                | Fact::Aside { .. }
+                | Fact::AsideDue { .. }
+                | Fact::AsideRefused { .. }
+                | Fact::AsideDropped { .. }
+                | Fact::ReplayBegun { .. }
+                | Fact::ReplayMoved { .. }
+                | Fact::ReplayCancelled { .. }
+                | Fact::LetGo { .. }
                 | Fact::Booked { .. }
                 | Fact::BookLost
                 | Fact::Opened => {}

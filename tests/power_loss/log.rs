@@ -38,6 +38,12 @@ pub enum Entry {
         file: FileId,
         began: usize,
     },
+    /// An fsync has told an error, once. What it should have covered is durable by no later one (the kernel takes those
+    /// pages for written).
+    SyncFailed {
+        file: FileId,
+        began: usize,
+    },
     SyncDir {
         path: PathBuf,
         began: usize,
@@ -50,7 +56,11 @@ impl Entry {
         match self {
             Entry::MakeDir { path } | Entry::Create { path, .. } | Entry::Remove { path } => path.parent(),
             Entry::Rename { to, .. } => to.parent(),
-            Entry::Write { .. } | Entry::Truncate { .. } | Entry::SyncFile { .. } | Entry::SyncDir { .. } => None,
+            Entry::Write { .. }
+            | Entry::Truncate { .. }
+            | Entry::SyncFile { .. }
+            | Entry::SyncFailed { .. }
+            | Entry::SyncDir { .. } => None,
         }
     }
 }
@@ -112,22 +122,27 @@ impl Log {
     pub fn state_after(&self, cut: Cut) -> Tree {
         let mut rng = Rng::with_seed(cut.seed);
         let entries = &self.entries[..cut.after];
-        let (mut files, mut folders) = (HashMap::new(), HashMap::new());
+        let (mut files, mut folders) = (HashMap::<FileId, Vec<(usize, bool)>>::new(), HashMap::new());
         for entry in entries {
             match entry {
-                Entry::SyncFile { file, began } => drop(files.insert(*file, *began)),
+                Entry::SyncFile { file, began } => files.entry(*file).or_default().push((*began, true)),
+                Entry::SyncFailed { file, began } => files.entry(*file).or_default().push((*began, false)),
                 Entry::SyncDir { path, began } => drop(folders.insert(path.as_path(), *began)),
                 _ => {}
             }
         }
+        // The first fsync after it decides.
+        let covered = |place: usize, file: &FileId| {
+            let first = files.get(file).and_then(|syncs| syncs.iter().find(|(began, _)| place < *began));
+            first.is_some_and(|(_, well)| *well)
+        };
         let last_write = entries.iter().rposition(|entry| matches!(entry, Entry::Write { .. }));
         let mut tree = self.base.clone();
         for (place, entry) in entries.iter().enumerate() {
             let durable = match entry {
-                Entry::Write { file, .. } | Entry::Truncate { file, .. } => files.get(file).copied(),
-                _ => entry.folder().and_then(|folder| folders.get(folder).copied()),
+                Entry::Write { file, .. } | Entry::Truncate { file, .. } => covered(place, file),
+                _ => entry.folder().and_then(|folder| folders.get(folder)).is_some_and(|upto| place < *upto),
             };
-            let durable = durable.is_some_and(|upto| place < upto);
             let whole = durable
                 || match cut.fate {
                     Fate::Dropped => false,

@@ -39,6 +39,10 @@ struct State {
     held: bool,
     /// A barrier is held.
     waiting: bool,
+    /// The next fsync of a file tells an error.
+    failing: bool,
+    /// One did.
+    failed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +57,7 @@ struct File {
     real: Box<dyn DiskFile>,
     id: FileId,
     of_the_journal: bool,
+    of_the_book: bool,
     recorder: Recorder,
 }
 
@@ -89,6 +94,22 @@ impl Recorder {
 
     pub fn log(&self) -> Log {
         self.lock().log.clone()
+    }
+
+    /// The next fsync of a file tells EIO; the ones after it tell that all is well, as the kernel does.
+    pub fn fail_next_sync(&self) {
+        self.lock().failing = true;
+    }
+
+    /// It has, since it was asked to.
+    pub fn has_failed(&self) -> bool {
+        self.lock().failed
+    }
+
+    /// No fsync fails from here on.
+    pub fn mend(&self) {
+        let mut state = self.lock();
+        (state.failing, state.failed) = (false, false);
     }
 
     /// Barriers of the journal do not return from here on.
@@ -218,7 +239,12 @@ impl Disk for Recorder {
         let there = path.exists();
         let real = RealDisk.open(path, create)?;
         let name = self.relative(path);
-        let known = state.names.get(&name).copied().filter(|_| there);
+        let of_the_book = name.parent() == Some(Path::new(BOOK));
+        if of_the_book {
+            // What is new there is seen as what sled makes is.
+            self.observe(&mut state);
+        }
+        let known = state.names.get(&name).copied().filter(|_| there || of_the_book);
         let id = known.unwrap_or_else(|| {
             let id = FileId(state.next);
             state.next += 1;
@@ -227,7 +253,7 @@ impl Disk for Recorder {
             id
         });
         let of_the_journal = name.starts_with("queue/journal");
-        Ok(Box::new(File { real, id, of_the_journal, recorder: self.clone() }))
+        Ok(Box::new(File { real, id, of_the_journal, of_the_book, recorder: self.clone() }))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -253,6 +279,12 @@ impl Disk for Recorder {
             state.book.clear();
             state.folders.retain(|folder| !folder.starts_with(BOOK));
         }
+        if let (Ok(old), Ok(new)) = (from.strip_prefix(BOOK), to.strip_prefix(BOOK))
+            && let Some(seen) = state.book.remove(&*old.to_string_lossy())
+        {
+            state.book.insert(new.to_string_lossy().into_owned(), seen);
+        }
+        state.names.remove(&to);
         let renamed = state.names.drain().map(|(path, id)| match path.strip_prefix(&from) {
             Ok(below) if below == Path::new("") => (to.clone(), id),
             Ok(below) => (to.join(below), id),
@@ -302,6 +334,10 @@ impl DiskFile for File {
         let mut state = self.recorder.lock();
         self.recorder.observe(&mut state);
         self.real.write_all_at(bytes, offset)?;
+        if self.of_the_book {
+            self.recorder.observe(&mut state);
+            return Ok(());
+        }
         state.log.entries.push(Entry::Write { file: self.id, at: offset, bytes: bytes.to_vec() });
         if self.of_the_journal {
             state.writes += 1;
@@ -315,6 +351,10 @@ impl DiskFile for File {
         let mut state = self.recorder.lock();
         self.recorder.observe(&mut state);
         self.real.truncate(len)?;
+        if self.of_the_book {
+            self.recorder.observe(&mut state);
+            return Ok(());
+        }
         state.log.entries.push(Entry::Truncate { file: self.id, len });
         Ok(())
     }
@@ -328,6 +368,14 @@ impl DiskFile for File {
             self.recorder.changed.notify_all();
             state = self.recorder.wait_while(state, |state| state.held);
             state.waiting = false;
+        }
+        if std::mem::take(&mut state.failing) {
+            state.failed = true;
+            if self.of_the_journal {
+                state.end = SEGMENT; // the next frame begins another
+            }
+            state.log.entries.push(Entry::SyncFailed { file: self.id, began });
+            return Err(io::Error::from_raw_os_error(nix::libc::EIO));
         }
         state.log.entries.push(Entry::SyncFile { file: self.id, began });
         Ok(())

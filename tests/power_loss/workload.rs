@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use conductor::event::{Checkpoint, Event, Seq, Severity};
-use conductor::queue::{NewPage, Options, Quarantined, Queue};
+use conductor::queue::{NewPage, Options, Queue};
 use fastrand::Rng;
 use jiff::Timestamp;
 
@@ -14,8 +14,10 @@ use super::history::{Fact, History, NEVER, Page, Step};
 use super::log::Log;
 use super::recorder::Recorder;
 
-pub const OPTIONS: Options = Options { max_bytes: 1 << 30, drop_oldest: false, keep_ms: 0, keep_bytes: 0 };
-const STEPS: usize = 70;
+const ROOMY: Options = Options { max_bytes: 1 << 30, drop_oldest: false, keep_ms: 0, keep_bytes: 0 };
+/// A few small segments: soon full, and then the oldest go.
+const DROPPING: Options = Options { max_bytes: 40 << 10, drop_oldest: true, ..ROOMY };
+const STEPS: usize = 80;
 
 /// The same at all times, so that a seed makes the same bytes.
 pub fn now_ms() -> i64 {
@@ -57,11 +59,11 @@ pub fn page(stream: &str, numbers: &[u64], checkpoint: &str, keyed: bool) -> New
 }
 
 pub struct Workload {
-    rng: Rng,
+    pub rng: Rng,
     root: PathBuf,
-    recorder: Recorder,
+    pub recorder: Recorder,
     queue: Option<Queue>,
-    history: History,
+    pub history: History,
     numbers: u64,
 }
 
@@ -70,12 +72,13 @@ impl Workload {
     pub fn run(seed: u64) -> (Log, History) {
         let dir = folder();
         let recorder = Recorder::on(dir.path());
+        let options = if seed.is_multiple_of(3) { DROPPING } else { ROOMY };
         let mut workload = Workload {
             rng: Rng::with_seed(seed),
             root: dir.path().to_owned(),
             recorder,
             queue: None,
-            history: History::default(),
+            history: History { options, pages: Vec::new(), steps: Vec::new() },
             numbers: 0,
         };
         workload.open();
@@ -90,21 +93,37 @@ impl Workload {
     }
 
     fn step(&mut self) {
-        match self.rng.u8(0..32) {
+        // One fsync in some twenty steps tells an error: of the journal, of the book or of a file in quarantine.
+        if self.rng.u8(0..20) == 0 {
+            self.recorder.fail_next_sync();
+        }
+        match self.rng.u8(0..40) {
             0..=10 => self.append(),
             11..=13 => self.append_together(),
-            14..=19 => self.ack(),
-            20..=22 => self.trim(),
-            23 | 24 => self.tidy(),
-            25 => self.quarantine(),
-            26 => self.begin_anew(),
-            27 => {
+            14..=18 => self.ack(),
+            19..=21 => self.trim(),
+            22 | 23 => self.tidy(),
+            24..=27 => self.quarantine(),
+            28..=32 => self.replay(),
+            _ => {
+                self.recorder.mend();
+                self.come_and_go();
+            }
+        }
+        self.recorder.mend();
+    }
+
+    /// What the agent does at a start or a reload. An fsync that fails there is another test's matter.
+    fn come_and_go(&mut self) {
+        match self.rng.u8(0..8) {
+            0 | 1 => self.begin_anew(),
+            2 | 3 => {
                 let name = format!("soc-{}", self.rng.u8(0..4));
                 self.register(&name);
             }
-            28 => self.forget(),
-            29 => self.reopen(),
-            30 => self.lose_book(),
+            4 => self.forget(),
+            5 => self.reopen(),
+            6 => self.lose_book(),
             _ => {
                 self.queue().close();
                 self.reopen();
@@ -112,22 +131,31 @@ impl Workload {
         }
     }
 
-    fn queue(&self) -> &Queue {
+    pub fn queue(&self) -> &Queue {
         self.queue.as_ref().expect("it is open")
     }
 
     /// Does it, and notes how far the log was before and after.
     fn note(&mut self, fact: Fact, work: impl FnOnce(&mut Workload)) {
+        self.tried(fact, |own| {
+            work(own);
+            true
+        });
+    }
+
+    /// The same with what can fail: nobody knows then what became of it.
+    pub fn tried(&mut self, fact: Fact, work: impl FnOnce(&mut Workload) -> bool) -> bool {
         let begun = self.recorder.len();
-        work(self);
-        let done = self.recorder.len();
+        let well = work(self);
+        let done = if well { self.recorder.len() } else { NEVER };
         self.history.steps.push(Step { fact, begun, done });
+        well
     }
 
     fn open(&mut self) {
         self.note(Fact::Opened, |own| {
             let disk = Arc::new(own.recorder.clone());
-            let (queue, _) = Queue::open(&own.root.join("queue"), OPTIONS, disk, now_ms).expect("it opens");
+            let (queue, _) = Queue::open(&own.root.join("queue"), own.history.options, disk, now_ms).expect("it opens");
             assert!(queue.facts().damage.is_empty(), "no cut yet: {:?}", queue.facts().damage);
             // As the agent does: the destinations of its settings.
             let known: Vec<String> = own.history.destinations().into_iter().map(str::to_owned).collect();
@@ -162,21 +190,50 @@ impl Workload {
         let checkpoint = Some(format!("after {} of {}", self.numbers, self.history.pages.len()));
         let stream = format!("s{stream}");
         let keyed = self.rng.u8(0..5) > 0;
-        Page { stream, numbers, first: 0, checkpoint, keyed, begun: self.recorder.len(), confirmed: NEVER }
+        Page {
+            stream,
+            numbers,
+            first: 0,
+            checkpoint,
+            keyed,
+            begun: self.recorder.len(),
+            confirmed: NEVER,
+            refused: NEVER,
+        }
     }
 
     fn append(&mut self) {
         let stream = self.rng.u8(0..3);
-        let mut wanted = self.new_page(stream, 4);
-        wanted.first = keep(self.queue(), &wanted);
-        wanted.confirmed = self.recorder.len();
-        self.history.pages.push(wanted);
+        let wanted = self.new_page(stream, 4);
+        let begun = wanted.begun;
+        let first = keep(self.queue(), &wanted);
+        self.answered(wanted, first);
+        self.let_go(begun);
+    }
+
+    fn answered(&mut self, mut page: Page, first: Option<u64>) {
+        match first {
+            Some(first) => (page.first, page.confirmed) = (first, self.recorder.len()),
+            None => {
+                assert!(self.recorder.has_failed(), "room and a disk that is well: {page:?}");
+                page.refused = self.recorder.len();
+            }
+        }
+        self.history.pages.push(page);
+    }
+
+    /// Notes what the steps since `begun` have let go, by the rule or because it was taken.
+    fn let_go(&mut self, begun: usize) {
+        let upto = self.queue().oldest().before().0;
+        let dropped = self.queue().facts().dropped;
+        let done = self.recorder.len();
+        self.history.steps.push(Step { fact: Fact::LetGo { upto, dropped }, begun, done });
     }
 
     /// Three streams at once: two of the pages share a barrier.
     fn append_together(&mut self) {
         // A roll in between would end the wait with a barrier of its own.
-        if self.recorder.left() < 6 << 10 {
+        if self.history.options.drop_oldest || self.recorder.left() < 6 << 10 {
             return self.append();
         }
         let mut wanted: Vec<Page> = (0..3).map(|stream| self.new_page(stream, 2)).collect();
@@ -184,7 +241,7 @@ impl Workload {
         wanted.iter_mut().for_each(|page| page.begun = begun);
         let (queue, recorder) = (self.queue(), &self.recorder);
         recorder.hold_barriers();
-        let firsts: Vec<u64> = std::thread::scope(|scope| {
+        let firsts: Vec<Option<u64>> = std::thread::scope(|scope| {
             let first = scope.spawn(|| keep(queue, &wanted[0]));
             recorder.wait_until_one_is_held();
             let others: Vec<_> = wanted[1..]
@@ -197,18 +254,16 @@ impl Workload {
                 })
                 .collect();
             recorder.let_go();
-            let mut firsts = vec![first.join().expect("kept")];
-            firsts.extend(others.into_iter().map(|other| other.join().expect("kept")));
+            let mut firsts = vec![first.join().expect("it ends")];
+            firsts.extend(others.into_iter().map(|other| other.join().expect("it ends")));
             firsts
         });
-        let confirmed = self.recorder.len();
-        for (mut page, first) in wanted.into_iter().zip(firsts) {
-            (page.first, page.confirmed) = (first, confirmed);
-            self.history.pages.push(page);
+        for (page, first) in wanted.into_iter().zip(firsts) {
+            self.answered(page, first);
         }
     }
 
-    fn cursors(&self) -> BTreeMap<String, u64> {
+    pub fn cursors(&self) -> BTreeMap<String, u64> {
         self.queue().facts().cursors.into_iter().map(|(name, seq)| (name, seq.0)).collect()
     }
 
@@ -221,19 +276,28 @@ impl Workload {
     }
 
     fn trim(&mut self) {
-        let upto = self.cursors().values().min().copied().unwrap_or(0);
-        self.note(Fact::Trimmed { upto }, |own| own.queue().trim().expect("trimmed"));
+        let begun = self.recorder.len();
+        let held = self.queue().facts().replays.iter().map(|replay| replay.next.before().0).min();
+        let taken = self.cursors().values().min().copied();
+        let was = self.queue().oldest().before().0;
+        if let Err(error) = self.queue().trim() {
+            assert!(self.recorder.has_failed(), "{error}");
+        }
+        let upto = self.queue().oldest().before().0;
+        let may = held.into_iter().chain(taken).min().unwrap_or(0).max(was);
+        let kept = self.history.pages.iter().filter(|page| page.confirmed < NEVER).flat_map(Page::seqs);
+        let early: Vec<u64> = kept.map(|(seq, _)| seq).filter(|seq| may < *seq && *seq <= upto).collect();
+        assert!(early.is_empty(), "{early:?} were let go; taken and not wanted again is what is up to {may}");
+        self.let_go(begun);
     }
 
     fn tidy(&mut self) {
         let cursors = self.cursors();
-        self.note(Fact::Booked { cursors }, |own| own.queue().tidy_book());
-    }
-
-    fn quarantine(&mut self) {
-        let seq = self.queue().head_now().0;
-        let entry = Quarantined { destination: "soc-0".into(), seq: Seq(seq), id: "id".into(), reason: "no".into() };
-        self.note(Fact::Quarantined { seq }, |own| own.queue().quarantine(&entry));
+        let replays = self.queue().facts().replays;
+        self.tried(Fact::Booked { cursors, replays }, |own| {
+            own.queue().tidy_book();
+            own.queue().facts().book_fault.is_none()
+        });
     }
 
     fn begin_anew(&mut self) {
@@ -241,7 +305,8 @@ impl Workload {
         let begun = self.recorder.len();
         self.queue().begin_anew("acme", &stream).expect("kept");
         let (first, confirmed) = (self.queue().head_now().0 + 1, self.recorder.len());
-        let page = Page { stream, numbers: Vec::new(), first, checkpoint: None, keyed: false, begun, confirmed };
+        let (numbers, refused) = (Vec::new(), NEVER);
+        let page = Page { stream, numbers, first, checkpoint: None, keyed: false, begun, confirmed, refused };
         self.history.pages.push(page);
     }
 
@@ -255,15 +320,18 @@ impl Workload {
     fn forget(&mut self) {
         let name = "soc-3".to_owned();
         if self.cursors().contains_key(&name) {
-            self.note(Fact::Forgotten { name: name.clone() }, |own| own.queue().forget(&name));
+            self.tried(Fact::Forgotten { name: name.clone() }, |own| {
+                own.queue().forget(&name);
+                own.queue().facts().book_fault.is_none()
+            });
         }
     }
 }
 
-/// Appends; the seq of the first event, or of the one that would come.
-fn keep(queue: &Queue, wanted: &Page) -> u64 {
+/// Appends; the seq of the first event, or of the one that would come. Nothing where it was refused.
+fn keep(queue: &Queue, wanted: &Page) -> Option<u64> {
     let checkpoint = wanted.checkpoint.as_deref().unwrap_or_default();
-    let kept = queue.append(page(&wanted.stream, &wanted.numbers, checkpoint, wanted.keyed)).expect("kept");
+    let kept = queue.append(page(&wanted.stream, &wanted.numbers, checkpoint, wanted.keyed)).ok()?;
     assert_eq!(kept.kept, wanted.numbers.len());
-    kept.last.0 + 1 - kept.kept as u64
+    Some(kept.last.0 + 1 - kept.kept as u64)
 }
