@@ -293,7 +293,11 @@ impl<P> Journal<P> {
             .and_then(|()| file.sync())
             .and_then(|()| self.disk.sync_dir(&self.dir));
         if let Err(e) = begun {
-            let _ = self.disk.remove(&path);
+            // Gone for good, or nothing is written until one of that name is begun: found again behind newer frames, its
+            // snapshot would take the checkpoints back.
+            if self.disk.remove(&path).and_then(|()| self.disk.sync_dir(&self.dir)).is_err() {
+                writer.active = None;
+            }
             return Err(fail("begin")(e));
         }
         writer.offset = draft.len();
