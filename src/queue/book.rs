@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use folder::{has_space, remove_generating, remove_where, rewrite, set_aside, wait_until_free};
+use folder::{DOUBTFUL, has_space, remove_generating, remove_where, rewrite, set_aside, wait_until_free};
 
 use super::disk::Disk;
 use super::frame::PageMeta;
@@ -50,8 +50,6 @@ pub struct Book {
     dir: PathBuf,
     db: Option<sled::Db>,
     dirty: bool,
-    /// An fsync has failed: what it should have covered is on no disk, perhaps.
-    doubtful: bool,
 }
 
 type Outcome<T> = Result<T, String>;
@@ -63,7 +61,14 @@ fn sled_says<T>(result: Result<T, sled::Error>) -> Outcome<T> {
 impl Book {
     /// Opens the folder; sets it aside and begins anew when sled can't. Says whether it had to.
     pub fn open(disk: &Arc<dyn Disk>, dir: &Path) -> io::Result<(Book, bool)> {
-        let mut book = Book { disk: Arc::clone(disk), dir: dir.to_owned(), db: None, dirty: false, doubtful: false };
+        let mut book = Book { disk: Arc::clone(disk), dir: dir.to_owned(), db: None, dirty: false };
+        if dir.join(DOUBTFUL).exists() && rewrite(disk.as_ref(), dir).is_err() {
+            // It can't be read. Or there is no room for a second one: then it waits.
+            has_space(dir)?;
+            set_aside(disk.as_ref(), dir)?;
+            book.try_open().map_err(io::Error::other)?;
+            return Ok((book, true));
+        }
         let Err(mut fault) = book.try_open() else { return Ok((book, false)) };
         if fault.contains(HELD) {
             // Threads of a database that was dropped a moment ago still hold its file: nothing is wrong with it.
@@ -88,20 +93,6 @@ impl Book {
         }
         book.try_open().map_err(io::Error::other)?;
         Ok((book, true))
-    }
-
-    /// Opens it again after an error. Says whether it had to be begun anew.
-    pub fn reopen(&mut self) -> io::Result<bool> {
-        self.shut();
-        if self.doubtful && rewrite(self.disk.as_ref(), &self.dir).is_err() {
-            // It can't be read, or there is no room for a second one, and then it waits.
-            has_space(&self.dir)?;
-            set_aside(self.disk.as_ref(), &self.dir)?;
-        }
-        let (opened, rebuilt) = Book::open(&self.disk, &self.dir)?;
-        let set_aside = self.doubtful && opened.highest().is_ok_and(|highest| highest.is_none());
-        *self = opened;
-        Ok(rebuilt || set_aside)
     }
 
     fn try_open(&mut self) -> Outcome<()> {
@@ -135,7 +126,7 @@ impl Book {
         self.db.as_ref().ok_or_else(|| "the book is closed after an error".to_owned())
     }
 
-    /// Writes; after an error the book is closed, and stays so until [`Book::reopen`].
+    /// Writes; after an error the book is closed, and stays so until it is opened again.
     fn write(&mut self, batch: sled::Batch) -> Outcome<()> {
         let result = sled_says(self.db()?.apply_batch(batch));
         match result {
@@ -341,7 +332,9 @@ impl Book {
         self.hand_over()?;
         let synced = self.disk.open(&self.dir.join("db"), false).and_then(|db| db.sync());
         if synced.is_err() {
-            (self.db, self.doubtful) = (None, true);
+            self.db = None;
+            // For this process, or for the next one.
+            let _ = self.disk.open(&self.dir.join(DOUBTFUL), true);
         }
         self.dirty = synced.is_err();
         synced.map_err(|e| e.to_string())

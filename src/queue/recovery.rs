@@ -220,7 +220,9 @@ impl Queue {
 
     /// As at the start: mended, or set aside and rebuilt; then what memory and the journal know is entered again.
     fn reopen_book(&self, book: &mut Book) -> Result<(), String> {
-        let rebuilt = book.reopen().map_err(|e| e.to_string())?;
+        book.shut();
+        let (opened, rebuilt) = Book::open(&self.disk, &self.dir.join("book")).map_err(|e| e.to_string())?;
+        *book = opened;
         book.begin((self.clock)(), rebuilt || self.head_now() > Seq(0))?;
         let (cursors, dropped) = {
             let state = lock(&self.state);

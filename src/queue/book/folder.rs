@@ -8,6 +8,9 @@ use std::path::Path;
 
 use crate::queue::disk::Disk;
 
+/// A file of this name: an fsync of the log has failed.
+pub const DOUBTFUL: &str = "doubtful";
+
 /// A half-written snapshot makes sled report corruption (spacejam/sled#1533).
 pub fn remove_generating(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     remove_where(disk, dir, |name| name.starts_with("snap.") && name.ends_with(".generating"))
@@ -44,7 +47,8 @@ pub fn rewrite(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     }
     to.sync()?;
     disk.rename(&part, &db)?;
-    disk.sync_dir(dir)
+    disk.sync_dir(dir)?;
+    disk.remove(&dir.join(DOUBTFUL))
 }
 
 /// What sled needs to open: a few blocks. Fails as writing fails here.
