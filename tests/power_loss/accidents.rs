@@ -15,7 +15,7 @@ const ROOMY: Options = Options { max_bytes: 1 << 30, drop_oldest: false, keep_ms
 struct Scene {
     recorder: Recorder,
     queue: Queue,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Scene {
@@ -26,7 +26,16 @@ impl Scene {
         let (queue, _) = Queue::open(&dir.path().join("queue"), ROOMY, disk, now_ms).expect("it opens");
         queue.register("soc", true);
         queue.append(page("s0", &[1, 2], "c1", true)).expect("kept");
-        Scene { recorder, queue, _dir: dir }
+        Scene { recorder, queue, dir }
+    }
+
+    /// Another process takes over.
+    fn restarted(self) -> Scene {
+        let Scene { recorder, queue, dir } = self;
+        drop(queue);
+        let disk = Arc::new(recorder.clone());
+        let (queue, _) = Queue::open(&dir.path().join("queue"), ROOMY, disk, now_ms).expect("it opens");
+        Scene { recorder, queue, dir }
     }
 
     /// What `look` makes of the queue that a cut leaves, after so many operations.
@@ -84,6 +93,20 @@ fn a_page_that_a_failed_fsync_has_refused_and_that_was_asked_for_again_is_not_th
 }
 
 #[test]
+fn a_segment_that_could_not_be_begun_does_not_come_back_with_a_cut_and_take_the_checkpoints_back() {
+    let scene = Scene::new();
+    let drained = scene.queue.append(page("s0", &(3..20).collect::<Vec<u64>>(), "c2", false)).expect("kept");
+    scene.queue.ack("soc", drained.last);
+    scene.recorder.fail_next_sync();
+    scene.queue.trim().expect_err("the next segment could not be begun");
+    scene.queue.append(page("s0", &[30], "c3", true)).expect("kept");
+    for seed in 0..40 {
+        let stands = scene.after_a_cut(scene.recorder.len(), Fate::Shuffled, seed, |queue| queue.place("acme", "s0"));
+        assert_eq!(stands.checkpoint.map(|checkpoint| checkpoint.0).as_deref(), Some("c3"));
+    }
+}
+
+#[test]
 fn what_the_book_is_told_after_an_fsync_of_it_has_failed_is_durable_all_the_same() {
     let scene = Scene::new();
     let replay = replay();
@@ -97,6 +120,18 @@ fn what_the_book_is_told_after_an_fsync_of_it_has_failed_is_durable_all_the_same
     scene.queue.begin_replay(&replay).expect("durable");
     let stands = scene.after_a_cut(scene.recorder.len(), Fate::Dropped, 0, |queue| queue.replaying("soc"));
     assert_eq!(stands, Some(replay));
+}
+
+#[test]
+fn an_agent_that_starts_after_an_fsync_of_the_book_has_failed_does_not_trust_what_the_kernel_holds_of_it() {
+    let scene = Scene::new();
+    (1..500).for_each(|seq| scene.queue.ack("soc", Seq(seq)));
+    scene.recorder.fail_next_sync();
+    scene.queue.tidy_book();
+    let scene = scene.restarted();
+    scene.queue.begin_replay(&replay()).expect("durable");
+    let stands = scene.after_a_cut(scene.recorder.len(), Fate::Dropped, 0, |queue| queue.replaying("soc"));
+    assert_eq!(stands, Some(replay()));
 }
 
 #[test]

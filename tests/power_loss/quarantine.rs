@@ -104,7 +104,13 @@ pub fn judge(queue: &Queue, history: &History, cut: usize) -> Verdict {
                 let known = all.entry((destination, *seq)).or_default();
                 (known.due, known.maybe_due) = (false, known.maybe_due && !done);
             }
-            Fact::BookLost => all.values_mut().for_each(|known| (known.due, known.reason) = (false, false)),
+            Fact::BookLost => {
+                for known in all.values_mut() {
+                    (known.due, known.reason) = (false, false);
+                    // While it is being damaged, an older state of it may be all that is left.
+                    (known.maybe, known.maybe_due) = (known.maybe || !done, known.maybe_due || !done);
+                }
+            }
             Fact::Registered { .. }
             | Fact::Forgotten { .. }
             | Fact::Acked { .. }
