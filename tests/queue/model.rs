@@ -1,18 +1,35 @@
 //! Random actions on the queue and on a plain model, side by side.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use conductor::control::{Reply, Request, answer};
 use conductor::event::{Checkpoint, Seq};
 use conductor::queue::disk::{Disk, RealDisk};
-use conductor::queue::{NewPage, Quarantined, Queue};
+use conductor::queue::{NewPage, Queue, Replaying};
 use proptest::prelude::*;
 
-use super::small_disk::{SmallDisk, folder, now_ms};
+use quarantine::Aside;
+
+use super::small_disk::{SmallDisk, folder};
 use super::support::{ROOMY, event};
 
+mod quarantine;
+mod replays;
+
 const DESTINATIONS: u8 = 3;
+const BEGINNING_MS: i64 = 1_790_000_000_000;
+
+thread_local! {
+    /// A second a step: replays are asked for by time.
+    static CLOCK: Cell<i64> = const { Cell::new(BEGINNING_MS) };
+}
+
+fn now_ms() -> i64 {
+    CLOCK.get()
+}
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -46,9 +63,23 @@ enum Action {
     Forget {
         destination: u8,
     },
-    Quarantine {
+    /// Over the control verbs, as `conductor queue replay` asks; times are shares of all time so far.
+    Replay {
+        destination: u8,
+        from: u8,
+        to: u8,
+        stream: Option<u8>,
+        dry_run: bool,
+    },
+    /// The peer takes a share of what is left of its replay.
+    ReplayTakes {
+        destination: u8,
+        share: u8,
+    },
+    CancelReplay {
         destination: u8,
     },
+    Quarantine(Aside),
     Trim,
     Tidy,
     /// In order.
@@ -69,7 +100,12 @@ fn action() -> impl Strategy<Value = Action> {
         16 => (destination.clone(), any::<u8>()).prop_map(|(destination, share)| Action::Ack { destination, share }),
         3 => (destination.clone(), any::<bool>()).prop_map(|(destination, oldest)| Action::Register { destination, oldest }),
         1 => destination.clone().prop_map(|destination| Action::Forget { destination }),
-        2 => destination.prop_map(|destination| Action::Quarantine { destination }),
+        4 => (destination.clone(), 0u8..6, 3u8..=8, prop::option::weighted(0.3, 0u8..3), prop::bool::weighted(0.2)).prop_map(
+            |(destination, from, to, stream, dry_run)| Action::Replay { destination, from: 32 * from, to: (32 * u16::from(to)).min(255) as u8, stream, dry_run }
+        ),
+        5 => (destination.clone(), any::<u8>()).prop_map(|(destination, share)| Action::ReplayTakes { destination, share }),
+        1 => destination.prop_map(|destination| Action::CancelReplay { destination }),
+        6 => quarantine::aside(DESTINATIONS).prop_map(Action::Quarantine),
         6 => Just(Action::Trim),
         3 => Just(Action::Tidy),
         1 => Just(Action::Close),
@@ -82,28 +118,35 @@ fn action() -> impl Strategy<Value = Action> {
 struct Model {
     /// Every event that is kept, by its seq.
     kept: BTreeMap<u64, String>,
+    /// When it was kept, milliseconds since 1970.
+    when: BTreeMap<u64, i64>,
     head: u64,
     /// What has an id is not kept again, whether it is still there or not.
     known: BTreeSet<String>,
     checkpoints: BTreeMap<String, Option<String>>,
     generations: BTreeMap<String, u64>,
     cursors: BTreeMap<String, u64>,
-    quarantined: BTreeSet<(String, u64)>,
+    replays: BTreeMap<String, Replaying>,
+    /// By destination and seq: the id, and why.
+    quarantined: BTreeMap<(String, u64), (String, String)>,
+    /// To be tried again.
+    due: BTreeSet<(String, u64)>,
 }
 
 fn name(destination: u8) -> String {
     format!("soc-{destination}")
 }
 
-struct Pair<'d> {
-    dir: &'d Path,
+struct Pair {
+    /// Where the queue is: another folder after each kill.
+    dir: PathBuf,
     disk: Arc<dyn Disk>,
     queue: Option<Queue>,
     model: Model,
     step: u64,
 }
 
-impl Pair<'_> {
+impl Pair {
     fn queue(&self) -> &Queue {
         self.queue.as_ref().expect("it is open")
     }
@@ -114,6 +157,28 @@ impl Pair<'_> {
         self.queue = Some(opened.expect("it opens").0);
         // Of the process, not of the queue.
         self.model.generations.clear();
+    }
+
+    /// What a process that is killed leaves behind: the files as the system has them, and nothing of its memory.
+    fn crash(&mut self) {
+        let next = self.dir.with_extension(self.step.to_string());
+        copy(&self.dir.join("queue"), &next.join("queue"));
+        self.queue = None;
+        std::fs::remove_dir_all(&self.dir).expect("removed");
+        self.dir = next;
+        self.open();
+    }
+
+    /// Asks as the command line does. What was answered; an error in words.
+    fn ask(&self, request: Request) -> Result<Vec<Reply>, String> {
+        let mut output = Vec::new();
+        answer(self.queue(), request, std::io::empty(), &mut output, &|| false).expect("memory takes it");
+        let text = String::from_utf8(output).expect("UTF-8");
+        let replies: Vec<Reply> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        match replies.last() {
+            Some(Reply::Failed { failed }) => Err(failed.clone()),
+            _ => Ok(replies),
+        }
     }
 
     fn append(&mut self, stream: u8, from: u64, count: u64, heavy: bool, keyed: bool) {
@@ -140,6 +205,7 @@ impl Pair<'_> {
             assert!(first > model.head, "{first} was given out before");
             model.head = kept.last.0;
             model.kept.extend((first..).zip(new.iter().cloned()));
+            model.when.extend((first..=model.head).map(|seq| (seq, now_ms())));
         }
         if keyed {
             model.known.extend(new);
@@ -202,7 +268,11 @@ impl Pair<'_> {
         self.queue = None;
         std::fs::remove_dir_all(self.dir.join("queue/book")).expect("lost");
         self.open();
-        self.model.quarantined.clear();
+        self.model.replays.clear();
+        self.model.due.clear();
+        for (_, reason) in self.model.quarantined.values_mut() {
+            *reason = quarantine::FORGOTTEN.into();
+        }
         let known = self.queue().facts().cursors;
         if !self.has_journal() {
             // Nothing was ever kept for them: they register again, and begin where they began.
@@ -230,9 +300,10 @@ impl Pair<'_> {
         assert_eq!(cursors, model.cursors);
         assert!(facts.damage.is_empty(), "{:?}", facts.damage);
         assert!(facts.book_fault.is_none(), "{:?}", facts.book_fault);
-        let quarantined: BTreeSet<(String, u64)> =
-            queue.quarantined().into_iter().map(|entry| (entry.destination, entry.seq.0)).collect();
-        assert_eq!(quarantined, model.quarantined);
+        let replays: BTreeMap<String, Replaying> =
+            facts.replays.into_iter().map(|replay| (replay.destination.clone(), replay)).collect();
+        assert_eq!(replays, model.replays);
+        self.check_quarantine();
         if let Some(slowest) = model.cursors.values().min() {
             assert!(
                 queue.oldest().0 <= slowest + 1 || queue.oldest().0 <= model.head + 1,
@@ -244,6 +315,7 @@ impl Pair<'_> {
 
     fn act(&mut self, action: &Action) {
         self.step += 1;
+        CLOCK.set(CLOCK.get() + 1000);
         match *action {
             Action::Append { stream, from, count, heavy, keyed } => self.append(stream, from, count, heavy, keyed),
             Action::AppendStale { stream } => self.append_stale(stream),
@@ -254,28 +326,42 @@ impl Pair<'_> {
             Action::Forget { destination } => {
                 self.queue().forget(&name(destination));
                 self.model.cursors.remove(&name(destination));
+                self.model.replays.remove(&name(destination));
             }
-            Action::Quarantine { destination } => {
-                let seq = self.queue().head_now();
-                let (destination, id, reason) = (name(destination), "id".to_owned(), "no".to_owned());
-                self.model.quarantined.insert((destination.clone(), seq.0));
-                self.queue().quarantine(&Quarantined { destination, seq, id, reason });
+            Action::Replay { destination, from, to, stream, dry_run } => {
+                self.replay(&name(destination), from, to, stream, dry_run);
             }
+            Action::ReplayTakes { destination, share } => self.replay_takes(&name(destination), share),
+            Action::CancelReplay { destination } => self.cancel_replay(&name(destination)),
+            Action::Quarantine(aside) => self.quarantine(aside),
             Action::Trim => self.queue().trim().expect("trimmed"),
             Action::Tidy => self.queue().tidy_book(),
             Action::Close => {
                 self.queue().close();
                 self.open();
             }
-            Action::Crash => self.open(),
+            Action::Crash => self.crash(),
             Action::LoseBook => self.lose_book(),
         }
         self.check();
     }
 }
 
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to)
+        } else {
+            std::fs::copy(entry.path(), to).expect("copied");
+        }
+    }
+}
+
 fn run(disk: Arc<dyn Disk>, dir: &Path, actions: &[Action]) {
-    let mut pair = Pair { dir, disk, queue: None, model: Model::default(), step: 0 };
+    CLOCK.set(BEGINNING_MS);
+    let mut pair = Pair { dir: dir.join("agent"), disk, queue: None, model: Model::default(), step: 0 };
     pair.open();
     pair.register(0, true);
     pair.register(1, true);
@@ -283,6 +369,7 @@ fn run(disk: Arc<dyn Disk>, dir: &Path, actions: &[Action]) {
         pair.act(action);
     }
     (0..DESTINATIONS).for_each(|destination| pair.read(destination, 5));
+    (0..DESTINATIONS).for_each(|destination| pair.replay_takes(&name(destination), 255));
     pair.open();
     pair.check();
 }
@@ -312,7 +399,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(200))]
+    #![proptest_config(cases(100))]
 
     #[test]
     fn the_queue_behaves_as_its_model_on_a_real_disk(actions in prop::collection::vec(action(), 1..40)) {
