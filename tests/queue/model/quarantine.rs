@@ -2,12 +2,14 @@
 //!
 //! Promise: what is listed is what was put aside and not let go, each event whole; an act touches what it names alone.
 
+use std::collections::BTreeSet;
+
 use conductor::control::{Act, Reply, Request};
 use conductor::event::Seq;
 use conductor::queue::Quarantined;
 use proptest::prelude::*;
 
-use super::{Pair, name};
+use super::{DESTINATIONS, Pair, name};
 
 /// What a list says of one whose reason went with the book.
 pub const FORGOTTEN: &str = "the book that knew why was lost";
@@ -151,12 +153,11 @@ impl Pair {
             reason: reason.clone(),
         });
         assert_eq!(listed, wanted.collect::<Vec<_>>());
-        let due: Vec<(String, u64)> = self.model.due.iter().cloned().collect();
-        let known = listed.iter().flat_map(|entry| {
-            let due = self.queue().due_aside(&entry.destination).contains(&entry.seq);
-            due.then(|| (entry.destination.clone(), entry.seq.0))
+        let due = (0..DESTINATIONS).flat_map(|destination| {
+            let of = self.queue().due_aside(&name(destination)).into_iter();
+            of.map(move |seq| (name(destination), seq.0))
         });
-        assert_eq!(known.collect::<Vec<_>>(), due);
+        assert_eq!(due.collect::<BTreeSet<_>>(), self.model.due);
         for entry in listed {
             let stored = self.queue().aside(&entry.destination, entry.seq).expect("readable");
             assert_eq!(stored.map(|stored| stored.event.id.to_string()), Some(entry.id), "whole");
