@@ -11,9 +11,7 @@ const DAY_MS: i64 = 86_400_000;
 impl Queue {
     /// Makes cursors durable and mends the book after an error. For the janitor, every few seconds.
     pub fn tidy_book(&self) {
-        if !lock(&self.book).is_open() {
-            self.mend_book();
-        }
+        self.mend_closed_book();
         self.book_streams();
         let bytes = lock(&self.book).disk_bytes();
         lock(&self.state).book_bytes = bytes;

@@ -45,10 +45,10 @@ impl Queue {
 
     /// Which destinations there are stands in the journal too: without the book, a new one would begin at the head
     /// again and never get what waits for it, and what was let go would look like a loss. Best effort, as the book is written already; an empty journal's first
-    /// snapshot will hold it.
-    pub(super) fn journal_cursors(&self) {
+    /// snapshot will hold it. Returns whether it is durable.
+    pub(super) fn journal_cursors(&self) -> bool {
         if self.journal.with_segments(BTreeMap::is_empty) {
-            return;
+            return true;
         }
         let cursors = lock(&self.state).cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect();
         let meta = SnapshotMeta { cursors, ..SnapshotMeta::default() };
@@ -57,9 +57,10 @@ impl Queue {
             .with_codec(|codec| Draft::snapshot(&meta, codec))
             .map_err(|e| QueueError::disk("encode a snapshot for", &self.dir, e))
             .and_then(|draft| self.journal.append(draft, payload, self.segment_limit(), self));
-        if let Err(error) = kept {
+        if let Err(error) = &kept {
             tracing::debug!(%error, "the destinations are known to the book alone");
         }
+        kept.is_ok()
     }
 
     /// The destination has taken everything up to here. Safe from a kill of this process when it returns;

@@ -4,7 +4,7 @@
 //! STATE/queue/lock                  held by the one agent that owns this folder
 //! STATE/queue/journal/N.cdj         segments, named by their first seq; each begins with a snapshot
 //! STATE/queue/book/                 sled: cursors, ids already kept, quarantine; can be rebuilt
-//! STATE/queue/reserve               given up when the disk is full, so that cursors can still be written
+//! STATE/queue/reserve               given up when the disk is full, so that cursors can still be written, and it opens
 //! STATE/queue/damaged/              what did not check out, set aside
 //! STATE/queue/quarantine/           events that a peer will never take, a file each
 //! ```
@@ -45,6 +45,7 @@ mod reading;
 mod recovery;
 mod rehearsal;
 mod replay;
+mod reserve;
 mod retention;
 mod segment;
 mod steady;
@@ -204,6 +205,8 @@ impl Queue {
         self.check_generation(&key, page.generation)?;
         let given = page.events.len();
         if page.keyed {
+            // A disk that was full has closed it, perhaps: without it, what is listed twice would be kept twice.
+            self.mend_closed_book();
             self.drop_known(&mut page.events);
         }
         let kept = page.events.len();

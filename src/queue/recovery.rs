@@ -21,7 +21,7 @@ use super::places::{places_before, places_before_the_one_in_front, read_snapshot
 use super::replay::{Replay, catch_up};
 use super::segment::{self, Segment};
 use super::steady::Steady;
-use super::{BEGINNING, NewPage, Options, Queue, QueueError, State, lock, misplaced};
+use super::{BEGINNING, NewPage, Options, Queue, QueueError, State, lock, misplaced, reserve};
 use crate::event::{Checkpoint, Deferred, Seq};
 
 /// Held for as long as the queue is open.
@@ -55,6 +55,9 @@ impl Queue {
         misplaced::put_back(disk.as_ref(), &journal_dir, &dir.join("damaged"))
             .map_err(|e| QueueError::disk("put in order", &journal_dir, e))?;
         let mut segments = list_segments(disk.as_ref(), &journal_dir)?;
+        if let Ok(space) = disk.space(dir) {
+            reserve::give_up(dir, space);
+        }
         let (mut book, book_rebuilt) =
             Book::open(&disk, &dir.join("book")).map_err(|e| QueueError::disk("open the book in", dir, e))?;
         book.begin(clock(), book_rebuilt || !segments.is_empty()).map_err(QueueError::Book)?;
@@ -138,7 +141,7 @@ impl Queue {
         for (place, first, last) in gone_in_front.into_iter().chain(gone) {
             queue.note_gone(place, first, last);
         }
-        queue.fill_reserve();
+        queue.keep_reserve();
         Ok((queue, report))
     }
 
@@ -207,9 +210,12 @@ impl Queue {
         Ok(())
     }
 
-    /// Opens the book again after an error and brings it up to date from the journal.
-    pub(super) fn mend_book(&self) {
+    /// Opens the book again after an error, if there was one, and brings it up to date from the journal.
+    pub(super) fn mend_closed_book(&self) {
         let mut book = lock(&self.book);
+        if book.is_open() {
+            return;
+        }
         let mended = self.reopen_book(&mut book);
         if mended.is_err() {
             book.shut();

@@ -1,9 +1,7 @@
-//! Room: quota, headroom on the disk, what goes when everyone has taken it, and the reserve.
+//! Room: quota, headroom on the disk, and what goes when everyone has taken it.
 //!
 //! Promise: polling is paused before the disk is full, an ack still works when it is, and nothing untaken goes
 //! but by the operator's rule, counted.
-
-use std::fs;
 
 use super::disk::Space;
 use super::{Options, Queue, QueueError, SEGMENT_BYTES, lock};
@@ -29,7 +27,7 @@ impl Queue {
     }
 
     /// Free space that the queue leaves alone, for the book and for the rest of the box.
-    fn headroom(space: Space) -> u64 {
+    pub(super) fn headroom(space: Space) -> u64 {
         (space.total / 16).min(64 << 20)
     }
 
@@ -91,7 +89,7 @@ impl Queue {
     pub fn trim(&self) -> Result<(), QueueError> {
         let options = *lock(&self.options);
         self.trim_to(options.keep_bytes, options.keep_ms, self.replayed_up_to())?;
-        self.fill_reserve();
+        self.keep_reserve();
         Ok(())
     }
 
@@ -99,9 +97,19 @@ impl Queue {
     fn trim_to(&self, keep_bytes: u64, keep_ms: i64, wanted: Option<Seq>) -> Result<(), QueueError> {
         let Some(taken) = lock(&self.state).cursors.values().min().copied() else { return Ok(()) };
         lock(&self.state).fresh.release(taken);
-        if keep_bytes == 0 || keep_ms == 0 {
-            self.seal_drained(taken)?;
+        let sealed = if keep_bytes == 0 || keep_ms == 0 { self.seal_drained(taken) } else { Ok(()) };
+        // Sealing writes, and letting go does not: on a full disk the second must not wait for the first.
+        self.let_go(taken, keep_bytes, keep_ms, wanted)?;
+        match sealed {
+            Err(full) if full.is_full() && self.halve_reserve() => {
+                self.seal_drained(taken)?;
+                self.let_go(taken, keep_bytes, keep_ms, wanted)
+            }
+            sealed => sealed,
         }
+    }
+
+    fn let_go(&self, taken: Seq, keep_bytes: u64, keep_ms: i64, wanted: Option<Seq>) -> Result<(), QueueError> {
         let steady = self.clock_is_steady(keep_ms);
         loop {
             let oldest = self.journal.with_segments(|all| {
@@ -123,10 +131,14 @@ impl Queue {
 
     /// The cursors that allow a removal are durable before it: else a power cut could bring a cursor back
     /// to events that are gone. (It would be no loss, they were taken; but it would look like one.) In the journal
-    /// too, for a start without the book.
+    /// too, for a start without the book. Where the disk has room for neither, the reserve makes some; without that they
+    /// go all the same, because nothing else would make room.
     fn barrier_before_removal(&self) {
         self.write_book(|book| book.barrier());
-        self.journal_cursors();
+        let booked = lock(&self.state).book_fault.is_none();
+        if !self.journal_cursors() && !booked && self.halve_reserve() {
+            self.journal_cursors();
+        }
     }
 
     fn seal_drained(&self, taken: Seq) -> Result<(), QueueError> {
@@ -174,17 +186,5 @@ impl Queue {
         self.barrier_before_removal();
         self.journal.remove_oldest()?;
         Ok(true)
-    }
-
-    /// Keeps a file that can be given up: sled needs room for a cursor when the disk is full.
-    pub(super) fn fill_reserve(&self) {
-        let path = self.dir.join("reserve");
-        let Ok(space) = self.disk.space(&self.dir) else { return };
-        let size = (space.total / 64).min(8 << 20);
-        if lock(&self.state).book_fault.is_some() || space.free < Queue::headroom(space) / 2 {
-            let _ = fs::remove_file(&path);
-        } else if !path.exists() && space.free > Queue::headroom(space) + 4 * size {
-            let _ = fs::write(&path, vec![0; size as usize]);
-        }
     }
 }
