@@ -10,6 +10,7 @@ mod world;
 
 mod full_disk {
     mod backlog;
+    mod drop_oldest;
     mod foreign;
     mod read_only;
     mod scene;

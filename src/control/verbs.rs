@@ -167,7 +167,7 @@ fn show(queue: &Queue) -> Show {
         name: name.clone(),
         cursor: cursor.0,
         depth: facts.head.0.saturating_sub(cursor.0),
-        dropped: facts.dropped.get(name).copied().unwrap_or(0),
+        dropped: facts.dropped.get(name).map_or(0, |dropped| dropped.events),
         replay: facts.replays.iter().find(|replay| replay.destination == *name).cloned(),
     };
     Show {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::stop::Stop;
-use super::{Facilities, off_thread};
+use super::{Facilities, off_thread, own};
 use crate::event::Seq;
-use crate::queue::{Facts, Queue, QueueError, Replaying};
+use crate::queue::{Dropped, Facts, Queue, QueueError, Replaying};
 use crate::status::{Board, Code, QueueState, ReplayRecord};
 use crate::values::Name;
 
@@ -77,6 +77,7 @@ fn look(queue: &Queue, with_books: bool, with_ids: bool) -> Look {
         Err(error) => trouble = Some(error),
     }
     trouble = trouble.or(queue.trim().err());
+    tell_drops(queue);
     if with_books {
         queue.tidy_book();
     }
@@ -86,11 +87,32 @@ fn look(queue: &Queue, with_books: bool, with_ids: bool) -> Look {
     Look { facts: queue.facts(), room: queue.has_room(), trouble }
 }
 
+/// Each loss by the operator's rule is a line of the log and an event of our own, for whoever reads only one of them.
+fn tell_drops(queue: &Queue) {
+    let drops = queue.take_untold_drops();
+    if drops.is_empty() {
+        return;
+    }
+    for (destination, dropped) in &drops {
+        tracing::warn!(
+            destination,
+            events = dropped.events,
+            first = dropped.first.0,
+            last = dropped.last.0,
+            "the queue was full: when-full = \"drop-oldest\" dropped events before the destination took them"
+        );
+    }
+    if let Err(error) = queue.append(own::drops(&drops)) {
+        tracing::warn!(%error, "what was dropped can't be told as an event yet");
+        queue.give_back_untold_drops(drops);
+    }
+}
+
 fn tell(board: &Board, look: &Look) {
     let (now, facts) = (Timestamp::now(), &look.facts);
     let paused = look.room.as_ref().is_err_and(QueueError::is_full);
     let damaged: u64 = facts.damage.iter().map(|note| note.events()).sum();
-    let dropped: u64 = facts.dropped.values().sum();
+    let dropped: u64 = facts.dropped.values().map(|dropped| dropped.events).sum();
     let oldest = facts.oldest_seconds.and_then(|s| now.checked_sub(SignedDuration::from_secs(s as i64)).ok());
     let unusable = look.room.as_ref().err().filter(|e| !e.is_full()).or(look.trouble.as_ref().filter(|e| !e.is_full()));
     let failed = unusable.map(ToString::to_string).or_else(|| facts.write_fault.clone());
@@ -141,7 +163,11 @@ fn tell(board: &Board, look: &Look) {
     condition(
         Code::EventsDropped,
         (dropped > 0).then(|| {
-            let each: Vec<String> = facts.dropped.iter().map(|(name, n)| format!("{n} not taken by {name}")).collect();
+            let told = |(name, dropped): (&String, &Dropped)| {
+                let Dropped { events, first, last } = dropped;
+                format!("{events} not taken by {name} (seq {first} to {last})", first = first.0, last = last.0)
+            };
+            let each: Vec<String> = facts.dropped.iter().map(told).collect();
             format!("the queue was full and when-full = \"drop-oldest\" dropped {}", each.join(", "))
         }),
     );
@@ -150,11 +176,14 @@ fn tell(board: &Board, look: &Look) {
     for (name, cursor) in &facts.cursors {
         if let Ok(name) = name.parse::<Name>() {
             let depth = facts.head.0.saturating_sub(cursor.0);
+            let dropped = facts.dropped.get(name.as_str());
             let replay = facts.replays.iter().find(|replay| name.as_str() == replay.destination).and_then(in_status);
             board.existing_destination(&name, |record| {
                 record.cursor = cursor.0;
                 record.depth = depth;
                 record.replay = replay;
+                record.dropped = dropped.map_or(0, |dropped| dropped.events);
+                record.dropped_seqs = dropped.map(|dropped| (dropped.first.0, dropped.last.0));
             });
         }
     }

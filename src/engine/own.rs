@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::event::{Event, Gap, Severity};
 use crate::marks::{GapMark, Marks};
-use crate::queue::NewPage;
+use crate::queue::{Dropped, NewPage};
 
 /// The integration's name; no operator's integration may have it.
 pub const INTEGRATION: &str = "conductor";
@@ -43,6 +43,27 @@ pub fn gaps(integration: &str, stream: &str, gaps: &[Gap]) -> NewPage {
     NewPage {
         integration: INTEGRATION.into(),
         stream: "gaps".into(),
+        events: events.collect(),
+        keyed: true,
+        ..NewPage::default()
+    }
+}
+
+/// The page that tells what the operator's rule dropped, and whom it was lost to.
+pub fn drops(drops: &[(String, Dropped)]) -> NewPage {
+    let events = drops.iter().map(|(destination, dropped)| {
+        let Dropped { events, first, last } = *dropped;
+        let raw = json!({"destination": destination, "events": events, "first_seq": first.0, "last_seq": last.0});
+        let native = format!("{destination}:{}-{}", first.0, last.0);
+        let summary = format!(
+            "{events} events were dropped before {destination} took them (seq {} to {}): the queue was full",
+            first.0, last.0
+        );
+        event("drops", "drop", &native, Severity::High, summary, &raw)
+    });
+    NewPage {
+        integration: INTEGRATION.into(),
+        stream: "drops".into(),
         events: events.collect(),
         keyed: true,
         ..NewPage::default()

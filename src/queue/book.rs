@@ -15,6 +15,7 @@ use std::sync::Arc;
 use folder::{DOUBTFUL, has_space, remove_generating, remove_where, rewrite, set_aside, wait_until_free};
 
 use super::disk::Disk;
+use super::dropping::Dropped;
 use super::frame::PageMeta;
 use super::journal::Position;
 use super::known::Known;
@@ -167,15 +168,15 @@ impl Book {
         self.write(batch)
     }
 
-    /// How many events the operator's rule has dropped that this destination had not taken.
-    pub fn put_dropped(&mut self, destination: &str, events: u64) -> Outcome<()> {
+    /// What the operator's rule has dropped that this destination had not taken.
+    pub fn put_dropped(&mut self, destination: &str, all: Dropped) -> Outcome<()> {
         let mut batch = sled::Batch::default();
-        batch.insert(format!("{DROPPED}{destination}").as_bytes(), &events.to_le_bytes());
+        batch.insert(format!("{DROPPED}{destination}").as_bytes(), &all.encode());
         self.write(batch)
     }
 
-    pub fn dropped(&self) -> Outcome<Vec<(String, u64)>> {
-        self.each(DROPPED, |name, value| Some((name.to_owned(), le64(value)?)))
+    pub fn dropped(&self) -> Outcome<Vec<(String, Dropped)>> {
+        self.each(DROPPED, |name, value| Some((name.to_owned(), Dropped::decode(value)?)))
     }
 
     pub fn put_cursor(&mut self, destination: &str, seq: Seq) -> Outcome<()> {

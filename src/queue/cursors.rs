@@ -67,8 +67,18 @@ impl Queue {
     /// a power cut may take it back a few seconds: repeats, never loss.
     pub fn ack(&self, destination: &str, seq: Seq) {
         let mut state = lock(&self.state);
-        let Some(cursor) = state.cursors.get_mut(destination).filter(|cursor| **cursor < seq) else { return };
-        *cursor = seq;
+        match state.cursors.get_mut(destination) {
+            Some(cursor) if *cursor < seq => *cursor = seq,
+            Some(_) => {
+                let all = state.was_no_loss(destination, seq);
+                drop(state);
+                if let Some(all) = all {
+                    self.write_book(|book| book.put_dropped(destination, all));
+                }
+                return;
+            }
+            None => return,
+        }
         drop(state);
         self.write_book(|book| book.put_cursor(destination, seq).and_then(|()| book.hand_over()));
     }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::dropping::Dropped;
 use super::journal::Position;
 use super::{Queue, Replaying, lock};
 use crate::event::Seq;
@@ -58,8 +59,8 @@ pub struct Facts {
     pub oldest_seconds: Option<u64>,
     pub cursors: BTreeMap<String, Seq>,
     pub damage: Vec<DamageNote>,
-    /// Events dropped by the operator's rule, by destination.
-    pub dropped: BTreeMap<String, u64>,
+    /// What the operator's rule dropped, by the destination that had not taken it.
+    pub dropped: BTreeMap<String, Dropped>,
     /// Replays under way.
     pub replays: Vec<Replaying>,
     /// Since the start of this process.

@@ -33,6 +33,7 @@ mod bookkeeping;
 mod codec;
 mod cursors;
 pub mod disk;
+mod dropping;
 mod error;
 mod facts;
 mod frame;
@@ -59,6 +60,7 @@ use tokio::sync::watch;
 
 pub use again::{Replaying, Span, Wanted};
 pub use aside::Quarantined;
+pub use dropping::Dropped;
 pub use error::QueueError;
 pub use facts::{DamageNote, Facts, OpenReport};
 pub use known::{Known, Marker, Memory};
@@ -138,7 +140,9 @@ struct State {
     /// Destinations that the settings in force name.
     in_use: BTreeSet<String>,
     damage: Vec<DamageNote>,
-    dropped: BTreeMap<String, u64>,
+    dropped: BTreeMap<String, Dropped>,
+    /// What of it nobody has told yet.
+    untold: BTreeMap<String, Dropped>,
     /// By destination.
     replays: BTreeMap<String, Replaying>,
     /// Streams whose place the book does not have yet, and the end of what it covers then.

@@ -239,7 +239,7 @@ impl Queue {
             book.remove_cursor(gone)?;
         }
         cursors.iter().try_for_each(|(name, seq)| book.put_cursor(name, *seq))?;
-        dropped.iter().try_for_each(|(name, events)| book.put_dropped(name, *events))?;
+        dropped.iter().try_for_each(|(name, all)| book.put_dropped(name, *all))?;
         self.enter_replays(book)?;
         let segments = self.journal.with_segments(Clone::clone);
         let end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });

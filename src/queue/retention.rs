@@ -48,7 +48,7 @@ impl Queue {
         if self.check_room(len).is_ok() {
             return Ok(());
         }
-        if !lock(&self.options).drop_oldest {
+        if !lock(&self.options).drop_oldest || !self.dropping_helps(len)? {
             return Err(full);
         }
         while self.check_room(len).is_err() {
@@ -78,10 +78,21 @@ impl Queue {
     pub fn has_room(&self) -> Result<(), QueueError> {
         let Err(full) = self.check_room(1 << 20) else { return Ok(()) };
         self.trim_to(0, 0, None)?;
-        if lock(&self.options).drop_oldest {
+        if lock(&self.options).drop_oldest && self.dropping_helps(1 << 20)? {
             return Ok(()); // the page that comes drops the oldest; while none is asked for, none would
         }
         self.check_room(1 << 20).map_err(|_| full)
+    }
+
+    /// Would a frame of this length have room if everything was dropped? Where another program has taken the disk,
+    /// dropping would lose events and gain nothing.
+    fn dropping_helps(&self, len: u64) -> Result<bool, QueueError> {
+        let max = lock(&self.options).max_bytes;
+        let space = self.disk.space(&self.dir).map_err(|e| QueueError::disk("look at", &self.dir, e))?;
+        let fits = len <= max && space.free + self.journal_bytes() >= Queue::headroom(space) + len;
+        let holds_events =
+            self.journal.with_segments(|all| all.len() > 1 || all.iter().any(|(first, s)| s.last.0 >= *first));
+        Ok(fits && holds_events)
     }
 
     /// Lets go what everyone has taken and nobody wants kept; seals a drained segment so that it can go too.
@@ -133,7 +144,7 @@ impl Queue {
     /// to events that are gone. (It would be no loss, they were taken; but it would look like one.) In the journal
     /// too, for a start without the book. Where the disk has room for neither, the reserve makes some; without that they
     /// go all the same, because nothing else would make room.
-    fn barrier_before_removal(&self) {
+    pub(super) fn barrier_before_removal(&self) {
         self.write_book(|book| book.barrier());
         let booked = lock(&self.state).book_fault.is_none();
         if !self.journal_cursors() && !booked && self.halve_reserve() {
@@ -147,44 +158,5 @@ impl Queue {
             .journal
             .with_segments(|all| all.values().next_back().is_some_and(|s| s.last <= taken && s.len > worth));
         if drained && taken >= self.head_now() { self.journal.roll(self) } else { Ok(()) }
-    }
-
-    /// Drops the oldest segment; each destination that had not taken all of it is told how much it lost.
-    fn drop_oldest_segment(&self) -> Result<bool, QueueError> {
-        if self.journal.with_segments(|all| all.len()) < 2 {
-            self.journal.roll(self)?;
-        }
-        let oldest = self
-            .journal
-            .with_segments(|all| all.iter().next().filter(|_| all.len() > 1).map(|(first, s)| (Seq(*first), s.last)));
-        let Some((first, last)) = oldest else { return Ok(false) };
-        if last < first {
-            // Checkpoints alone: nobody loses anything by it.
-            return self.journal.remove_oldest().map(|()| true);
-        }
-        let mut state = lock(&self.state);
-        let mut moved = Vec::new();
-        for (name, cursor) in &mut state.cursors {
-            if *cursor < last {
-                let lost = last.0 - cursor.0.max(first.before().0);
-                *cursor = last;
-                moved.push((name.clone(), lost));
-            }
-        }
-        for (name, lost) in &mut moved {
-            let all = state.dropped.entry(name.clone()).or_default();
-            *all += *lost;
-            *lost = *all;
-        }
-        drop(state);
-        self.write_book(|book| {
-            moved.iter().try_for_each(|(name, all)| {
-                book.put_cursor(name, last)?;
-                book.put_dropped(name, *all)
-            })
-        });
-        self.barrier_before_removal();
-        self.journal.remove_oldest()?;
-        Ok(true)
     }
 }

@@ -353,6 +353,9 @@ fn destination(name: &Name, record: &DestinationRecord, now: Timestamp) -> Desti
         forwarded_total: record.forwarded,
         resent_total: record.resent,
         quarantined_total: record.quarantined,
+        dropped_total: record.dropped,
+        dropped_first: record.dropped_seqs.map(|(first, _)| first),
+        dropped_last: record.dropped_seqs.map(|(_, last)| last),
         replay: record.replay.as_ref().map(|replay| super::snapshot::Replay {
             from: replay.from,
             to: replay.to,

@@ -244,7 +244,7 @@ fn streams(out: &mut Exposition, integrations: &[Integration]) {
 fn destinations(out: &mut Exposition, destinations: &[Destination]) {
     use Kind::{Counter, Gauge};
     type Value = fn(&Destination) -> Option<f64>;
-    let families: [(&'static str, Kind, &str, Value); 11] = [
+    let families: [(&'static str, Kind, &str, Value); 12] = [
         ("conductor_destination_up", Gauge, "1 while the destination's last try worked.", |each| {
             Some(f64::from(u8::from(each.state == Standing::Ok)))
         }),
@@ -263,6 +263,9 @@ fn destinations(out: &mut Exposition, destinations: &[Destination]) {
         }),
         ("conductor_destination_quarantined_total", Counter, "Events that the peer will never take.", |each| {
             Some(each.quarantined_total as f64)
+        }),
+        ("conductor_destination_dropped_total", Counter, "Events dropped before it took them.", |each| {
+            Some(each.dropped_total as f64)
         }),
         ("conductor_destination_replay_left", Gauge, "Events that a replay has still to hand over.", |each| {
             Some(each.replay.as_ref().map_or(0, |replay| replay.left) as f64)

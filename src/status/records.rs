@@ -218,6 +218,9 @@ pub struct DestinationRecord {
     pub forwarded: u64,
     pub resent: u64,
     pub quarantined: u64,
+    /// Events that were dropped before it took them, and the first and the last seq of them.
+    pub dropped: u64,
+    pub dropped_seqs: Option<(u64, u64)>,
     /// What it is handed again now, where it is.
     pub replay: Option<ReplayRecord>,
     /// What the last try of that failed with; `None` once it works.
@@ -245,6 +248,8 @@ impl Default for DestinationRecord {
             forwarded: 0,
             resent: 0,
             quarantined: 0,
+            dropped: 0,
+            dropped_seqs: None,
             replay: None,
             replay_fault: None,
             replayed: 0,

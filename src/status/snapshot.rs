@@ -244,6 +244,14 @@ pub struct Destination {
     pub forwarded_total: u64,
     pub resent_total: u64,
     pub quarantined_total: u64,
+    /// Events that when-full = "drop-oldest" dropped before it took them, ever.
+    #[serde(default)]
+    pub dropped_total: u64,
+    /// The first and the last seq of them; what lies between, it may have taken in part.
+    #[serde(default)]
+    pub dropped_first: Option<u64>,
+    #[serde(default)]
+    pub dropped_last: Option<u64>,
     /// What it is handed again now; `null`: nothing.
     #[serde(default)]
     pub replay: Option<Replay>,

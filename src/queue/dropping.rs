@@ -1,0 +1,173 @@
+//! The operator's rule `when-full = "drop-oldest"`: what went, counted against whoever had not taken it.
+//!
+//! Promise: each event that goes is counted once for each destination that had not taken it, and for no other; the
+//! counts survive a restart, and each loss is there to be told until somebody has told it.
+
+use super::{Queue, QueueError, State, lock};
+use crate::event::Seq;
+
+/// What a destination lost by the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many events.
+    pub events: u64,
+    /// The first and the last of them; what lies between, it may have taken in part. 0: not known.
+    pub first: Seq,
+    pub last: Seq,
+}
+
+impl Dropped {
+    fn span(first: Seq, last: Seq) -> Dropped {
+        Dropped { events: (last.0 + 1).saturating_sub(first.0), first, last }
+    }
+
+    /// This and what went after it.
+    fn and(self, later: Dropped) -> Dropped {
+        Dropped { events: self.events + later.events, last: later.last.max(self.last), ..self }
+    }
+
+    /// As the book keeps it.
+    pub(super) fn encode(&self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        for (at, number) in [self.events, self.first.0, self.last.0].into_iter().enumerate() {
+            bytes[at * 8..at * 8 + 8].copy_from_slice(&number.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// An older build kept the number alone.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Dropped> {
+        let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        Some(Dropped {
+            events: number(0)?,
+            first: Seq(number(8).unwrap_or_default()),
+            last: Seq(number(16).unwrap_or_default()),
+        })
+    }
+}
+
+impl State {
+    /// Whoever stands before `last` loses what is left of `first..=last`. Returns the new totals.
+    fn lose(&mut self, first: Seq, last: Seq) -> Vec<(String, Dropped)> {
+        let mut losers = Vec::new();
+        for (name, cursor) in self.cursors.iter_mut().filter(|(_, cursor)| **cursor < last) {
+            let lost = Dropped::span(cursor.next().max(first), last);
+            *cursor = last;
+            for account in [&mut self.untold, &mut self.dropped] {
+                let all = account.get(name).map_or(lost, |before| before.and(lost));
+                account.insert(name.clone(), all);
+            }
+            losers.extend(self.dropped.get(name).map(|all| (name.clone(), *all)));
+        }
+        losers
+    }
+
+    /// A destination has taken up to here what was dropped while it was on its way: that was no loss. Returns the new total.
+    pub(super) fn was_no_loss(&mut self, destination: &str, seq: Seq) -> Option<Dropped> {
+        let untold = self.untold.get_mut(destination).filter(|untold| untold.first <= seq)?;
+        let all = self.dropped.get_mut(destination)?;
+        let taken = Dropped::span(untold.first, seq.min(untold.last)).events;
+        for account in [&mut *untold, &mut *all] {
+            account.events = account.events.saturating_sub(taken);
+        }
+        let on = seq.min(untold.last).next();
+        if all.first == untold.first {
+            all.first = on;
+        }
+        untold.first = on;
+        let (all, nothing_left) = (*all, untold.events == 0);
+        if nothing_left {
+            self.untold.remove(destination);
+        }
+        if all.events == 0 {
+            self.dropped.remove(destination);
+        }
+        Some(all)
+    }
+}
+
+impl Queue {
+    /// Drops the oldest segment; each destination that had not taken all of it is told how much it lost.
+    pub(super) fn drop_oldest_segment(&self) -> Result<bool, QueueError> {
+        if self.journal.with_segments(|all| all.len()) < 2 {
+            self.journal.roll(self)?;
+        }
+        let oldest = self
+            .journal
+            .with_segments(|all| all.iter().next().filter(|_| all.len() > 1).map(|(first, s)| (Seq(*first), s.last)));
+        let Some((first, last)) = oldest else { return Ok(false) };
+        if last < first {
+            // Checkpoints alone: nobody loses anything by it.
+            return self.journal.remove_oldest().map(|()| true);
+        }
+        let losers = lock(&self.state).lose(first, last);
+        self.write_book(|book| {
+            losers.iter().try_for_each(|(name, all)| {
+                book.put_cursor(name, last)?;
+                book.put_dropped(name, *all)
+            })
+        });
+        self.barrier_before_removal();
+        self.journal.remove_oldest()?;
+        Ok(true)
+    }
+
+    /// What was dropped and not told yet, by destination: whoever takes it tells it, or gives it back.
+    pub fn take_untold_drops(&self) -> Vec<(String, Dropped)> {
+        std::mem::take(&mut lock(&self.state).untold).into_iter().collect()
+    }
+
+    /// It could not be told.
+    pub fn give_back_untold_drops(&self, drops: Vec<(String, Dropped)>) {
+        let untold = &mut lock(&self.state).untold;
+        for (name, before) in drops {
+            let all = untold.get(&name).map_or(before, |later| before.and(*later));
+            untold.insert(name, all);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(cursors: &[(&str, u64)]) -> State {
+        let cursors = cursors.iter().map(|(name, seq)| ((*name).to_owned(), Seq(*seq))).collect();
+        State { cursors, ..State::default() }
+    }
+
+    fn dropped(events: u64, first: u64, last: u64) -> Option<Dropped> {
+        Some(Dropped { events, first: Seq(first), last: Seq(last) })
+    }
+
+    #[test]
+    fn a_loss_is_the_laggards_alone_and_ranges_add_up() {
+        let mut state = state(&[("laggard", 3), ("prompt", 50)]);
+        state.lose(Seq(1), Seq(10));
+        state.lose(Seq(11), Seq(20));
+        assert_eq!(state.dropped.get("laggard").copied(), dropped(17, 4, 20));
+        assert_eq!((state.dropped.get("prompt"), state.cursors["laggard"]), (None, Seq(20)));
+        state.cursors.insert("laggard".into(), Seq(30));
+        state.lose(Seq(21), Seq(40));
+        assert_eq!(state.dropped.get("laggard").copied(), dropped(27, 4, 40), "21 to 30 it had taken");
+    }
+
+    #[test]
+    fn what_was_on_its_way_and_was_taken_is_no_loss() {
+        let mut state = state(&[("slow", 3)]);
+        state.lose(Seq(1), Seq(10));
+        assert_eq!(state.was_no_loss("slow", Seq(3)), None);
+        assert_eq!(state.was_no_loss("slow", Seq(6)), dropped(4, 7, 10));
+        assert_eq!(state.dropped.get("slow").copied(), dropped(4, 7, 10));
+        assert_eq!(state.was_no_loss("slow", Seq(12)), dropped(0, 11, 10));
+        assert!(state.dropped.is_empty() && state.untold.is_empty(), "nothing is left to tell");
+    }
+
+    #[test]
+    fn the_book_gives_back_what_it_was_given_and_reads_what_an_older_build_kept() {
+        let one = Dropped { events: 7, first: Seq(4), last: Seq(20) };
+        assert_eq!(Dropped::decode(&one.encode()), Some(one));
+        assert_eq!(Dropped::decode(&9_u64.to_le_bytes()), dropped(9, 0, 0));
+        assert_eq!(Dropped::decode(&[1, 2]), None);
+    }
+}
