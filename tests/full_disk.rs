@@ -10,6 +10,7 @@ mod world;
 
 mod full_disk {
     mod backlog;
+    mod broken;
     mod drop_oldest;
     mod foreign;
     mod read_only;
