@@ -16,21 +16,14 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use crate::event::Stored;
+use crate::format::shortening::Extent;
 use crate::format::time::{Digits, write_rfc3339};
 
-/// Writes the envelope, without a line end.
+/// Writes the envelope, without a line end; `replayed` marks an event that this receiver was handed before.
 ///
 /// # Errors
 /// Those of the writer; a `Vec` has none.
-pub fn write_event<W: Write>(w: &mut W, stored: &Stored) -> io::Result<()> {
-    write_marked(w, stored, false)
-}
-
-/// The same; `replayed` marks an event that this receiver was handed before.
-///
-/// # Errors
-/// As of [`write_event`].
-pub fn write_marked<W: Write>(w: &mut W, stored: &Stored, replayed: bool) -> io::Result<()> {
+pub fn write_extent<W: Write>(w: &mut W, stored: &Stored, replayed: bool, extent: Extent) -> io::Result<()> {
     let event = &stored.event;
     w.write_all(b"{\"id\":")?;
     write_string(w, &event.id)?;
@@ -54,10 +47,10 @@ pub fn write_marked<W: Write>(w: &mut W, stored: &Stored, replayed: bool) -> io:
     w.write_all(b",\"summary\":")?;
     write_string(w, &event.summary)?;
     w.write_all(b",\"raw\":")?;
-    if is_document(&event.raw) {
-        w.write_all(event.raw.as_bytes())?;
-    } else {
-        write_string(w, &event.raw)?;
+    match extent {
+        Extent::Whole if is_document(&event.raw) => w.write_all(event.raw.as_bytes())?,
+        Extent::Whole => write_string(w, &event.raw)?,
+        Extent::Cut { .. } | Extent::Bare { .. } => write_beginning(w, &event.raw, extent)?,
     }
     w.write_all(b"}")
 }
@@ -67,25 +60,14 @@ pub fn likely_len(stored: &Stored) -> usize {
     stored.event.weight() + 200
 }
 
-/// Bytes that [`shortened`] needs beside the beginning that it keeps.
-pub const SHORTENED: usize = 100;
-
 /// What stands for a `raw` that is too long for its receiver: a JSON object that says so, with as much of its
-/// beginning, as a string, as fits `room` bytes. The whole stays in the queue (`conductor queue export`).
-pub fn shortened(raw: &str, room: usize) -> String {
-    let mut taken = 0;
-    // What escaping makes of a character: at most six bytes, `\u001f`.
-    let cost = |c: char| match c {
-        '"' | '\\' => 2,
-        c if u32::from(c) < 0x20 => 6,
-        c => c.len_utf8(),
-    };
-    let fits = |c: &char| {
-        taken += cost(*c);
-        taken <= room
-    };
-    let start: String = raw.chars().take_while(fits).collect();
-    serde_json::json!({"conductor_truncated": true, "bytes": raw.len(), "start": start}).to_string()
+/// beginning, as a string, as there is room for. The whole stays in the queue (`conductor queue export`).
+fn write_beginning<W: Write>(w: &mut W, raw: &str, extent: Extent) -> io::Result<()> {
+    w.write_all(b"{\"bytes\":")?;
+    write_number(w, raw.len() as u64)?;
+    w.write_all(b",\"conductor_truncated\":true,\"start\":")?;
+    write_string(w, extent.raw(raw))?;
+    w.write_all(b"}")
 }
 
 /// Is `raw` a JSON document by its shape? Its contents were validated before it was queued.
@@ -164,7 +146,7 @@ mod tests {
 
     fn line(stored: &Stored) -> String {
         let mut out = Vec::new();
-        write_event(&mut out, stored).expect("a Vec");
+        write_extent(&mut out, stored, false, Extent::Whole).expect("a Vec");
         String::from_utf8(out).expect("UTF-8 in, UTF-8 out")
     }
 

@@ -6,8 +6,6 @@
 
 use std::io::{self, Write};
 
-use bytestring::ByteString;
-
 use ::syslog::{Facility, LogFormat, Severity as SyslogSeverity};
 
 use crate::event::{Severity, Stored};
@@ -26,6 +24,9 @@ pub struct Rfc5424 {
     largest: usize,
     body: Body,
 }
+
+/// The byte order mark in UTF-8.
+const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// What receivers take unless they are told otherwise: syslog-ng closes the connection on anything longer, for ever.
 pub const LARGEST: usize = 64 << 10;
@@ -57,74 +58,48 @@ impl Rfc5424 {
         Rfc5424 { body: Body { replayed: true, ..self.body }, ..self }
     }
 
-    /// Appends one octet-counted frame. An event whose message would be longer than the limit is told visibly short
-    /// (see [`json::shortened`]): the receiver gets its id, its time and its beginning, and one long message stops no
-    /// feed. Returns whether it was whole.
+    /// Appends one octet-counted frame. Returns whether the event was whole: see [`Rfc5424::message`].
     ///
     /// # Errors
     /// None in practice: writing to a `Vec` does not fail.
     pub fn frame(&self, out: &mut Vec<u8>, stored: &Stored) -> Result<bool, ::syslog::Error> {
+        let likely = json::likely_len(stored) + stored.event.id.len() + self.origin.len() + 150;
+        let mut whole = true;
+        octet_count(out, likely.min(self.largest), |out| {
+            whole = self.message(out, stored)?;
+            Ok::<_, ::syslog::Error>(())
+        })?;
+        Ok(whole)
+    }
+
+    /// Appends one message, without a frame. An event whose message would be longer than the limit is told visibly
+    /// short (see [`shortening`](crate::format::shortening)): the receiver gets its id, its time and its beginning, and
+    /// one long message stops no feed. Returns whether it was whole.
+    ///
+    /// # Errors
+    /// As of [`Rfc5424::frame`].
+    pub fn message(&self, out: &mut Vec<u8>, stored: &Stored) -> Result<bool, ::syslog::Error> {
         let start = out.len();
-        let whole = self.count_out(out, stored)?;
-        if whole <= self.largest {
+        self.format(out, severity(stored.event.severity), stored)?;
+        if out.len() - start <= self.largest {
             return Ok(true);
         }
         out.truncate(start);
-        let mut short = stored.clone();
-        short.event.raw = ByteString::from_static("{}");
-        let mut other = self.count_out(out, &short)?;
-        out.truncate(start);
-        if other > self.largest / 2 {
-            // No connector writes such texts, but a line of an import may hold anything. A character takes at most nine
-            // bytes in both of its places; five texts of so many then fill no more than half.
-            let event = &mut short.event;
-            let most = self.largest / 80;
-            for text in [&mut event.id, &mut event.integration, &mut event.stream, &mut event.kind, &mut event.summary]
-            {
-                *text = text.chars().take(most).collect::<String>().into();
-            }
-            other = self.count_out(out, &short)?;
-            out.truncate(start);
-        }
-        let room = self.largest.saturating_sub(other + json::SHORTENED);
-        short.event.raw = json::shortened(&stored.event.raw, room).into();
-        self.count_out(out, &short)?;
-        Ok(false)
+        let header = |out: &mut Vec<u8>, stored: &Stored| {
+            self.write_header(out, severity(stored.event.severity), stored)?;
+            // Whatever is left of it, its receiver may read it as UTF-8.
+            out.write_all(if self.is_marked() { BOM } else { b"" })
+        };
+        Ok(self.body.write_behind(out, stored, self.largest, header)?)
     }
 
-    /// Appends a frame and returns the bytes of its message.
-    fn count_out(&self, out: &mut Vec<u8>, stored: &Stored) -> Result<usize, ::syslog::Error> {
-        let likely = json::likely_len(stored) + stored.event.id.len() + self.origin.len() + 150;
-        let mut length = 0;
-        octet_count(out, likely, |out| {
-            let body = out.len();
-            let written = self.format(out, severity(stored.event.severity), stored);
-            length = out.len() - body;
-            written
-        })?;
-        Ok(length)
+    /// May MSG begin with the byte order mark? What reads CEF and LEEF looks for their name at its beginning: they go
+    /// as MSG-ANY (RFC 5424 6.4), which has none.
+    fn is_marked(&self) -> bool {
+        self.body.shape.is_json()
     }
-}
 
-/// The facility of RFC 5424 by its keyword, such as `local0`; `None` if there is no such keyword.
-pub fn facility(keyword: &str) -> Option<Facility> {
-    keyword.parse().ok()
-}
-
-/// Our severities in syslog's (RFC 5424 6.2.1): critical → 2, high → 3, medium → 4, low → 5, info and unknown → 6.
-/// Emergency and alert are left to those whose own house is on fire.
-pub fn severity(of: Severity) -> SyslogSeverity {
-    match of {
-        Severity::Critical => SyslogSeverity::LOG_CRIT,
-        Severity::High => SyslogSeverity::LOG_ERR,
-        Severity::Medium => SyslogSeverity::LOG_WARNING,
-        Severity::Low => SyslogSeverity::LOG_NOTICE,
-        Severity::Info | Severity::Unknown => SyslogSeverity::LOG_INFO,
-    }
-}
-
-impl LogFormat<&Stored> for Rfc5424 {
-    fn format<W: Write>(&self, w: &mut W, severity: SyslogSeverity, stored: &Stored) -> ::syslog::Result<()> {
+    fn write_header<W: Write>(&self, w: &mut W, severity: SyslogSeverity, stored: &Stored) -> io::Result<()> {
         let event = &stored.event;
         // The facilities of the crate are shifted already.
         w.write_all(b"<")?;
@@ -153,14 +128,47 @@ impl LogFormat<&Stored> for Rfc5424 {
         if self.body.replayed {
             w.write_all(b"\" replayed=\"true")?;
         }
-        w.write_all(b"\"] ")?;
+        w.write_all(b"\"] ")
+    }
+}
 
+/// The facility of RFC 5424 by its keyword, such as `local0`; `None` if there is no such keyword.
+pub fn facility(keyword: &str) -> Option<Facility> {
+    keyword.parse().ok()
+}
+
+/// Our severities in syslog's (RFC 5424 6.2.1): critical → 2, high → 3, medium → 4, low → 5, info and unknown → 6.
+/// Emergency and alert are left to those whose own house is on fire.
+pub fn severity(of: Severity) -> SyslogSeverity {
+    match of {
+        Severity::Critical => SyslogSeverity::LOG_CRIT,
+        Severity::High => SyslogSeverity::LOG_ERR,
+        Severity::Medium => SyslogSeverity::LOG_WARNING,
+        Severity::Low => SyslogSeverity::LOG_NOTICE,
+        Severity::Info | Severity::Unknown => SyslogSeverity::LOG_INFO,
+    }
+}
+
+impl LogFormat<&Stored> for Rfc5424 {
+    fn format<W: Write>(&self, w: &mut W, severity: SyslogSeverity, stored: &Stored) -> ::syslog::Result<()> {
+        self.write_header(w, severity, stored)?;
         // MSG-UTF8 begins with the byte order mark, MSG-ANY does not (6.4); pure ASCII needs none.
-        let texts = [&event.id, &event.integration, &event.stream, &event.kind, &event.summary, &event.raw];
-        if !texts.into_iter().all(|text| text.is_ascii()) {
-            w.write_all(b"\xEF\xBB\xBF")?;
+        if self.body.shape == Shape::Json {
+            let event = &stored.event;
+            let texts = [&event.id, &event.integration, &event.stream, &event.kind, &event.summary, &event.raw];
+            if !texts.into_iter().all(|text| text.is_ascii()) {
+                w.write_all(BOM)?;
+            }
+            self.body.write(w, stored)?;
+            return Ok(());
         }
-        self.body.write(w, stored)?;
+        // The other schemas unfold what JSON wrote as escapes: only their text tells.
+        let mut text = Vec::new();
+        self.body.write(&mut text, stored)?;
+        if self.is_marked() && !text.is_ascii() {
+            w.write_all(BOM)?;
+        }
+        w.write_all(&text)?;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Timestamps as RFC 3339 text in UTC, written digit by digit: a formatter is called for every event.
+//! Timestamps as text in UTC (RFC 3339, and the `Mmm dd hh:mm:ss` of RFC 3164), written digit by digit: a formatter is called for every event.
 //!
 //! Promise: what is written names the same instant, to the digits asked for.
 
@@ -52,6 +52,28 @@ pub fn write_rfc3339<W: Write>(w: &mut W, at: Timestamp, digits: Digits) -> io::
     text[end] = b'Z';
     w.write_all(&text[..=end])?;
     Ok(true)
+}
+
+/// Writes `Nov  9 09:08:07` (RFC 3164 4.1.2): no year, no zone, a day below ten behind two blanks.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_bsd<W: Write>(w: &mut W, at: Timestamp) -> io::Result<()> {
+    const MONTHS: [&[u8; 3]; 12] =
+        [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+    let second = at.as_second() - i64::from(at.subsec_nanosecond() < 0);
+    let (_, month, day) = civil_from_days(second.div_euclid(86_400));
+    let of_day = u32::try_from(second.rem_euclid(86_400)).unwrap_or(0);
+    let mut text = *b"Mmm dd 00:00:00";
+    text[..3].copy_from_slice(MONTHS[(month as usize + 11) % 12]);
+    put(&mut text[4..6], day);
+    if day < 10 {
+        text[4] = b' ';
+    }
+    put(&mut text[7..9], of_day / 3600);
+    put(&mut text[10..12], of_day / 60 % 60);
+    put(&mut text[13..15], of_day % 60);
+    w.write_all(&text)
 }
 
 fn put(place: &mut [u8], mut number: u32) {
