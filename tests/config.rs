@@ -181,3 +181,22 @@ fn the_settings_reference_is_the_one_made_from_the_table_of_keys() {
     let written = fs::read_to_string(path).expect("docs/settings.md");
     assert!(written == config::reference(), "write it again: UPDATE_DOCS=1 cargo test --test config");
 }
+
+#[test]
+fn a_format_is_read_with_its_class_and_the_operators_numbers() {
+    let settings = load(Path::new("tests/config/good/formats.toml")).expect("it loads").settings;
+    let format = |name: &str| settings.destinations[&name.parse().expect("a name")].format;
+    let (mut cef, mut ocsf) = (format("arcsight"), format("lake"));
+    let number = |format: &mut config::Shape, of| format.severities().and_then(|(table, _)| table.number(of));
+    assert_eq!(
+        [Severity::Unknown, Severity::High, Severity::Low].map(|of| number(&mut cef, of)),
+        [Some(7), Some(9), Some(3)]
+    );
+    assert_eq!(number(&mut ocsf, Severity::Critical), Some(6));
+    let mut expected = config::Shape::from_word("ocsf").expect("a format");
+    assert!(expected.set_class("email-activity"));
+    if let Some((table, _)) = expected.severities() {
+        *table = table.with(Severity::Critical, 6);
+    }
+    assert_eq!(ocsf, expected);
+}

@@ -6,12 +6,13 @@ use syslog::Facility;
 
 use super::document::{Findings, Table};
 use super::files::Files;
+use super::format::format;
 use super::grammar::{Read, Wrong, address, said, server_name};
 use super::integration::identity;
 use super::keys::{Kind, Section};
 use super::reader::TableReader;
 use super::sections::{FILTER, TYPES};
-use super::settings::{Destination, Filter, Link, Protocol, Shape, Start, Transport};
+use super::settings::{Destination, Filter, Link, Protocol, Start, Transport};
 use super::spelling::nearest;
 use crate::connectors::abnormal::STREAMS;
 use crate::destinations::syslog as over_tls;
@@ -38,7 +39,7 @@ pub fn destination(
     let kind = reader.choice("type");
     let link = link(&mut reader, files);
     let key = files.secret(&mut reader, "key");
-    let format = reader.choice("format").and_then(Shape::from_word);
+    let format = format(&mut reader);
     let protocol = match section.of_type {
         Some("syslog") => syslog(&mut reader).map(Protocol::Syslog),
         // A section without its reader would be found by every test of this file.
@@ -92,12 +93,14 @@ fn link(reader: &mut TableReader<'_, '_, '_>, files: &mut Files) -> Option<Link>
 }
 
 fn syslog(reader: &mut TableReader<'_, '_, '_>) -> Option<over_tls::Settings> {
+    let standard = reader.choice("standard").and_then(over_tls::Standard::from_word);
     let facility = reader.text("facility", facility);
     let app_name = reader.word("app-name");
     let enterprise_number = reader.count("enterprise-number");
     let window = reader.size("window");
     let max_message_size = reader.size("max-message-size");
     Some(over_tls::Settings {
+        standard: standard?,
         facility: facility?,
         app_name: app_name?,
         enterprise_number: u32::try_from(enterprise_number?).ok()?,

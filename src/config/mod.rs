@@ -11,6 +11,7 @@ mod agent;
 mod destination;
 mod document;
 mod files;
+mod format;
 mod fragments;
 mod grammar;
 mod integration;

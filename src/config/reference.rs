@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use super::keys::{Fallback, Key, Section};
-use super::sections::{FILTER, SECTIONS};
+use super::sections::{FILTER, SECTIONS, SEVERITIES};
 
 const INTRODUCTION: &str = "\
 # Settings
@@ -31,7 +31,7 @@ A secret never stands in the settings (but a proxy's password may). A key that n
 /// The whole reference.
 pub fn reference() -> String {
     let mut text = INTRODUCTION.to_owned();
-    for section in SECTIONS.iter().copied().chain([&FILTER]) {
+    for section in SECTIONS.iter().copied().chain([&FILTER, &SEVERITIES]) {
         describe(section, &mut text);
     }
     text

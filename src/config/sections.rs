@@ -8,7 +8,7 @@ use super::keys::Fallback::{Nothing, Required, Told, Value};
 use super::keys::{Key, Kind, Section};
 use crate::values::ByteSize;
 
-pub use destination::{DESTINATION, FILTER, TYPES};
+pub use destination::{DESTINATION, FILTER, SEVERITIES, TYPES};
 
 mod destination;
 

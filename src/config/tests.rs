@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use proptest::prelude::*;
 
 use super::keys::{Fallback, Key, Kind, Section};
-use super::sections::{DESTINATION, FILTER, INTEGRATION, SECTIONS, TYPES};
+use super::sections::{DESTINATION, FILTER, INTEGRATION, SECTIONS, SEVERITIES, TYPES};
 use super::*;
 
 /// Shaped like an API key: long, and a word that no key has.
@@ -29,7 +29,7 @@ fn sections() -> Vec<(&'static Section, String)> {
             format!("[{}]\n", section.path.replace("NAME", "acme").replace("destinations.acme", "destinations.syslog"))
         }
     };
-    SECTIONS.iter().copied().chain([&FILTER]).map(|section| (section, header(section))).collect()
+    SECTIONS.iter().copied().chain([&FILTER, &SEVERITIES]).map(|section| (section, header(section))).collect()
 }
 
 /// The keys of a section but for its type, which its header holds.
@@ -40,7 +40,11 @@ fn own_keys(section: &'static Section) -> impl Iterator<Item = &'static Key> {
 fn keys() -> Vec<(&'static Key, String)> {
     sections()
         .into_iter()
-        .flat_map(|(section, header)| own_keys(section).map(move |key| (key, header.clone())))
+        .flat_map(|(section, header)| {
+            // Which severities there are depends on the type beside them; a filter has every type.
+            let typed = if section.path == SEVERITIES.path { "[destinations.syslog]\ntype = \"syslog\"\n" } else { "" };
+            own_keys(section).map(move |key| (key, format!("{typed}{header}")))
+        })
         .collect()
 }
 

@@ -30,6 +30,15 @@ pub static SYSLOG: Section = Section {
         CERT,
         KEY,
         FORMAT,
+        OCSF_CLASS,
+        SEVERITY_NUMBERS,
+        key(
+            "standard",
+            Kind::Choice { now: &["rfc5424", "rfc3164"], later: &[], says: "" },
+            Value(r#""rfc5424""#),
+            r#""rfc3164""#,
+            "How a message is built: RFC 5424, or RFC 3164 for receivers that know no other (time in UTC).",
+        ),
         key("facility", Kind::Facility, Value(r#""local0""#), r#""local0""#, "The facility of every message."),
         key(
             "app-name",
@@ -84,6 +93,24 @@ pub static FILTER: Section = Section {
     ],
 };
 
+pub static SEVERITIES: Section = Section {
+    path: "destinations.NAME.severities",
+    of_type: None,
+    doc: "The number of each of our severities in the schema: cef 0 to 10, leef 1 to 10, ocsf 0 to 6, ecs 0 to 100.",
+    keys: &[
+        number("unknown", "Nobody has judged it: cef 5, leef 5, ocsf 0, ecs none."),
+        number("info", "cef 1, leef 1, ocsf 1, ecs 1."),
+        number("low", "cef 3, leef 3, ocsf 2, ecs 21."),
+        number("medium", "cef 5, leef 5, ocsf 3, ecs 47."),
+        number("high", "cef 8, leef 8, ocsf 4, ecs 73."),
+        number("critical", "cef 10, leef 10, ocsf 5, ecs 99."),
+    ],
+};
+
+const fn number(name: &'static str, doc: &'static str) -> Key {
+    key(name, Kind::Count { min: 0, max: 100 }, Told("by the format"), "3", doc)
+}
+
 const TYPE: Key = key(
     "type",
     Kind::Choice {
@@ -133,10 +160,26 @@ const KEY: Key = key(
 
 const FORMAT: Key = key(
     "format",
-    Kind::Choice { now: &["json"], later: &["cef", "leef", "ocsf", "ecs"], says: "this build writes json" },
+    Kind::Choice { now: &["json", "cef", "leef", "ocsf", "ecs"], later: &[], says: "" },
     Value(r#""json""#),
-    r#""json""#,
-    "What a message holds.",
+    r#""ocsf""#,
+    "The schema of a message, told field by field in docs/formats.md.",
+);
+
+const OCSF_CLASS: Key = key(
+    "ocsf-class",
+    Kind::Choice { now: &["detection-finding", "email-activity"], later: &[], says: "" },
+    Value(r#""detection-finding""#),
+    r#""email-activity""#,
+    "With `format = \"ocsf\"`: the class of a threat's messages (2004 or 4009).",
+);
+
+const SEVERITY_NUMBERS: Key = key(
+    "severities",
+    Kind::Table(&SEVERITIES),
+    Nothing,
+    "{ unknown = 3 }",
+    "Other numbers for our severities, in the scale of `format`; `json` says the word.",
 );
 
 const START: Key = key(

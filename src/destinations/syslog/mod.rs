@@ -12,6 +12,7 @@
 //! ```
 
 mod faults;
+mod messages;
 mod peer;
 mod receipts;
 mod session;
@@ -21,6 +22,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
+pub use self::messages::Standard;
+
+use self::messages::Messages;
 use self::peer::{Barrier, Peer};
 use self::session::{Goal, Limits, Session, Settled};
 use self::wire::Wire;
@@ -29,12 +33,13 @@ use crate::destinations::{Delivered, Destination, Receipt};
 use crate::event::{Seq, Stored};
 use crate::fault::{Fault, FaultKind};
 use crate::format::Shape;
-use crate::format::rfc5424::{self, Rfc5424};
+use crate::format::rfc5424;
 use crate::values::Secret;
 
 /// What the operator set for one syslog destination, beside the way to it. Validated by `config`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    pub standard: Standard,
     /// RFC 5424 facility keyword, such as `local0`.
     pub facility: String,
     pub app_name: String,
@@ -60,7 +65,7 @@ const LAST_REQUESTS: u32 = 2;
 #[derive(Debug)]
 pub struct SyslogTls {
     dialler: Dialler,
-    format: Rfc5424,
+    format: Messages,
     window: u64,
     piece: usize,
     limits: Limits,
@@ -93,9 +98,7 @@ impl SyslogTls {
         let window = settings.window.max(LEAST_WINDOW);
         Ok(SyslogTls {
             dialler,
-            format: Rfc5424::new(facility, agent_name, &settings.app_name, settings.enterprise_number)
-                .shaped(shape)
-                .at_most(settings.max_message_size),
+            format: Messages::new(settings, facility, shape, agent_name),
             window,
             piece: PIECE.min(usize::try_from(window / 8).unwrap_or(PIECE)),
             limits: Limits::default(),

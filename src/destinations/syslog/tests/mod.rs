@@ -41,6 +41,7 @@ fn settings() -> Settings {
         app_name: "conductor".to_owned(),
         enterprise_number: 32473,
         window: 64 * 1024,
+        standard: super::Standard::Rfc5424,
         max_message_size: 64 * 1024,
     }
 }
