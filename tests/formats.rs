@@ -1,6 +1,11 @@
 //! Every stream in every schema, as files to read: what the vendor's mock data becomes, and the examples of
 //! docs/formats.md. `UPDATE_DOCS=1 cargo test --test formats` writes both again; the difference is for a reviewer.
 
+mod receivers;
+
+#[path = "formats/received.rs"]
+mod received;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

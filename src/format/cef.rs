@@ -45,13 +45,15 @@ pub fn write<W: Write>(
 fn pairs(stored: &Stored, told: &Particulars<'_>, replayed: bool, extent: Extent) -> Pairs {
     let event = &stored.event;
     let mut pairs = Pairs::new(extent);
+    // liblognorm (rsyslog's mmnormalize) takes a blank for granted behind the header, which ArcSight's own examples don't
+    // have, and eats the first letter of the first key: never the id's.
+    pairs.own("cn1", stored.seq.0.to_string());
+    pairs.own("cn1Label", "seq");
     pairs.always("externalId", &event.id, usize::MAX);
     pairs.own("rt", event.occurred.as_millisecond().to_string());
     pairs.always("cat", &event.stream, VALUE);
     pairs.always("deviceExternalId", &event.integration, 255);
     pairs.always("msg", &event.summary, VALUE);
-    pairs.own("cn1", stored.seq.0.to_string());
-    pairs.own("cn1Label", "seq");
     pairs.own("deviceCustomDate1", event.observed.as_millisecond().to_string());
     pairs.own("deviceCustomDate1Label", "observed");
     if let Some(at) = told.remediated {

@@ -12,6 +12,6 @@ mod process;
 mod rsyslog;
 mod syslog_ng;
 
-pub use process::{Certs, Received, Receiver, free_port};
+pub use process::{Certs, Plan, Received, Receiver, free_port};
 pub use rsyslog::{Driver, Rsyslog};
 pub use syslog_ng::SyslogNg;

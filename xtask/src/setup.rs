@@ -40,6 +40,8 @@ const RECEIVERS: [Receiver; 2] = [
         objects: &[
             "usr/sbin/rsyslogd",
             "usr/lib/*/rsyslog/imtcp.so",
+            // It reads CEF: what judges ours.
+            "usr/lib/*/rsyslog/mmnormalize.so",
             "usr/lib/*/rsyslog/lmnsd_ossl.so",
             "usr/lib/*/rsyslog/lmnsd_gtls.so",
         ],
