@@ -67,3 +67,38 @@ impl Messages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::rfc5424::{facility, tests::sample};
+
+    #[test]
+    fn a_destination_is_handed_the_standard_the_schema_and_the_mark_that_are_set() {
+        let made = |standard, replayed: bool| {
+            let settings = Settings {
+                standard,
+                facility: "local0".to_owned(),
+                app_name: "conductor".to_owned(),
+                enterprise_number: 32473,
+                window: 64 * 1024,
+                max_message_size: 2048,
+            };
+            let shape = Shape::from_word("cef").expect("a format");
+            let messages = Messages::new(&settings, facility("local0").expect("a keyword"), shape, "box");
+            let messages = if replayed { messages.replaying() } else { messages };
+            let (mut long, mut out) = (sample(), Vec::new());
+            assert!(messages.frame(&mut out, &long).expect("a Vec"));
+            long.event.summary = "ü".repeat(1000).into();
+            assert!(!messages.frame(&mut Vec::new(), &long).expect("a Vec"), "its limit is the one that is set");
+            let text = String::from_utf8(out).expect("UTF-8");
+            let (_, message) = text.split_once(' ').expect("an octet count");
+            (message.to_owned(), message.contains("flexString2=replayed"))
+        };
+        let (new, marked) = made(Standard::Rfc5424, true);
+        assert!(new.starts_with("<131>1 2026-11-20T") && new.contains("] CEF:0|") && marked, "{new}");
+        let (old, marked) = made(Standard::Rfc3164, false);
+        assert!(old.starts_with("<131>Nov 20 09:08:07 box conductor: CEF:0|") && !marked, "{old}");
+        assert!(made(Standard::Rfc3164, true).1);
+    }
+}
