@@ -89,7 +89,12 @@ fn every_default_of_the_table_is_a_value_that_its_key_takes() {
         let (example, default) = (format!("{} = {}\n", key.name, key.example), format!("{} = {literal}\n", key.name));
         let text = format!("{before}{header}{}", section.replacen(&example, &default, 1));
         assert!(text.contains(&default), "{text}");
-        if let Err(mistakes) = load_text(&text) {
+        // A key that belongs to the example of this one (`ocsf-class` to its format) may then be out of place; no other.
+        let out_of_place =
+            |text: &str| key.name == "format" && ["ocsf-class ", "severities "].iter().any(|k| text.starts_with(k));
+        if let Err(mistakes) = load_text(&text)
+            && !mistakes.iter().all(|mistake| out_of_place(&mistake.text))
+        {
             panic!("{header}{default}{mistakes}");
         }
     }
