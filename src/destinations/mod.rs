@@ -2,7 +2,10 @@
 //!
 //! Promise: `taken` never runs ahead of what the peer has confirmed, as far as its protocol can tell.
 
+pub mod elastic;
+pub mod http;
 pub mod link;
+pub mod splunk_hec;
 pub mod syslog;
 
 use async_trait::async_trait;
@@ -34,6 +37,8 @@ pub enum Receipt {
     ReadClose,
     /// The peer acknowledged each event by its protocol's own word.
     Acknowledged,
+    /// The peer told that each event is indexed: past its own queues, where a search finds it.
+    Indexed,
     /// The peer's TCP has it; nobody can tell whether the process has read it.
     HeldByTcp,
 }

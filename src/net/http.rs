@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use super::dial::{Path, dial_by};
 use super::pool::{Connection, Pool};
 use super::proxy::{Environment, Proxy};
+pub use super::question::retry_after;
 use super::question::{self, Question};
 use super::shared::Shared;
 use super::tls::{self, TlsOptions};

@@ -126,7 +126,7 @@ pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
 
 /// Retry-After as a wait from now (RFC 9110 10.2.3): seconds, or a date against the server's own clock, else
 /// against ours. At most a day; a date gone by is no wait; nonsense is `None`.
-pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         // More digits than u64 holds is more than a day all the same.

@@ -58,6 +58,7 @@ pub fn receipt_word(receipt: Receipt) -> &'static str {
         Receipt::ReadKeyUpdate => "read-key-update",
         Receipt::ReadClose => "read-close",
         Receipt::Acknowledged => "acknowledged",
+        Receipt::Indexed => "indexed",
         Receipt::HeldByTcp => "held-by-tcp",
     }
 }
@@ -73,6 +74,7 @@ pub fn receipt(receipt: Receipt) -> &'static str {
             "The receiving process has read what is counted as taken: it answered an orderly close behind it."
         }
         Receipt::Acknowledged => "The peer acknowledged what is counted as taken, by its protocol's own word.",
+        Receipt::Indexed => "The peer told that what is counted as taken is indexed.",
         Receipt::HeldByTcp => {
             "The peer's TCP holds what is counted as taken; nobody can tell whether the process has read it."
         }
@@ -216,9 +218,14 @@ mod tests {
 
     #[test]
     fn the_word_of_a_receipt_is_the_word_that_destinations_serialise() {
-        for each in
-            [Receipt::Unknown, Receipt::ReadKeyUpdate, Receipt::ReadClose, Receipt::Acknowledged, Receipt::HeldByTcp]
-        {
+        for each in [
+            Receipt::Unknown,
+            Receipt::ReadKeyUpdate,
+            Receipt::ReadClose,
+            Receipt::Acknowledged,
+            Receipt::Indexed,
+            Receipt::HeldByTcp,
+        ] {
             let json = serde_json::to_string(&each).expect("a receipt serialises");
             assert_eq!(json, format!("\"{}\"", receipt_word(each)));
         }
