@@ -104,7 +104,7 @@ fn the_least_integration_and_destination_get_the_defaults_of_the_house() {
     let destination = settings.destinations.values().next().expect("one");
     assert!(destination.enabled && destination.filter == config::Filter::default());
     assert_eq!(destination.start, Start::Head);
-    let config::Protocol::Syslog(syslog) = &destination.protocol;
+    let config::Protocol::Syslog(syslog) = &destination.protocol else { panic!("another protocol") };
     let link = &destination.link;
     assert_eq!((link.address.as_str(), &destination.key), ("siem.acme.example:6514", &None));
     assert_eq!((syslog.facility.as_str(), syslog.app_name.as_str()), ("local0", "conductor"));
@@ -145,11 +145,37 @@ fn the_whole_example_says_what_it_says() {
     assert_eq!((destination.start, destination.enabled), (Start::Oldest, false));
     assert_eq!(destination.filter.severity_at_least, Severity::Medium);
     assert_eq!(destination.filter.integrations, ["acme"]);
-    let config::Protocol::Syslog(syslog) = &destination.protocol;
+    let config::Protocol::Syslog(syslog) = &destination.protocol else { panic!("another protocol") };
     assert_eq!(destination.link.address, "[2001:db8::7]:6514");
     assert_eq!(destination.link.cert.as_deref(), Some(here.join("absent/agent.pem").as_path()));
     assert_eq!(destination.key, Some(SecretRef::Sealed("agent".into())));
     assert_eq!((syslog.facility.as_str(), syslog.window), ("audit", 64 << 10));
+}
+
+#[test]
+fn receivers_over_http_get_the_defaults_of_the_house_and_keep_their_secrets_elsewhere() {
+    let settings = load(Path::new("tests/config/good/http.toml")).expect("it loads").settings;
+    let here = std::path::absolute("tests/config/good").expect("a path");
+    let of = |name: &str| settings.destinations.iter().find(|(known, _)| known.as_str() == name).expect(name).1;
+    let hec = of("splunk");
+    assert_eq!(hec.link.address, "splunk.acme.example:8088");
+    assert_eq!(hec.secrets(), [("token", &SecretRef::File(here.join("absent/hec.token")))]);
+    let config::Protocol::SplunkHec(set) = &hec.protocol else { panic!("another protocol") };
+    assert!(set.ack && set.ack_timeout == Duration::from_secs(120) && set.channel.is_none());
+    assert_eq!(set.routing.index.of("threats", "acme").as_deref(), Some("mail"));
+    assert_eq!(set.routing.index.of("cases", "acme"), None, "the token's own");
+    assert_eq!(set.routing.sourcetype.of("cases", "acme").as_deref(), Some("conductor:cases"));
+
+    let collector = of("collector");
+    let config::Protocol::Http(set) = &collector.protocol else { panic!("another protocol") };
+    assert_eq!((collector.link.address.as_str(), set.common.path.as_str()), ("collector.acme.example:443", "/in?a=1"));
+    assert_eq!((set.common.batching.events, set.common.batching.bytes), (500, 1 << 20));
+    assert_eq!((set.common.timeout, set.method.as_str()), (Duration::from_secs(30), "POST"));
+    let keys: Vec<_> = collector.secrets().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["auth", "headers"]);
+
+    let near = of("near");
+    assert_eq!((near.link.address.as_str(), near.link.transport), ("127.0.0.1:9200", config::Transport::Tcp));
 }
 
 #[test]

@@ -2,12 +2,15 @@
 //!
 //! Promise: a destination that passes can be dialled; whether anyone answers is found out at run time.
 
+use std::path::PathBuf;
+
 use syslog::Facility;
 
 use super::document::{Findings, Table};
 use super::files::Files;
 use super::format::format;
 use super::grammar::{Read, Wrong, address, said, server_name};
+use super::http;
 use super::integration::identity;
 use super::keys::{Kind, Section};
 use super::reader::TableReader;
@@ -37,15 +40,20 @@ pub fn destination(
     let name = identity(name, &table, findings);
     let mut reader = TableReader::new(Table { section, ..table }, findings);
     let kind = reader.choice("type");
-    let link = link(&mut reader, files);
+    let web = section.key("url").is_some();
+    let link = if web { None } else { link(&mut reader, files) };
+    let place = if web { http::place(&mut reader, files) } else { None };
     let key = files.secret(&mut reader, "key");
     let format = format(&mut reader);
     let protocol = match section.of_type {
         Some("syslog") => syslog(&mut reader).map(Protocol::Syslog),
+        Some("http") => http::http(&mut reader, files, place.as_ref()).map(Protocol::Http),
+        Some("splunk-hec") => http::splunk_hec(&mut reader, files, place.as_ref()).map(Protocol::SplunkHec),
+        Some("elastic") => http::elastic(&mut reader, files, place.as_ref()).map(Protocol::Elastic),
         // A section without its reader would be found by every test of this file.
         Some(_) | None => None,
     };
-    if reader.flag("insecure") == Some(true) {
+    if !web && reader.flag("insecure") == Some(true) {
         reader.wrong(
             "insecure",
             "can't be true yet: this build speaks TLS only",
@@ -53,6 +61,7 @@ pub fn destination(
         );
     }
     let common = common(&mut reader);
+    let link = place.map(|place| place.link).or(link);
     kind?;
     let (enabled, start, filter) = common?;
     Some(Destination { name: name?, enabled, start, filter, format: format?, link: link?, key, protocol: protocol? })
@@ -83,13 +92,19 @@ fn section_of(table: &Table<'_>) -> Option<&'static Section> {
 fn link(reader: &mut TableReader<'_, '_, '_>, files: &mut Files) -> Option<Link> {
     let address = reader.text("address", address);
     let server_name = reader.text("server-name", |text| server_name(text).map(str::to_owned));
+    let (ca, cert) = trust(reader, files);
+    Some(Link { address: address?, transport: Transport::Tls, server_name, ca, cert })
+}
+
+/// `ca` and `cert`, which comes with a key.
+pub(super) fn trust(reader: &mut TableReader<'_, '_, '_>, files: &mut Files) -> (Option<PathBuf>, Option<PathBuf>) {
     let ca = files.path(reader, "ca");
     let cert = files.path(reader, "cert");
     if reader.has("cert") != reader.has("key") {
         let (here, other) = if reader.has("cert") { ("cert", "key") } else { ("key", "cert") };
         reader.wrong(here, &format!("needs {other} beside it"), "for mTLS both are needed, for plain TLS neither");
     }
-    Some(Link { address: address?, transport: Transport::Tls, server_name, ca, cert })
+    (ca, cert)
 }
 
 fn syslog(reader: &mut TableReader<'_, '_, '_>) -> Option<over_tls::Settings> {

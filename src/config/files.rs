@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
+use toml::de::DeValue;
+
 use super::document::{Findings, Place};
 use super::grammar::{Read, Wrong, said};
 use super::reader::{TableReader, text};
@@ -34,33 +36,16 @@ impl Files {
 
     /// A key that says where a secret is.
     pub fn secret(&mut self, reader: &mut TableReader<'_, '_, '_>, name: &str) -> Option<SecretRef> {
-        let found = reader.take(name, |value, _| {
-            if value.is_str() {
-                return said(
-                    "must say where the secret is; a secret itself never stands in the settings",
-                    format!("put it in a file of its own and write {name} = {{ file = \"/path\" }}"),
-                );
-            }
-            let table = value.as_table().ok_or(Wrong::Form)?;
-            let mut entries = table.iter();
-            let (Some((kind, value)), None) = (entries.next(), entries.next()) else {
-                return said("must hold exactly one of file, credential and sealed", "");
-            };
-            match kind.get_ref().as_ref() {
-                "file" => text(value.get_ref()).and_then(file_name).map(|path| SecretRef::File(path.into())),
-                "credential" => credential(text(value.get_ref())?).map(SecretRef::Credential),
-                "sealed" => match text(value.get_ref())?.parse::<Name>() {
-                    Ok(entry) => Ok(SecretRef::Sealed(entry.to_string())),
-                    Err(_) => said("names no entry that the sealed store can hold", "names are of a-z, 0-9, - and _"),
-                },
-                // What stands here in place of a known word may be the secret.
-                _ => said("must hold exactly one of file, credential and sealed", ""),
-            }
-        })?;
-        Some(match found {
+        let found = reader.take(name, |value, _| reference(name, value))?;
+        Some(self.placed(reader, name, found))
+    }
+
+    /// A secret that stands inside of that key's value: its file is looked at like others.
+    pub fn placed(&mut self, reader: &TableReader<'_, '_, '_>, name: &str, found: SecretRef) -> SecretRef {
+        match found {
             SecretRef::File(path) => SecretRef::File(self.note(reader, name, &path.to_string_lossy(), true)),
             other @ (SecretRef::Credential(_) | SecretRef::Sealed(_)) => other,
-        })
+        }
     }
 
     fn note(&mut self, reader: &TableReader<'_, '_, '_>, name: &str, written: &str, secret: bool) -> PathBuf {
@@ -90,6 +75,31 @@ impl Files {
                 findings.warn(file.place, warning);
             }
         }
+    }
+}
+
+/// Where a secret is, as the value of the key `name` says it; a relative path is not yet placed.
+pub fn reference(name: &str, value: &DeValue<'_>) -> Read<SecretRef> {
+    if value.is_str() {
+        return said(
+            "must say where the secret is; a secret itself never stands in the settings",
+            format!("put it in a file of its own and write {name} = {{ file = \"/path\" }}"),
+        );
+    }
+    let table = value.as_table().ok_or(Wrong::Form)?;
+    let mut entries = table.iter();
+    let (Some((kind, value)), None) = (entries.next(), entries.next()) else {
+        return said("must hold exactly one of file, credential and sealed", "");
+    };
+    match kind.get_ref().as_ref() {
+        "file" => text(value.get_ref()).and_then(file_name).map(|path| SecretRef::File(path.into())),
+        "credential" => credential(text(value.get_ref())?).map(SecretRef::Credential),
+        "sealed" => match text(value.get_ref())?.parse::<Name>() {
+            Ok(entry) => Ok(SecretRef::Sealed(entry.to_string())),
+            Err(_) => said("names no entry that the sealed store can hold", "names are of a-z, 0-9, - and _"),
+        },
+        // What stands here in place of a known word may be the secret.
+        _ => said("must hold exactly one of file, credential and sealed", ""),
     }
 }
 

@@ -119,6 +119,38 @@ pub fn probe_url(text: &str) -> Read<String> {
     host_and_port(authority.as_str()).map(|_| text.to_owned()).map_err(|_| Wrong::Form)
 }
 
+/// What a receiver's URL says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebPlace {
+    pub secure: bool,
+    /// `host:port`, with the scheme's port where none is written.
+    pub address: String,
+    /// Host and port as they are written.
+    pub authority: String,
+    /// Path and query; never empty.
+    pub path: String,
+}
+
+/// The URL of a receiver. A user or password in it would reach logs, so it is refused.
+pub fn web_place(text: &str) -> Read<WebPlace> {
+    let url: Uri = probe_url(text)?.parse().map_err(|_| Wrong::Form)?;
+    let authority = url.authority().ok_or(Wrong::Form)?.as_str().to_owned();
+    let secure = url.scheme_str() == Some("https");
+    let address = match host_and_port(&authority).map_err(|_| Wrong::Form)? {
+        (_, Some(_)) => authority.clone(),
+        (_, None) => format!("{authority}:{}", if secure { 443 } else { 80 }),
+    };
+    let path = url.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+    Ok(WebPlace { secure, address, authority, path })
+}
+
+/// Is this a host that no other machine can stand behind?
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 /// `http://[user:password@]host:port`. The port is asked for because proxies share no usual one.
 pub fn proxy_url(text: &str) -> Read<String> {
     let url: Uri = text.parse().map_err(|_| Wrong::Form)?;
@@ -217,6 +249,20 @@ mod tests {
         for bad in ["https://proxy:3128", "socks5://proxy:1080", "proxy:3128", "http://proxy", "http://proxy:1/x"] {
             assert!(proxy_url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_receivers_url_gives_its_address_its_host_header_and_its_path() {
+        let read = |text: &str| {
+            let place = web_place(text).unwrap_or_else(|wrong| panic!("{text}: {wrong:?}"));
+            (place.secure, place.address, place.authority, place.path)
+        };
+        let four = |secure, one: &str, two: &str, three: &str| (secure, one.into(), two.into(), three.into());
+        assert_eq!(read("https://soc.example/in?a=1"), four(true, "soc.example:443", "soc.example", "/in?a=1"));
+        assert_eq!(read("http://[::1]:8088"), four(false, "[::1]:8088", "[::1]:8088", "/"));
+        assert!(["https://u:p@soc.example/", "soc.example", "ftp://x/"].iter().all(|bad| web_place(bad).is_err()));
+        assert!(["localhost", "127.9.9.9", "[::1]", "::1"].iter().all(|host| is_loopback(host)));
+        assert!(!["soc.example", "192.0.2.1", "localhost.example"].iter().any(|host| is_loopback(host)));
     }
 
     #[test]

@@ -94,6 +94,14 @@ pub enum Kind {
     Folder,
     /// Where a secret is.
     Secret,
+    /// Who we say that we are: `token` names the secret that may stand alone, in place of user and password.
+    Auth {
+        token: &'static str,
+    },
+    /// A table of HTTP headers; a value may be a secret.
+    Headers,
+    /// A text, or a table from stream to text.
+    PerStream,
     /// A table of its own.
     Table(&'static Section),
 }
@@ -130,6 +138,9 @@ impl Kind {
             Kind::File => "the path of a file".into(),
             Kind::Folder => "the path of a folder".into(),
             Kind::Secret => "a table that says where the secret is: file, credential or sealed".into(),
+            Kind::Auth { token } => format!("a table of either {token}, or user and password"),
+            Kind::Headers => "a table of header names and texts, or where a text that is a secret is".into(),
+            Kind::PerStream => "a text, or a table of streams (and default) and their texts".into(),
             Kind::Table(section) => format!("a table of {}", listed(section.keys)),
         }
     }

@@ -14,6 +14,7 @@ mod files;
 mod format;
 mod fragments;
 mod grammar;
+mod http;
 mod integration;
 mod keys;
 mod mistakes;

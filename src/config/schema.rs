@@ -90,17 +90,24 @@ fn form(kind: &Kind) -> Value {
         Kind::Ranges => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Url => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^@/]+([/?].*)?$" }),
         Kind::Proxy => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp]://" }),
-        Kind::Secret => json!({
-            "type": "object",
-            "additionalProperties": false,
-            "minProperties": 1,
-            "maxProperties": 1,
-            "properties": {
-                "file": { "type": "string", "minLength": 1 },
-                "credential": { "type": "string", "pattern": "^[^/]+$" },
-                "sealed": { "type": "string", "pattern": NAME },
+        Kind::Secret => secret(),
+        Kind::Auth { token } => json!({ "oneOf": [
+            { "type": "object", "additionalProperties": false, "required": [token], "properties": { *token: secret() } },
+            {
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["user", "password"],
+                "properties": { "user": { "type": "string", "minLength": 1 }, "password": secret() },
             },
+        ] }),
+        Kind::Headers => json!({
+            "type": "object",
+            "additionalProperties": { "oneOf": [{ "type": "string" }, secret()] },
         }),
+        Kind::PerStream => json!({ "oneOf": [
+            { "type": "string", "minLength": 1 },
+            { "type": "object", "additionalProperties": { "type": "string", "minLength": 1 } },
+        ] }),
         Kind::Table(inner) => section(inner),
         // The short names first, so that an editor offers them.
         Kind::Host => {
@@ -115,6 +122,20 @@ fn form(kind: &Kind) -> Value {
         | Kind::File
         | Kind::Folder => json!({ "type": "string", "minLength": 1 }),
     }
+}
+
+fn secret() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": {
+            "file": { "type": "string", "minLength": 1 },
+            "credential": { "type": "string", "pattern": "^[^/]+$" },
+            "sealed": { "type": "string", "pattern": NAME },
+        },
+    })
 }
 
 /// A TOML literal as JSON.

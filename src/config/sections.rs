@@ -11,6 +11,7 @@ use crate::values::ByteSize;
 pub use destination::{DESTINATION, FILTER, SEVERITIES, TYPES};
 
 mod destination;
+mod http;
 
 /// Integrations that exist without being configured: our own events, and imported lines.
 pub const OWN_INTEGRATIONS: &[&str] = &["conductor", "import"];
@@ -19,7 +20,17 @@ const SECOND: Duration = Duration::from_secs(1);
 const MOST: ByteSize = ByteSize(1 << 50);
 
 /// Sections that stand once, then those of integrations, then those of each type of destination.
-pub static SECTIONS: &[&Section] = &[&AGENT, &QUEUE, &EGRESS, &LOCAL, &INTEGRATION, &destination::SYSLOG];
+pub static SECTIONS: &[&Section] = &[
+    &AGENT,
+    &QUEUE,
+    &EGRESS,
+    &LOCAL,
+    &INTEGRATION,
+    &destination::SYSLOG,
+    &http::HTTP,
+    &http::SPLUNK_HEC,
+    &http::ELASTIC,
+];
 
 pub static AGENT: Section = Section {
     path: "agent",

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::connectors::abnormal;
 pub use crate::connectors::abnormal::region::Region;
 pub use crate::destinations::link::{Link, Transport};
-use crate::destinations::syslog;
+use crate::destinations::{elastic, http, splunk_hec, syslog};
 use crate::event::Severity;
 pub use crate::format::Shape;
 pub use crate::values::SecretRef;
@@ -135,10 +135,13 @@ impl Destination {
     /// Every secret that it refers to, under the key that does.
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         let key = self.key.iter().map(|key| ("key", key));
-        let own: &[(&'static str, &SecretRef)] = match &self.protocol {
-            Protocol::Syslog(_) => &[],
+        let own = match &self.protocol {
+            Protocol::Syslog(_) => Vec::new(),
+            Protocol::Http(http) => http.secrets(),
+            Protocol::SplunkHec(hec) => hec.common.auth.secrets("token"),
+            Protocol::Elastic(elastic) => elastic.common.auth.secrets("auth"),
         };
-        key.chain(own.iter().copied()).collect()
+        key.chain(own).collect()
     }
 
     /// Every file of certificates that it refers to.
@@ -151,6 +154,9 @@ impl Destination {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Syslog(syslog::Settings),
+    Http(http::Settings),
+    SplunkHec(splunk_hec::Settings),
+    Elastic(elastic::Settings),
 }
 
 impl Protocol {
@@ -158,6 +164,9 @@ impl Protocol {
     pub fn as_str(&self) -> &'static str {
         match self {
             Protocol::Syslog(_) => "syslog",
+            Protocol::Http(_) => "http",
+            Protocol::SplunkHec(_) => "splunk-hec",
+            Protocol::Elastic(_) => "elastic",
         }
     }
 }

@@ -8,8 +8,10 @@ use jiff::Timestamp;
 
 use super::{Facilities, Forwarding, off_thread};
 use crate::config::{Filter, Protocol};
-use crate::destinations::Destination;
+use crate::destinations::http::settings::Given;
+use crate::destinations::splunk_hec::SplunkHec;
 use crate::destinations::syslog::SyslogTls;
+use crate::destinations::{Destination, elastic, http};
 use crate::event::{Event, Stored};
 use crate::fault::Fault;
 use crate::queue::Quarantined;
@@ -29,7 +31,18 @@ pub enum Said {
 pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result<Box<dyn Destination>, Fault> {
     let set = &as_set.destination;
     let key = set.key.as_ref().map(|key| crate::secrets::resolve_text(key, &facilities.secrets)).transpose()?;
+    let given = Given {
+        link: &set.link,
+        key: key.clone(),
+        shape: set.format,
+        replayed: said == Said::Again,
+        agent_name: &as_set.agent_name,
+        resolve: &|secret| crate::secrets::resolve_token(secret, &facilities.secrets),
+    };
     match &set.protocol {
+        Protocol::Http(settings) => Ok(Box::new(http::new(settings, &given)?)),
+        Protocol::SplunkHec(settings) => Ok(Box::new(SplunkHec::new(settings, &given)?)),
+        Protocol::Elastic(settings) => Ok(Box::new(elastic::new(settings, &given)?)),
         Protocol::Syslog(settings) => {
             let syslog = SyslogTls::new(&set.link, key, settings, set.format, &as_set.agent_name)?;
             Ok(Box::new(match said {

@@ -183,7 +183,7 @@ fn drops(queue: &Queue, history: &History, confirmed: &[&Page], cut: usize) -> V
     }
     let facts = queue.facts();
     for (name, cursor) in facts.cursors {
-        let counted = facts.dropped.get(&name).copied().unwrap_or(0);
+        let counted = facts.dropped.get(&name).map_or(0, |dropped| dropped.events);
         let most = told.get(name.as_str()).copied().unwrap_or(0);
         hold!(counted <= most, "{counted} events dropped for {name} are told, {most} were");
         let taken = taken.get(name.as_str()).copied().unwrap_or(0);

@@ -16,7 +16,12 @@ pub static DESTINATION: Section = Section {
 };
 
 /// The types that this build speaks.
-pub static TYPES: &[(&str, &Section)] = &[("syslog", &SYSLOG)];
+pub static TYPES: &[(&str, &Section)] = &[
+    ("syslog", &SYSLOG),
+    ("http", &super::http::HTTP),
+    ("splunk-hec", &super::http::SPLUNK_HEC),
+    ("elastic", &super::http::ELASTIC),
+];
 
 pub static SYSLOG: Section = Section {
     path: "destinations.NAME",
@@ -111,16 +116,16 @@ const fn number(name: &'static str, doc: &'static str) -> Key {
     key(name, Kind::Count { min: 0, max: 100 }, Told("by the format"), "3", doc)
 }
 
-const TYPE: Key = key(
+pub(super) const TYPE: Key = key(
     "type",
     Kind::Choice {
-        now: &["syslog"],
-        later: &["relp", "http", "splunk-hec", "elastic", "jetstream"],
-        says: "this build speaks syslog",
+        now: &["syslog", "http", "splunk-hec", "elastic"],
+        later: &["relp", "jetstream"],
+        says: "this build speaks syslog, http, splunk-hec and elastic",
     },
     Required,
     r#""syslog""#,
-    "The protocol: syslog is RFC 5424 over TLS (RFC 5425).",
+    "The protocol: syslog is RFC 5424 over TLS (RFC 5425); http is JSON to a collector.",
 );
 
 const ADDRESS: Key = key(
@@ -131,7 +136,7 @@ const ADDRESS: Key = key(
     "Where it listens; an IPv6 address stands in brackets.",
 );
 
-const SERVER_NAME: Key = key(
+pub(super) const SERVER_NAME: Key = key(
     "server-name",
     Kind::ServerName,
     Told("the host of `address`"),
@@ -139,10 +144,10 @@ const SERVER_NAME: Key = key(
     "The name that its certificate must hold.",
 );
 
-const CA: Key =
+pub(super) const CA: Key =
     key("ca", Kind::File, Nothing, r#""/etc/conductor/soc-ca.pem""#, "A CA file (PEM), beside the system's roots.");
 
-const CERT: Key = key(
+pub(super) const CERT: Key = key(
     "cert",
     Kind::File,
     Nothing,
@@ -150,7 +155,7 @@ const CERT: Key = key(
     "Our certificate chain (PEM), for mTLS; comes with `key`.",
 );
 
-const KEY: Key = key(
+pub(super) const KEY: Key = key(
     "key",
     Kind::Secret,
     Nothing,
@@ -158,7 +163,7 @@ const KEY: Key = key(
     "Where its private key (PEM) is; comes with `cert`.",
 );
 
-const FORMAT: Key = key(
+pub(super) const FORMAT: Key = key(
     "format",
     Kind::Choice { now: &["json", "cef", "leef", "ocsf", "ecs"], later: &[], says: "" },
     Value(r#""json""#),
@@ -166,7 +171,7 @@ const FORMAT: Key = key(
     "The schema of a message, told field by field in docs/formats.md.",
 );
 
-const OCSF_CLASS: Key = key(
+pub(super) const OCSF_CLASS: Key = key(
     "ocsf-class",
     Kind::Choice { now: &["detection-finding", "email-activity"], later: &[], says: "" },
     Value(r#""detection-finding""#),
@@ -174,7 +179,7 @@ const OCSF_CLASS: Key = key(
     "With `format = \"ocsf\"`: the class of a threat's messages (2004 or 4009).",
 );
 
-const SEVERITY_NUMBERS: Key = key(
+pub(super) const SEVERITY_NUMBERS: Key = key(
     "severities",
     Kind::Table(&SEVERITIES),
     Nothing,
@@ -182,7 +187,7 @@ const SEVERITY_NUMBERS: Key = key(
     "Other numbers for our severities, in the scale of `format`; `json` says the word.",
 );
 
-const START: Key = key(
+pub(super) const START: Key = key(
     "start",
     Kind::Choice { now: &["head", "oldest"], later: &[], says: "" },
     Value(r#""head""#),
@@ -190,10 +195,10 @@ const START: Key = key(
     "What a new destination begins with: only what comes from now on, or all that the queue still holds.",
 );
 
-const FILTER_KEY: Key =
+pub(super) const FILTER_KEY: Key =
     key("filter", Kind::Table(&FILTER), Nothing, r#"{ severity-at-least = "medium" }"#, "Which events it gets.");
 
-const ENABLED: Key = key("enabled", Kind::Flag, Value("true"), "false", "Whether it is handed events.");
+pub(super) const ENABLED: Key = key("enabled", Kind::Flag, Value("true"), "false", "Whether it is handed events.");
 
 const INSECURE: Key = key(
     "insecure",
