@@ -1,7 +1,7 @@
 //! The world outside, simulated: Abnormal's API and a SOC's receiver, for the tests and the demo. Never shipped.
 //!
 //! ```text
-//!   api ──► the agent under test ──► soc       both behind certificates of: ca
+//!   api ──► the agent under test ──► soc, collector       all behind certificates of: ca
 //! ```
 //!
 //! Promise: everything here goes wrong on command, and only on command. Each simulator runs on a runtime of
@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod ca;
+pub mod collector;
 pub mod soc;
 
 mod door;
