@@ -66,6 +66,8 @@ pub struct Heard {
 /// What goes wrong with one request.
 #[derive(Clone, Debug)]
 pub enum Fault {
+    /// Nothing: it stands before one that is to fall on a later request.
+    None,
     /// This answer, and nothing is kept.
     Says(u16, Vec<(&'static str, String)>),
     /// No answer, ever; the batch is kept or not.

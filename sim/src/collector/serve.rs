@@ -72,10 +72,10 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<
     let fault = {
         let mut record = lock(&shared.record);
         record.heard.push(heard.clone());
-        record.faults.pop_front()
+        record.faults.pop_front().filter(|fault| !matches!(fault, Fault::None))
     };
     let keeps = match &fault {
-        None | Some(Fault::HangsInAnswer | Fault::Endless) => true,
+        None | Some(Fault::None | Fault::HangsInAnswer | Fault::Endless) => true,
         Some(Fault::Says(..) | Fault::Gibberish) => false,
         Some(Fault::Hangs { keeps } | Fault::Cuts { keeps } | Fault::CutsAnswer { keeps }) => *keeps,
     };
@@ -87,7 +87,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<
     };
     shared.asked.add();
     let (whole, then) = match fault {
-        None | Some(Fault::Says(..) | Fault::Gibberish) => (true, Then::End),
+        None | Some(Fault::None | Fault::Says(..) | Fault::Gibberish) => (true, Then::End),
         Some(Fault::Hangs { .. }) => return std::future::pending().await,
         Some(Fault::Cuts { .. }) => return Err(io::ErrorKind::ConnectionAborted.into()),
         Some(Fault::CutsAnswer { .. }) => (false, Then::Cut),

@@ -1,0 +1,131 @@
+//! The real agent, from the vendor's API to a collector that is killed, stalled and started anew.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use conductor_sim::collector::{Collector, CollectorOptions, Language};
+
+use crate::agent::Place;
+use crate::world::{Judge, Trust, Truth, threats};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const THREATS: usize = 600;
+/// Events of one request.
+const BATCH: usize = 50;
+
+struct Scene {
+    trust: Trust,
+    place: Place,
+    collector: Collector,
+    truth: Arc<Truth>,
+    judge: Judge,
+    judged: usize,
+    _api: conductor_sim::api::Api,
+}
+
+impl Scene {
+    fn new(language: Language, authorization: &str, settings: &str) -> Scene {
+        let (trust, place) = (Trust::new(), Place::new(""));
+        let api = trust.api();
+        api.put(threats(11, THREATS));
+        let truth = Arc::new(Truth::of("acme", &api));
+        let mut options = CollectorOptions::new(language, trust.paths.server().expect("a certificate"));
+        options.authorization = Some(authorization.to_owned());
+        options.client_ca = Some(trust.authority.ca_pem());
+        let collector = Collector::start(options).expect("it listens");
+        let token = place.secret("collector.token", "a-collectors-token");
+        let integration = trust.integration(&place, "acme", &api);
+        let paths = &trust.paths;
+        let destination = format!(
+            "[destinations.soc]\nurl = \"https://{}\"\nca = \"{}\"\ncert = \"{}\"\nkey = {{ file = \"{}\" }}\n\
+             start = \"oldest\"\nbatch-events = {BATCH}\n{}\n",
+            collector.addr(),
+            paths.ca.display(),
+            paths.client_cert.display(),
+            paths.client_key.display(),
+            settings.replace("TOKEN", &token),
+        );
+        place.write_settings(&format!("{integration}{destination}"));
+        Scene { trust, place, collector, truth, judge: Judge::new("collector"), judged: 0, _api: api }
+    }
+
+    /// Judges what was kept since the last look, in its order. Returns how many different events there are.
+    fn look(&mut self) -> usize {
+        let kept = self.collector.kept();
+        for text in &kept[self.judged..] {
+            // Splunk keeps the event inside of its metadata, Elastic the document beside its id.
+            let inner: Inner<'_> = serde_json::from_str(text).expect("JSON");
+            let event = inner.event.or(inner.source).map_or(text.as_str(), |raw| raw.get());
+            // Line ends between two tokens of the vendor's JSON became blanks; the rest is byte for byte.
+            self.judge.take(&self.truth, event, text.len() as u64);
+        }
+        self.judged = kept.len();
+        self.judge.events()
+    }
+
+    /// Runs through a kill of the connections, a stall, a refused port and a kill of the agent, then to the end.
+    fn play(&mut self) {
+        let all = self.truth.events();
+        let mut agent = self.place.start();
+        for (part, trouble) in [(1, "cut"), (2, "stall"), (3, "restart"), (4, "agent")] {
+            let mark = all * part / 8;
+            agent.wait_within(PATIENCE, "more has arrived", |_| self.look() >= mark);
+            match trouble {
+                "cut" => self.collector.kill_all(),
+                "stall" => {
+                    self.collector.stall();
+                    self.collector.kill_all();
+                    self.collector.resume();
+                }
+                "restart" => {
+                    self.collector.refuse();
+                    self.collector.kill_all();
+                    self.collector.forget();
+                    self.collector.listen_again().expect("its port is still its own");
+                }
+                _ => {
+                    agent.kill();
+                    agent = self.place.start();
+                }
+            }
+        }
+        agent.wait_within(PATIENCE, "all has arrived", |_| self.look() == all);
+        agent.wait_within(PATIENCE, "all is taken", |agent| agent.status()["destinations"][0]["depth"] == 0);
+        let told = agent.status()["destinations"][0].clone();
+        println!("{}: {told}", self.judge.told());
+        assert!(agent.stop().0.success());
+        assert_eq!((self.look(), told["quarantined_total"].as_u64().unwrap_or_default()), (all, 0));
+        let _ = &self.trust;
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Inner<'a> {
+    #[serde(borrow)]
+    event: Option<&'a serde_json::value::RawValue>,
+    #[serde(borrow, rename = "_source")]
+    source: Option<&'a serde_json::value::RawValue>,
+}
+
+#[test]
+fn a_collector_that_is_cut_stalled_and_restarted_misses_nothing_and_sees_a_batch_twice_at_most() {
+    let settings = "type = \"http\"\nauth = { bearer = TOKEN }\ncompression = \"zstd\"\n";
+    let mut scene = Scene::new(Language::Plain, "Bearer a-collectors-token", settings);
+    scene.play();
+    assert!(scene.judge.repeats <= 4 * BATCH, "{}", scene.judge.told());
+}
+
+#[test]
+fn a_splunk_that_is_cut_stalled_and_restarted_misses_nothing() {
+    let settings = "type = \"splunk-hec\"\ntoken = TOKEN\nack-timeout = \"10s\"\n";
+    let mut scene = Scene::new(Language::Hec { acknowledges: true }, "Splunk a-collectors-token", settings);
+    scene.play();
+}
+
+#[test]
+fn an_elastic_that_is_cut_stalled_and_restarted_holds_every_event_once() {
+    let settings = "type = \"elastic\"\nauth = { api-key = TOKEN }\n";
+    let mut scene = Scene::new(Language::Bulk, "ApiKey a-collectors-token", settings);
+    scene.play();
+    assert_eq!(scene.judge.repeats, 0, "{}", scene.judge.told());
+}
