@@ -13,9 +13,10 @@ pub(crate) struct Bulk {
     /// Index, id and document of each, in the order of creation.
     pub(crate) documents: Vec<String>,
     known: HashSet<(String, String)>,
-    /// Every n-th item is refused with 429.
+    /// Every n-th item is refused with 429, each once.
     pub(crate) busy_every: u64,
     items: u64,
+    refused: HashSet<String>,
 }
 
 impl Bulk {
@@ -56,12 +57,13 @@ impl Bulk {
     fn create(&mut self, index: String, id: String, source: &[u8], poison: Option<&str>) -> Value {
         let refused = |status: u16, kind: &str, reason: &str| json!({ "create": { "status": status, "error": { "type": kind, "reason": reason } } });
         self.items += 1;
-        if self.busy_every > 0 && self.items.is_multiple_of(self.busy_every) {
+        let busy = self.busy_every > 0 && self.items.is_multiple_of(self.busy_every);
+        if busy && self.refused.insert(id.clone()) {
             return refused(429, "es_rejected_execution_exception", "rejected execution of coordinating operation");
         }
-        let document: Value = match serde_json::from_slice(source) {
-            Ok(document @ Value::Object(_)) => document,
-            Ok(_) | Err(_) => return refused(400, "document_parsing_exception", "not an object"),
+        let (document, text): (Value, &str) = match (serde_json::from_slice(source), std::str::from_utf8(source)) {
+            (Ok(document @ Value::Object(_)), Ok(text)) => (document, text),
+            (Ok(_) | Err(_), _) => return refused(400, "document_parsing_exception", "not an object"),
         };
         if document["@timestamp"].as_str().is_none() {
             let reason = "data stream timestamp field [@timestamp] is missing";
@@ -73,7 +75,8 @@ impl Bulk {
         if !self.known.insert((index.clone(), id.clone())) {
             return refused(409, "version_conflict_engine_exception", "document already exists");
         }
-        self.documents.push(json!({ "_index": index, "_id": id, "_source": document }).to_string());
+        // The document as it came, byte for byte.
+        self.documents.push(format!("{{\"_index\":{},\"_id\":{},\"_source\":{text}}}", json!(index), json!(id)));
         json!({ "create": { "status": 201 } })
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::Reply;
@@ -72,19 +73,20 @@ impl Hec {
 
     fn events(&mut self, channel: &str, body: &[u8], poison: Option<&str>) -> (Reply, u64) {
         let mut events = Vec::new();
-        for (number, event) in serde_json::Deserializer::from_slice(body).into_iter::<Value>().enumerate() {
+        for (number, text) in serde_json::Deserializer::from_slice(body).into_iter::<Box<RawValue>>().enumerate() {
             let bad = |of: u32, text: &str| {
                 let said = json!({ "text": text, "code": of, "invalid-event-number": number });
                 (Reply::new(400, said.to_string()), 0)
             };
+            let event = text.as_ref().ok().map(|text| (text.get(), serde_json::from_str::<Value>(text.get())));
             match event {
-                Err(_) => return bad(6, "Invalid data format"),
-                Ok(event) if event.get("event").is_none() => return bad(12, "Event field is required"),
-                Ok(event) if event["event"] == "" => return bad(13, "Event field cannot be blank"),
-                Ok(event) if poison.is_some_and(|poison| event.to_string().contains(poison)) => {
+                None | Some((_, Err(_))) => return bad(6, "Invalid data format"),
+                Some((_, Ok(event))) if event.get("event").is_none() => return bad(12, "Event field is required"),
+                Some((_, Ok(event))) if event["event"] == "" => return bad(13, "Event field cannot be blank"),
+                Some((text, Ok(_))) if poison.is_some_and(|poison| text.contains(poison)) => {
                     return bad(6, "Invalid data format");
                 }
-                Ok(event) => events.push(event.to_string()),
+                Some((text, Ok(_))) => events.push(text.to_owned()),
             }
         }
         if events.is_empty() {

@@ -250,7 +250,7 @@ impl Collector {
         }
     }
 
-    /// Elastic: every n-th item is refused with 429; 0: none is.
+    /// Elastic: every n-th item is refused with 429, each once; 0: none is.
     pub fn refuse_items(&self, every: u64) {
         if let Speaker::Bulk(bulk) = &mut lock(&self.shared.record).language {
             bulk.busy_every = every;

@@ -16,7 +16,7 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -47,6 +47,8 @@ where
         matches!(record.faults.front(), Some(Fault::Gibberish)).then(|| record.faults.pop_front()).is_some()
     };
     if gibberish {
+        let mut asked = [0; 1024];
+        let _ = stream.read(&mut asked).await?;
         stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await?;
         return stream.shutdown().await;
     }
@@ -120,6 +122,7 @@ fn decompressed(encoding: Option<&str>, body: &[u8]) -> io::Result<Vec<u8>> {
 enum Then {
     End,
     Cut,
+    CutNow,
     Hang,
     More,
 }
@@ -133,13 +136,19 @@ impl Body for Outgoing {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if let Some(part) = self.parts.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(part))));
         }
         match self.then {
             Then::End => Poll::Ready(None),
-            Then::Cut => Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into()))),
+            // What came before is to be on its way first: hyper writes it out when there is nothing to do.
+            Then::Cut => {
+                self.then = Then::CutNow;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Then::CutNow => Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into()))),
             Then::Hang => Poll::Pending,
             Then::More => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[b' '; 64 << 10]))))),
         }

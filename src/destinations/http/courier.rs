@@ -245,7 +245,8 @@ impl<D: Dialect> Courier<D> {
         };
         let uri: Uri = location.parse().map_err(|_| refused("to what is no address"))?;
         let same = match (uri.scheme_str(), uri.authority()) {
-            (None, None) => location.starts_with('/'),
+            // Two slashes begin another host.
+            (None, None) => location.starts_with('/') && !location.starts_with("//"),
             (Some("https"), Some(authority)) => same_place(authority.as_str(), &self.authority),
             (Some(_) | None, Some(_) | None) => false,
         };

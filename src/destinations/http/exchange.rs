@@ -112,7 +112,11 @@ impl Exchange {
             Tried::Answered(answer) => Ok(answer),
             Tried::Failed(unanswered) => Err(unanswered),
             Tried::Unsent(_) => {
-                let text = format!("{} closed the connection before a request could be sent", self.place());
+                let text = format!(
+                    "{} ended the connection before a request could be sent: check host and port of `url`, and what \
+                     answers there",
+                    self.place()
+                );
                 Err(Unanswered { fault: Fault::new(FaultKind::Unavailable, text), sent: false })
             }
         }
