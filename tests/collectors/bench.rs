@@ -138,7 +138,7 @@ impl<'b> Hand<'b> {
         while self.taken < last {
             match self.round().await {
                 None => {}
-                Some(kind) if kind == FaultKind::Rejected => {}
+                Some(FaultKind::Rejected) => {}
                 Some(_) => met += 1,
             }
             assert!(met <= most, "{:?}", self.faults.iter().map(Fault::chain).collect::<Vec<_>>());

@@ -12,6 +12,7 @@ mod items;
 
 use std::io::{self, Write};
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::destinations::http::answer::{Action, Answer, Verdict, action, verdict};
@@ -78,18 +79,7 @@ impl Dialect for Bulk {
         let mut document = Vec::with_capacity(event.weight() + 256);
         self.body.write(&mut document, stored)?;
         one_line(&mut document);
-        // Data streams need it; a format that has it writes it first.
-        match document.strip_prefix(b"{") {
-            Some(rest) if !document.starts_with(b"{\"@timestamp\"") => {
-                text.extend_from_slice(b"{\"@timestamp\":\"");
-                if !write_rfc3339(text, event.occurred, Digits::Needed)? {
-                    write!(text, "{}", event.occurred)?;
-                }
-                text.extend_from_slice(if rest.starts_with(b"}") { b"\"" } else { b"\"," });
-                text.extend_from_slice(rest);
-            }
-            Some(_) | None => text.extend_from_slice(&document),
-        }
+        add_time(text, &document, event.occurred)?;
         text.push(b'\n');
         Ok(())
     }
@@ -106,6 +96,33 @@ impl Dialect for Bulk {
             }
         }
     }
+}
+
+/// Writes a document with the `@timestamp` that data streams need. A schema that has one writes it first.
+fn add_time(text: &mut Vec<u8>, document: &[u8], occurred: Timestamp) -> io::Result<()> {
+    if document.starts_with(b"{\"@timestamp\"") {
+        text.extend_from_slice(document);
+        return Ok(());
+    }
+    text.extend_from_slice(b"{\"@timestamp\":\"");
+    if !write_rfc3339(text, occurred, Digits::Needed)? {
+        write!(text, "{occurred}")?;
+    }
+    text.push(b'"');
+    match document.strip_prefix(b"{") {
+        Some(b"}") => text.push(b'}'),
+        Some(rest) => {
+            text.push(b',');
+            text.extend_from_slice(rest);
+        }
+        // A line of text, such as CEF.
+        None => {
+            text.extend_from_slice(b",\"message\":");
+            serde_json::to_writer(&mut *text, &String::from_utf8_lossy(document))?;
+            text.push(b'}');
+        }
+    }
+    Ok(())
 }
 
 /// The event's id; of one that is too long, its hash.

@@ -46,3 +46,24 @@ fn a_bulk_goes_below_the_path_of_the_url() {
     }
     assert!(bulk_path("/es/?pipeline=mail").starts_with("/es/_bulk?pipeline=mail&filter_path="));
 }
+
+#[test]
+fn a_text_that_is_no_object_becomes_the_message_of_one() {
+    // A document that begins with its time, as ECS has it, is left as it is; so is every member of an object.
+    let mut text = Vec::new();
+    add_time(&mut text, b"CEF:0|a \"b\"", "2026-11-21T05:00:00Z".parse().expect("a time")).expect("a Vec");
+    let document: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    assert_eq!(
+        (&document["message"], &document["@timestamp"]),
+        (&"CEF:0|a \"b\"".into(), &"2026-11-21T05:00:00Z".into())
+    );
+    for (written, expected) in [
+        (r#"{"@timestamp":"x","a":1}"#, r#"{"@timestamp":"x","a":1}"#),
+        ("{}", r#"{"@timestamp":"1970-01-01T00:00:00Z"}"#),
+        (r#"{"a":1}"#, r#"{"@timestamp":"1970-01-01T00:00:00Z","a":1}"#),
+    ] {
+        let mut text = Vec::new();
+        add_time(&mut text, written.as_bytes(), jiff::Timestamp::UNIX_EPOCH).expect("a Vec");
+        assert_eq!(String::from_utf8_lossy(&text), expected);
+    }
+}

@@ -41,7 +41,7 @@ pub struct Settings {
 }
 
 /// Batches that may wait for their acknowledgement.
-pub const MOST_OPEN: usize = 32;
+pub const MOST_OPEN: usize = 16;
 /// Between two questions for acknowledgements: from the first to the second, doubling.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LAST_LOOK: Duration = Duration::from_secs(1);
