@@ -27,12 +27,18 @@ struct Scene {
 
 impl Scene {
     fn new(language: Language, authorization: &str, settings: &str) -> Scene {
+        Scene::with(language, authorization, settings, THREATS, None)
+    }
+
+    /// Of so many threats; an event that holds the text `poison` is bad.
+    fn with(language: Language, authorization: &str, settings: &str, count: usize, poison: Option<&str>) -> Scene {
         let (trust, place) = (Trust::new(), Place::new(""));
         let api = trust.api();
-        api.put(threats(11, THREATS));
+        api.put(threats(11, count));
         let truth = Arc::new(Truth::of("acme", &api));
         let mut options = CollectorOptions::new(language, trust.paths.server().expect("a certificate"));
         options.authorization = Some(authorization.to_owned());
+        options.poison = poison.map(str::to_owned);
         options.client_ca = Some(trust.authority.ca_pem());
         let collector = Collector::start(options).expect("it listens");
         let token = place.secret("collector.token", "a-collectors-token");
@@ -156,4 +162,31 @@ fn an_elastic_that_is_cut_stalled_and_restarted_holds_every_event_once() {
     let mut scene = Scene::new(Language::Bulk, "ApiKey a-collectors-token", settings);
     scene.play();
     assert_eq!(scene.judge.repeats, 0, "{}", scene.judge.told());
+}
+
+/// Few events, so that no batch is full: they go when they are confirmed, and are refused then.
+fn one_is_bad(language: Language, authorization: &str, settings: &str) {
+    let bad = threats(11, 10)[3].messages[0].id.to_string();
+    let scene = Scene::with(language, authorization, settings, 10, Some(&bad));
+    let mut agent = scene.place.start();
+    let destination = |agent: &Agent| agent.status()["destinations"][0].clone();
+    let through = |agent: &Agent| destination(agent)["depth"] == 0 && destination(agent)["quarantined_total"] != 0;
+    agent.wait_within(PATIENCE, "the bad one is aside and all else is taken", through);
+    assert_eq!(destination(&agent)["quarantined_total"], 1);
+    let kept = scene.collector.kept();
+    assert!(kept.len() >= scene.truth.events() - 1 && !kept.iter().any(|text| text.contains(&bad)));
+    assert!(agent.stop().0.success());
+}
+
+#[test]
+fn a_bad_event_of_a_small_batch_is_put_aside_by_the_agent_and_the_others_arrive() {
+    one_is_bad(
+        Language::Plain,
+        "Bearer a-collectors-token",
+        "type = \"http\"\nauth = { bearer = TOKEN }\nbatch-age = \"1h\"\n",
+    );
+    let splunk = "type = \"splunk-hec\"\ntoken = TOKEN\nbatch-age = \"1h\"\n";
+    one_is_bad(Language::Hec { acknowledges: true }, "Splunk a-collectors-token", splunk);
+    let elastic = "type = \"elastic\"\nauth = { api-key = TOKEN }\nbatch-age = \"1h\"\n";
+    one_is_bad(Language::Bulk, "ApiKey a-collectors-token", elastic);
 }
