@@ -225,7 +225,7 @@ impl Workload {
     /// Notes what the steps since `begun` have let go, by the rule or because it was taken.
     fn let_go(&mut self, begun: usize) {
         let upto = self.queue().oldest().before().0;
-        let dropped = self.queue().facts().dropped;
+        let dropped = self.queue().facts().dropped.into_iter().map(|(name, dropped)| (name, dropped.events)).collect();
         let done = self.recorder.len();
         self.history.steps.push(Step { fact: Fact::LetGo { upto, dropped }, begun, done });
     }
