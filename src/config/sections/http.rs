@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::super::keys::Fallback::{Nothing, Required, Told, Value};
 use super::super::keys::{Key, Kind, Section};
-use super::destination::{CA, CERT, ENABLED, FILTER_KEY, FORMAT, KEY, SERVER_NAME, START, TYPE};
+use super::destination::{
+    CA, CERT, ENABLED, FILTER_KEY, FORMAT, KEY, OCSF_CLASS, SERVER_NAME, SEVERITY_NUMBERS, START, TYPE,
+};
 use super::key;
 use crate::values::ByteSize;
 
@@ -51,6 +53,8 @@ pub static HTTP: Section = Section {
         ),
         key("compression", COMPRESSIONS, Value(r#""none""#), r#""gzip""#, COMPRESSION_DOC),
         FORMAT,
+        OCSF_CLASS,
+        SEVERITY_NUMBERS,
         BATCH_EVENTS,
         BATCH_SIZE,
         BATCH_AGE,
@@ -125,6 +129,8 @@ pub static SPLUNK_HEC: Section = Section {
         key("host", Kind::PerStream, Told("the agent's name"), r#""acme-mel-1""#, "The host, likewise."),
         key("compression", HEC_COMPRESSIONS, Value(r#""gzip""#), r#""none""#, COMPRESSION_DOC),
         FORMAT,
+        OCSF_CLASS,
+        SEVERITY_NUMBERS,
         BATCH_EVENTS,
         BATCH_SIZE,
         BATCH_AGE,
@@ -169,6 +175,8 @@ pub static ELASTIC: Section = Section {
         ),
         key("compression", HEC_COMPRESSIONS, Value(r#""gzip""#), r#""none""#, COMPRESSION_DOC),
         FORMAT,
+        OCSF_CLASS,
+        SEVERITY_NUMBERS,
         BATCH_EVENTS,
         BATCH_SIZE,
         BATCH_AGE,
