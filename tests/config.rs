@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use conductor::config::{self, Loaded, Mistakes, SecretRef, Start, WhenFull};
+use conductor::config::{self, Loaded, Mistakes, SecretRef, Start, TlsVersion, Transport, WhenFull};
 use conductor::event::Severity;
 
 /// Tests of a package run in its folder, so that the messages begin alike on every machine.
@@ -109,7 +109,10 @@ fn the_least_integration_and_destination_get_the_defaults_of_the_house() {
     assert_eq!((link.address.as_str(), &destination.key), ("siem.acme.example:6514", &None));
     assert_eq!((syslog.facility.as_str(), syslog.app_name.as_str()), ("local0", "conductor"));
     assert_eq!((syslog.enterprise_number, syslog.window), (32_473, 4 << 20));
-    assert!(link.server_name.is_none() && link.ca.is_none() && link.cert.is_none());
+    assert!(link.server_name.is_none() && link.ca.is_none() && link.cert.is_none() && link.crl.is_none());
+    assert_eq!((link.transport, link.tls_min_version), (Transport::Tls, TlsVersion::V12));
+    assert_eq!((link.max_connection_age, &link.proxy, link.insecure), (Some(minutes(24 * 60)), &None, false));
+    assert_eq!(syslog.max_message_size, 64 << 10);
 }
 
 #[test]
@@ -225,4 +228,18 @@ fn a_format_is_read_with_its_class_and_the_operators_numbers() {
         *table = table.with(Severity::Critical, 6);
     }
     assert_eq!(ocsf, expected);
+}
+
+#[test]
+fn plain_syslog_goes_to_loopback_by_itself_and_elsewhere_when_it_is_allowed() {
+    let settings = load(Path::new("tests/config/good/plain.toml")).expect("it loads").settings;
+    let one = |name: &str| {
+        let destination = &settings.destinations[&name.parse().expect("a name")];
+        let config::Protocol::Syslog(syslog) = &destination.protocol else { panic!("syslog") };
+        (destination.link.transport, destination.link.is_open(), syslog.max_message_size)
+    };
+    assert_eq!(one("box"), (Transport::Tcp, false, 64 << 10));
+    assert_eq!(one("named"), (Transport::Udp, false, 8 << 10));
+    assert_eq!(one("far"), (Transport::Udp, true, 8 << 10));
+    assert_eq!(one("safe"), (Transport::Tls, false, 64 << 10));
 }

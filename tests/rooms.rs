@@ -229,7 +229,7 @@ fn a_broken_arrow_is_found_however_it_is_written() {
         assert!(!wrong.is_empty(), "{text}");
         assert!(wrong.iter().all(|one| one.contains("connectors names queue")), "{text}: {wrong:?}");
     }
-    let inside = broken(&source("cli/check.rs", "use crate::destinations::syslog::SyslogTls;"));
+    let inside = broken(&source("cli/check.rs", "use crate::destinations::syslog::SyslogStream;"));
     assert_eq!(inside.len(), 1, "the command line may not reach into a destination");
     assert_eq!(broken(&source("status/board.rs", "use crate::destinations::{Receipt, Destination};")).len(), 1);
     assert_eq!(broken(&source("attic/mod.rs", "")).len(), 1, "an unknown room is no free room");

@@ -2,25 +2,24 @@
 //!
 //! Promise: a destination that passes can be dialled; whether anyone answers is found out at run time.
 
-use std::path::PathBuf;
-
 use syslog::Facility;
 
 use super::document::{Findings, Table};
 use super::files::Files;
 use super::format::format;
-use super::grammar::{Read, Wrong, address, said, server_name};
+use super::grammar::{Read, Wrong, said};
 use super::http;
 use super::integration::identity;
 use super::keys::{Kind, Section};
+use super::link;
 use super::reader::TableReader;
 use super::sections::{FILTER, TYPES};
 use super::settings::{Destination, Filter, Link, Protocol, Start, Transport};
 use super::spelling::nearest;
 use crate::connectors::abnormal::STREAMS;
-use crate::destinations::syslog as over_tls;
+use crate::destinations::syslog::{self as over_tls, Framing};
 use crate::event::Severity;
-use crate::values::Name;
+use crate::values::{ByteSize, Name};
 
 pub fn destination(
     name: &str,
@@ -41,25 +40,18 @@ pub fn destination(
     let mut reader = TableReader::new(Table { section, ..table }, findings);
     let kind = reader.choice("type");
     let web = section.key("url").is_some();
-    let link = if web { None } else { link(&mut reader, files) };
+    let link = if web { None } else { link::by_address(&mut reader, files) };
     let place = if web { http::place(&mut reader, files) } else { None };
     let key = files.secret(&mut reader, "key");
     let format = format(&mut reader);
     let protocol = match section.of_type {
-        Some("syslog") => syslog(&mut reader).map(Protocol::Syslog),
+        Some("syslog") => syslog(&mut reader, link.as_ref()).map(Protocol::Syslog),
         Some("http") => http::http(&mut reader, files, place.as_ref()).map(Protocol::Http),
         Some("splunk-hec") => http::splunk_hec(&mut reader, files, place.as_ref()).map(Protocol::SplunkHec),
         Some("elastic") => http::elastic(&mut reader, files, place.as_ref()).map(Protocol::Elastic),
         // A section without its reader would be found by every test of this file.
         Some(_) | None => None,
     };
-    if !web && reader.flag("insecure") == Some(true) {
-        reader.wrong(
-            "insecure",
-            "can't be true yet: this build speaks TLS only",
-            "plain syslog comes later: take it out",
-        );
-    }
     let common = common(&mut reader);
     let link = place.map(|place| place.link).or(link);
     kind?;
@@ -88,38 +80,38 @@ fn section_of(table: &Table<'_>) -> Option<&'static Section> {
     }
 }
 
-/// The way to a receiver that is named by its address.
-fn link(reader: &mut TableReader<'_, '_, '_>, files: &mut Files) -> Option<Link> {
-    let address = reader.text("address", address);
-    let server_name = reader.text("server-name", |text| server_name(text).map(str::to_owned));
-    let (ca, cert) = trust(reader, files);
-    Some(Link { address: address?, transport: Transport::Tls, server_name, ca, cert })
-}
+/// The most that a datagram holds: 65,535 less the headers of IPv4 and UDP.
+const LARGEST_DATAGRAM: u64 = 65_507;
+/// Over UDP: what rsyslog takes unless it is told otherwise.
+const USUAL_DATAGRAM: u64 = 8 << 10;
 
-/// `ca` and `cert`, which comes with a key.
-pub(super) fn trust(reader: &mut TableReader<'_, '_, '_>, files: &mut Files) -> (Option<PathBuf>, Option<PathBuf>) {
-    let ca = files.path(reader, "ca");
-    let cert = files.path(reader, "cert");
-    if reader.has("cert") != reader.has("key") {
-        let (here, other) = if reader.has("cert") { ("cert", "key") } else { ("key", "cert") };
-        reader.wrong(here, &format!("needs {other} beside it"), "for mTLS both are needed, for plain TLS neither");
-    }
-    (ca, cert)
-}
-
-fn syslog(reader: &mut TableReader<'_, '_, '_>) -> Option<over_tls::Settings> {
+fn syslog(reader: &mut TableReader<'_, '_, '_>, link: Option<&Link>) -> Option<over_tls::Settings> {
     let standard = reader.choice("standard").and_then(over_tls::Standard::from_word);
     let facility = reader.text("facility", facility);
     let app_name = reader.word("app-name");
     let enterprise_number = reader.count("enterprise-number");
     let window = reader.size("window");
-    let max_message_size = reader.size("max-message-size");
+    let framing = match reader.choice("framing") {
+        Some("lf") => Framing::LineFeed,
+        Some(_) | None => Framing::OctetCounted,
+    };
+    let udp = link.is_some_and(|link| link.transport == Transport::Udp);
+    let usual = if udp { USUAL_DATAGRAM } else { over_tls::LARGEST as u64 };
+    let written = reader.has("max-message-size").then(|| reader.size("max-message-size"));
+    let max_message_size = written.unwrap_or(Some(ByteSize(usual)));
+    if udp && max_message_size.is_some_and(|size| size.0 > LARGEST_DATAGRAM) {
+        reader.wrong("max-message-size", "is more than a datagram holds", "over UDP it is 65507 bytes at the most");
+    }
+    if udp && reader.has("framing") {
+        reader.warn("framing", "has no effect: over UDP each message is a datagram");
+    }
     Some(over_tls::Settings {
         standard: standard?,
         facility: facility?,
         app_name: app_name?,
         enterprise_number: u32::try_from(enterprise_number?).ok()?,
         window: window?.0,
+        framing,
         max_message_size: usize::try_from(max_message_size?.0).ok()?,
     })
 }

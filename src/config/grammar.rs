@@ -144,13 +144,6 @@ pub fn web_place(text: &str) -> Read<WebPlace> {
     Ok(WebPlace { secure, address, authority, path })
 }
 
-/// Is this a host that no other machine can stand behind?
-pub fn is_loopback(host: &str) -> bool {
-    let host = host.trim_matches(['[', ']']);
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
-}
-
 /// `http://[user:password@]host:port`. The port is asked for because proxies share no usual one.
 pub fn proxy_url(text: &str) -> Read<String> {
     let url: Uri = text.parse().map_err(|_| Wrong::Form)?;
@@ -261,8 +254,6 @@ mod tests {
         assert_eq!(read("https://soc.example/in?a=1"), four(true, "soc.example:443", "soc.example", "/in?a=1"));
         assert_eq!(read("http://[::1]:8088"), four(false, "[::1]:8088", "[::1]:8088", "/"));
         assert!(["https://u:p@soc.example/", "soc.example", "ftp://x/"].iter().all(|bad| web_place(bad).is_err()));
-        assert!(["localhost", "127.9.9.9", "[::1]", "::1"].iter().all(|host| is_loopback(host)));
-        assert!(!["soc.example", "192.0.2.1", "localhost.example"].iter().any(|host| is_loopback(host)));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::time::Duration;
 use ::http::{HeaderName, HeaderValue, Method};
 use toml::de::DeValue;
 
-use super::destination::trust;
 use super::files::{Files, reference};
-use super::grammar::{Read, WebPlace, Wrong, host_and_port, is_loopback, said, server_name, web_place};
+use super::grammar::{Read, WebPlace, Wrong, said, web_place};
+use super::link;
 use super::reader::{TableReader, text};
 use super::settings::{Link, Transport};
 use super::spelling::nearest;
@@ -32,12 +32,11 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// The way to a receiver that is named by its URL.
 pub(super) fn place(reader: &mut TableReader<'_, '_, '_>, files: &mut Files) -> Option<Place> {
     let web = reader.text("url", web_place);
-    let server_name = reader.text("server-name", |text| server_name(text).map(str::to_owned));
-    let insecure = reader.flag("insecure")?;
-    let (ca, cert) = trust(reader, files);
+    let way = link::way(reader, files);
     let web = web?;
-    let near = host_and_port(&web.address).is_ok_and(|(host, _)| is_loopback(host));
-    if !web.secure && !near && !insecure {
+    let transport = if web.secure { Transport::Tls } else { Transport::Tcp };
+    let link = Link { address: web.address.clone(), transport, ..way };
+    if link.is_open() && !link.insecure {
         reader.wrong(
             "url",
             "must begin with https://",
@@ -45,8 +44,8 @@ pub(super) fn place(reader: &mut TableReader<'_, '_, '_>, files: &mut Files) -> 
         );
         return None;
     }
-    let transport = if web.secure { Transport::Tls } else { Transport::Tcp };
-    Some(Place { link: Link { address: web.address.clone(), transport, server_name, ca, cert }, web })
+    link::without_effect(reader, &link);
+    Some(Place { link, web })
 }
 
 pub(super) fn http(

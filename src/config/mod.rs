@@ -17,6 +17,7 @@ mod grammar;
 mod http;
 mod integration;
 mod keys;
+mod link;
 mod mistakes;
 mod reader;
 mod reference;

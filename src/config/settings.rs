@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::connectors::abnormal;
 pub use crate::connectors::abnormal::region::Region;
-pub use crate::destinations::link::{Link, Transport};
+pub use crate::destinations::link::{Link, TlsVersion, Transport};
 use crate::destinations::{elastic, http, splunk_hec, syslog};
 use crate::event::Severity;
 pub use crate::format::Shape;
@@ -146,7 +146,7 @@ impl Destination {
 
     /// Every file of certificates that it refers to.
     pub fn certificates(&self) -> Vec<&Path> {
-        [&self.link.ca, &self.link.cert].into_iter().flatten().map(PathBuf::as_path).collect()
+        [&self.link.ca, &self.link.cert, &self.link.crl].into_iter().flatten().map(PathBuf::as_path).collect()
     }
 }
 

@@ -9,6 +9,7 @@ pub mod splunk_hec;
 pub mod syslog;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::event::{Seq, Stored};
 use crate::fault::Fault;
@@ -41,6 +42,8 @@ pub enum Receipt {
     Indexed,
     /// The peer's TCP has it; nobody can tell whether the process has read it.
     HeldByTcp,
+    /// It was sent; nobody can tell whether anything has arrived.
+    Sent,
 }
 
 /// One configured receiver. One task of the engine owns it; it is never shared.
@@ -57,6 +60,11 @@ pub trait Destination: Send {
 
     /// How this peer confirms.
     fn receipt(&self) -> Receipt;
+
+    /// Until when the certificate holds that the peer showed on the connection that is up; `None`: it is not known.
+    fn peer_certificate_ends(&self) -> Option<Timestamp> {
+        None
+    }
 
     /// Ends the connection in order, confirming what it can within the engine's time.
     async fn close(&mut self) -> Delivered;

@@ -15,10 +15,10 @@ use tokio::sync::mpsc;
 use tokio_rustls::client::TlsStream;
 
 use super::LIMIT;
-use super::certificate::{self, Certificate};
 use super::finding::Finding;
 use super::way::Way;
 use crate::fault::FaultKind;
+use crate::net::certificate::{self, Certificate};
 use crate::net::tls::{self, TlsOptions};
 
 const ID: &str = "tls";

@@ -7,7 +7,6 @@
 //! within [`LIMIT`].
 
 pub mod access;
-pub mod certificate;
 pub mod clock;
 pub mod connection;
 pub mod egress;

@@ -10,15 +10,18 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::backoff::Backoff;
+use super::key::reload;
+use super::papers::Papers;
 use super::receiver::{self, Said};
+use super::renewal::Renewal;
 use super::stop::Stop;
-use super::{Facilities, Forwarding, off_thread, replayer};
+use super::{Facilities, Forwarding, off_thread, replayer, telling};
 use crate::config::{self, Filter};
-use crate::destinations::{Delivered, Destination, Receipt};
+use crate::destinations::{Delivered, Destination};
 use crate::event::{Event, Seq, Stored};
 use crate::fault::{Fault, FaultKind, Reaction, Side, reaction};
 use crate::queue::{Batch, QueueError};
-use crate::status::{Board, Code, Standing};
+use crate::status::{Code, Standing};
 
 /// One batch: events and bytes of texts, whichever is reached first.
 const BATCH_EVENTS: usize = 1024;
@@ -28,25 +31,8 @@ const QUIET: Duration = Duration::from_millis(200);
 /// A fault that lasts this long becomes a condition.
 const TOLD_AFTER: Duration = Duration::from_secs(60);
 
-/// What a forwarder tells about its tries: no longer true when it has ended.
-pub const TOLD: [Code; 5] = [
-    Code::DestinationDown,
-    Code::DestinationRefused,
-    Code::DestinationKeyless,
-    Code::DestinationStalled,
-    Code::DestinationWeakReceipt,
-];
-
-/// Writes what the settings say of a destination to the board.
-pub fn describe(board: &Board, destination: &config::Destination, cursor: Seq) {
-    board.destination(&destination.name, |record| {
-        record.protocol = destination.protocol.as_str().into();
-        record.address = destination.link.address.clone();
-        record.standing = if destination.enabled { Standing::Waiting } else { Standing::Disabled };
-        record.cursor = cursor.0;
-        record.connected = false;
-    });
-}
+/// How near the ends of certificates are is told at least so often.
+const TELL_EVERY: Duration = Duration::from_secs(3600);
 
 /// Runs a destination until it is stopped: what is new, and beside it what is replayed.
 pub async fn run(facilities: Facilities, as_set: Forwarding, stop: Stop) {
@@ -57,7 +43,10 @@ pub async fn run(facilities: Facilities, as_set: Forwarding, stop: Stop) {
 async fn forward(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
     let name = as_set.destination.name.to_string();
     let mut backoff = Backoff::default();
+    let mut papers = Papers::new(&as_set.destination, Arc::clone(&facilities.places));
+    let mut reloaded = facilities.reloaded.clone();
     let destination = loop {
+        papers.reading().await;
         let fault = match receiver::build(&as_set, &facilities, Said::Once) {
             Ok(destination) => break destination,
             Err(fault) => fault,
@@ -76,6 +65,8 @@ async fn forward(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
         }
         tokio::select! {
             () = stop.stopped() => return,
+            () = papers.changed() => {}
+            () = reload(&mut reloaded) => {}
             () = tokio::time::sleep(wait) => {}
         }
     };
@@ -88,6 +79,7 @@ async fn forward(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
     let forwarder = Forwarder {
         filter: as_set.destination.filter.clone(),
         board_name: as_set.destination.name.clone(),
+        renewal: Renewal::new(as_set, papers, reloaded),
         facilities,
         name,
         destination,
@@ -107,6 +99,7 @@ struct Forwarder {
     name: String,
     board_name: crate::values::Name,
     filter: Filter,
+    renewal: Renewal,
     destination: Box<dyn Destination>,
     /// Everything up to here was read and, if the filter lets it pass, handed over.
     sent: Seq,
@@ -128,6 +121,10 @@ enum Work {
     Events(Batch),
     Confirm,
     Heartbeat(Event),
+    /// Files of certificates or secrets may have changed.
+    Renew,
+    /// Nothing but to tell how things stand.
+    Tell,
     Stop,
 }
 
@@ -149,6 +146,8 @@ impl Forwarder {
                     let beat = self.destination.deliver(&[Stored { seq: self.handed, event }]).await;
                     self.take(beat).await
                 }
+                Ok(Work::Renew) => self.renew().await,
+                Ok(Work::Tell) => None,
                 Err(error) => Some(error.fault()),
             };
             self.tell();
@@ -158,6 +157,7 @@ impl Forwarder {
                     () = stop.stopped() => break,
                     // A certificate may be valid now.
                     () = self.facilities.clock.next_setting() => {}
+                    () = self.renewal.due() => {}
                     () = tokio::time::sleep(wait) => {}
                 }
             }
@@ -178,6 +178,9 @@ impl Forwarder {
             if stop.is_stopped() {
                 return Ok(Work::Stop);
             }
+            if self.renewal.is_due() {
+                return Ok(Work::Renew);
+            }
             if *head.borrow_and_update() > self.sent {
                 let (queue, sent) = (Arc::clone(&self.facilities.queue), self.sent);
                 let batch = off_thread(move || queue.read_after(sent, BATCH_EVENTS, BATCH_BYTES)).await?;
@@ -187,6 +190,8 @@ impl Forwarder {
             tokio::select! {
                 () = stop.stopped() => return Ok(Work::Stop),
                 _ = head.changed() => {}
+                () = self.renewal.due() => {}
+                () = tokio::time::sleep(TELL_EVERY) => return Ok(Work::Tell),
                 () = tokio::time::sleep(QUIET), if unconfirmed => return Ok(Work::Confirm),
                 _ = heartbeat.changed() => {
                     if let Some(event) = heartbeat.borrow_and_update().clone() {
@@ -264,6 +269,26 @@ impl Forwarder {
         }
     }
 
+    /// Takes changed files into use: what is handed over from now on goes by a connection of the new set, and what the old
+    /// one does not confirm at its end goes again.
+    async fn renew(&mut self) -> Option<Fault> {
+        let renewed = self.renewal.attempt(&self.facilities).await?;
+        let last = self.destination.close().await;
+        let fault = self.take(last).await;
+        self.destination = renewed;
+        if let Some(fault) = fault {
+            tracing::info!(
+                destination = self.name,
+                "the connection was not ended in order for the new one: {}",
+                fault.chain()
+            );
+        }
+        if self.taken < self.handed {
+            self.go_back();
+        }
+        None
+    }
+
     async fn set_aside(&mut self, stored: Stored, fault: &Fault) -> Result<(), Fault> {
         let seq = stored.seq;
         receiver::set_aside(&self.facilities, &self.board_name, stored, fault).await?;
@@ -316,7 +341,7 @@ impl Forwarder {
         wait.max(Duration::from_millis(20))
     }
 
-    fn tell(&self) {
+    fn tell(&mut self) {
         let receipt = self.destination.receipt();
         let connected = self.destination.connected();
         let depth = self.facilities.queue.head_now().0.saturating_sub(self.taken.0);
@@ -328,15 +353,8 @@ impl Forwarder {
             record.cursor = cursor;
             record.forwarded = forwarded;
         });
-        if receipt == Receipt::HeldByTcp {
-            let text = format!(
-                "{} confirms neither by KeyUpdate nor by an orderly close: only its TCP is known to hold the events; what \
-                 it had not read is lost if it dies with more than the window that is resent",
-                self.name
-            );
-            self.facilities.board.raise(Code::DestinationWeakReceipt, &self.name, text, Timestamp::now());
-        } else if receipt != Receipt::Unknown {
-            self.facilities.board.clear(Code::DestinationWeakReceipt, &self.name);
-        }
+        let board = &self.facilities.board;
+        self.renewal.tell(board, self.destination.peer_certificate_ends(), Timestamp::now());
+        telling::receipt(board, &self.name, receipt, Timestamp::now());
     }
 }

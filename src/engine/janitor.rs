@@ -113,7 +113,7 @@ fn tell(board: &Board, look: &Look) {
     let paused = look.room.as_ref().is_err_and(QueueError::is_full);
     let damaged: u64 = facts.damage.iter().map(|note| note.events()).sum();
     let dropped: u64 = facts.dropped.values().map(|dropped| dropped.events).sum();
-    let oldest = facts.oldest_seconds.and_then(|s| now.checked_sub(SignedDuration::from_secs(s as i64)).ok());
+    let oldest = facts.oldest_seconds.and_then(|age| before(now, age));
     let unusable = look.room.as_ref().err().filter(|e| !e.is_full()).or(look.trouble.as_ref().filter(|e| !e.is_full()));
     let failed = unusable.map(ToString::to_string).or_else(|| facts.write_fault.clone());
     board.queue(|record| {
@@ -177,16 +177,24 @@ fn tell(board: &Board, look: &Look) {
         if let Ok(name) = name.parse::<Name>() {
             let depth = facts.head.0.saturating_sub(cursor.0);
             let dropped = facts.dropped.get(name.as_str());
+            let oldest = facts.ages.get(name.as_str()).and_then(|age| before(now, *age));
             let replay = facts.replays.iter().find(|replay| name.as_str() == replay.destination).and_then(in_status);
             board.existing_destination(&name, |record| {
                 record.cursor = cursor.0;
                 record.depth = depth;
+                record.oldest = oldest;
+                record.rate.note(record.taken, now);
                 record.replay = replay;
                 record.dropped = dropped.map_or(0, |dropped| dropped.events);
                 record.dropped_seqs = dropped.map(|dropped| (dropped.first.0, dropped.last.0));
             });
         }
     }
+}
+
+/// So many seconds ago.
+fn before(now: Timestamp, seconds: u64) -> Option<Timestamp> {
+    now.checked_sub(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok()
 }
 
 /// A range without a time that can be written is none.

@@ -16,6 +16,7 @@ mod backoff;
 pub mod clock;
 mod collector;
 mod egress_watch;
+mod expiry;
 mod forwarder;
 mod heartbeat;
 mod janitor;
@@ -23,14 +24,17 @@ mod key;
 mod opening;
 mod own;
 mod pace;
+mod papers;
 mod receiver;
 mod refusal;
+mod renewal;
 mod replayer;
 mod second_try;
 mod spread;
 mod stop;
 mod stream;
 mod supervision;
+mod telling;
 pub mod trial;
 pub mod way_out;
 
@@ -49,7 +53,7 @@ use crate::net::shared::Shared;
 use crate::queue::{self, Queue};
 use crate::secrets::SecretSources;
 use crate::status::{Board, Code};
-use crate::values::{Name, Secret};
+use crate::values::Name;
 use clock::Clock;
 use stop::Stopper;
 
@@ -94,15 +98,11 @@ struct Collecting {
     ca: Option<Vec<u8>>,
 }
 
-/// A destination as it runs.
+/// A destination as it runs. Its secrets and certificates are watched meanwhile ([`papers`]).
 #[derive(Clone, PartialEq)]
 struct Forwarding {
     destination: config::Destination,
     agent_name: String,
-    /// Its secrets as they were read, in the order of [`config::Destination::secrets`].
-    secrets: Vec<Option<Secret>>,
-    /// CA and certificate as they were read: renewed ones take effect at a reload.
-    certificates: Vec<Option<Vec<u8>>>,
 }
 
 struct Running<K> {
@@ -253,20 +253,13 @@ impl Engine {
             }
         }
         for (name, destination) in &settings.destinations {
-            let secrets = destination.secrets().into_iter();
-            let secrets = secrets.map(|(_, one)| crate::secrets::resolve_text(one, &self.facilities.secrets).ok());
-            let as_set = Forwarding {
-                destination: destination.clone(),
-                agent_name: settings.agent.name.clone(),
-                secrets: secrets.collect(),
-                certificates: destination.certificates().into_iter().map(|file| std::fs::read(file).ok()).collect(),
-            };
+            let as_set = Forwarding { destination: destination.clone(), agent_name: settings.agent.name.clone() };
             if running.get(name).is_some_and(|task| task.as_set == as_set && !task.done.is_finished()) {
                 continue;
             }
             if let Some(old) = running.remove(name) {
                 end(old).await;
-                board.clear_about(&forwarder::TOLD, name);
+                board.clear_about(&telling::TOLD, name);
             }
             // A destination is known to the queue from here on, so that nothing is let go before it took it.
             let queue = Arc::clone(&self.facilities.queue);
@@ -286,7 +279,7 @@ impl Engine {
                 queue.register(&queue_name, oldest)
             })
             .await;
-            forwarder::describe(board, destination, cursor);
+            telling::describe(board, destination, cursor);
             if !destination.enabled {
                 continue;
             }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Facilities, Forwarding, off_thread};
-use crate::config::{Filter, Protocol};
+use crate::config::{Filter, Protocol, Transport};
 use crate::destinations::http::settings::Given;
 use crate::destinations::splunk_hec::SplunkHec;
-use crate::destinations::syslog::SyslogTls;
+use crate::destinations::syslog::{SyslogDatagrams, SyslogStream};
 use crate::destinations::{Destination, elastic, http};
 use crate::event::{Event, Stored};
 use crate::fault::Fault;
@@ -40,11 +40,18 @@ pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result
         resolve: &|secret| crate::secrets::resolve_token(secret, &facilities.secrets),
     };
     match &set.protocol {
+        Protocol::Syslog(settings) if set.link.transport == Transport::Udp => {
+            let syslog = SyslogDatagrams::new(&set.link, settings, set.format, &as_set.agent_name)?;
+            Ok(Box::new(match said {
+                Said::Once => syslog,
+                Said::Again => syslog.replaying(),
+            }))
+        }
         Protocol::Http(settings) => Ok(Box::new(http::new(settings, &given)?)),
         Protocol::SplunkHec(settings) => Ok(Box::new(SplunkHec::new(settings, &given)?)),
         Protocol::Elastic(settings) => Ok(Box::new(elastic::new(settings, &given)?)),
         Protocol::Syslog(settings) => {
-            let syslog = SyslogTls::new(&set.link, key, settings, set.format, &as_set.agent_name)?;
+            let syslog = SyslogStream::new(&set.link, key, settings, set.format, &as_set.agent_name)?;
             Ok(Box::new(match said {
                 Said::Once => syslog,
                 Said::Again => syslog.replaying(),

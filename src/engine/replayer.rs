@@ -109,7 +109,13 @@ impl Replayer {
             let wait = match outcome {
                 Ok(true) => continue,
                 Ok(false) => PAUSE,
-                Err(fault) => self.failed(&fault),
+                Err(fault) => {
+                    // Perhaps for a certificate that was renewed meanwhile.
+                    if fault.kind == FaultKind::Refused {
+                        destination = None;
+                    }
+                    self.failed(&fault)
+                }
             };
             tokio::select! {
                 () = stop.stopped() => {}

@@ -4,11 +4,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -44,6 +44,27 @@ pub struct Path {
 pub async fn dial(host: &str, port: u16, path: &Path, limit: Duration) -> Result<TcpStream, Fault> {
     let proxy = path.explicit_proxy()?;
     dial_by(&Names::default(), proxy.as_ref(), host, port, path, Instant::now() + limit).await
+}
+
+/// A socket for datagrams to the first address that `host` leads to: of those nobody can be asked which one answers.
+///
+/// # Errors
+/// `Unavailable`: DNS, or no way there.
+pub async fn datagrams(host: &str, port: u16, limit: Duration) -> Result<UdpSocket, Fault> {
+    let what = place(host, port);
+    let order = addresses(&Names::default(), host, port, None, Instant::now() + limit, &what).await?;
+    let failed = |e| Fault::new(FaultKind::Unavailable, format!("{what} can't be reached")).caused_by(e);
+    let mut missed = None;
+    for address in order {
+        let any: SocketAddr =
+            if address.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+        let socket = UdpSocket::bind(any).await.map_err(failed)?;
+        match socket.connect(address).await {
+            Ok(()) => return Ok(socket),
+            Err(error) => missed = Some(error),
+        }
+    }
+    Err(failed(missed.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())))
 }
 
 /// As [`dial`], with the proxy already chosen.
@@ -83,6 +104,19 @@ async fn direct(
     deadline: Instant,
     what: &str,
 ) -> Result<TcpStream, Fault> {
+    let order = addresses(names, host, port, path.source_address, deadline, what).await?;
+    race(order, path, deadline, what).await
+}
+
+/// Where `host` leads, in the order to try; never empty.
+async fn addresses(
+    names: &Names,
+    host: &str,
+    port: u16,
+    source: Option<IpAddr>,
+    deadline: Instant,
+    what: &str,
+) -> Result<VecDeque<SocketAddr>, Fault> {
     let found = match timeout_at(deadline, names.find(host, port)).await {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => {
@@ -97,16 +131,16 @@ async fn direct(
             return Err(Fault::new(FaultKind::Unavailable, text));
         }
     };
-    let order = interleave(found, path.source_address);
+    let order = interleave(found, source);
     if order.is_empty() {
-        let why = match path.source_address {
+        let why = match source {
             Some(IpAddr::V4(own)) => format!("{host} has no IPv4 address, and `source-address` {own} is one"),
             Some(IpAddr::V6(own)) => format!("{host} has no IPv6 address, and `source-address` {own} is one"),
             None => format!("DNS knows the name {host}, but no address of it"),
         };
         return Err(Fault::new(FaultKind::Unavailable, format!("{what} can't be reached: {why}")));
     }
-    race(order, path, deadline, what).await
+    Ok(order)
 }
 
 /// RFC 8305 section 4: families take turns, beginning with the one that the resolver put first. A source

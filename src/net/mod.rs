@@ -3,6 +3,7 @@
 //! Promise: names are always verified, every wait has a limit, every answer has a size limit, and a token
 //! never follows a redirect.
 
+pub mod certificate;
 pub mod dial;
 pub mod http;
 mod large;
@@ -10,6 +11,7 @@ mod names;
 mod pool;
 pub mod proxy;
 mod question;
+mod revocation;
 pub mod shared;
 pub mod tcp_info;
 pub mod tls;

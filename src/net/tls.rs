@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::revocation;
 use crate::fault::{Fault, FaultKind};
 use crate::values::Secret;
 
@@ -29,6 +30,17 @@ pub struct TlsOptions {
     pub cert: Option<PathBuf>,
     /// PEM of its key.
     pub key: Option<Secret>,
+    /// Revocation lists (PEM): a peer whose certificate is revoked is refused, and one that no list speaks of.
+    pub crl: Option<PathBuf>,
+    pub min_version: TlsVersion,
+}
+
+/// The lowest version that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    #[default]
+    V12,
+    V13,
 }
 
 /// The TLS provider that this build was made with. Never the process default: two providers in the
@@ -42,7 +54,7 @@ pub fn provider() -> Arc<CryptoProvider> {
     compile_error!("one of the features `ring` and `aws-lc-rs` is needed");
 }
 
-/// A client configuration for TLS 1.2 and 1.3 over the system's roots (read anew at each call, `SSL_CERT_FILE`
+/// A client configuration over the system's roots (read anew at each call, `SSL_CERT_FILE`
 /// and `SSL_CERT_DIR` honoured) and the CA file of `options`.
 ///
 /// # Errors
@@ -63,10 +75,18 @@ pub(super) fn system_roots() -> RootCertStore {
 /// As [`client_config`], over roots and the content of the CA file that are read already.
 pub(super) fn build(system: RootCertStore, ca: Option<&[u8]>, options: &TlsOptions) -> Result<ClientConfig, Fault> {
     let ca = options.ca.as_deref().zip(ca);
+    let versions: &[&rustls::SupportedProtocolVersion] = match options.min_version {
+        TlsVersion::V12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
+        TlsVersion::V13 => &[&rustls::version::TLS13],
+    };
     let builder = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|e| Fault::new(FaultKind::Misconfigured, "this build's TLS provider is incomplete").caused_by(e))?
-        .with_root_certificates(roots(system, ca)?);
+        .with_protocol_versions(versions)
+        .map_err(|e| Fault::new(FaultKind::Misconfigured, "this build's TLS provider is incomplete").caused_by(e))?;
+    let roots = roots(system, ca)?;
+    let builder = match options.crl.as_deref() {
+        None => builder.with_root_certificates(roots),
+        Some(file) => builder.with_webpki_verifier(revocation::verifier(roots, file)?),
+    };
     let (cert, key) = match (&options.cert, &options.key) {
         (None, None) => return Ok(builder.with_no_client_auth()),
         (Some(cert), Some(key)) => (cert, key),
@@ -259,6 +279,9 @@ fn describe_certificate(reason: &CertificateError, host: &str) -> String {
              name its new PEM file in the setting `ca`"
         ),
         CertificateError::Revoked => format!("the certificate of {host} was revoked by its issuer"),
+        CertificateError::UnknownRevocationStatus => format!(
+            "whether the certificate of {host} was revoked is not known: the file of `crl` holds no list of its issuer"
+        ),
         // webpki's own error, which rustls wraps without a variant of its own.
         CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => format!(
             "{host} shows a CA's certificate as its own: give it one that this CA has signed, without the CA flag"

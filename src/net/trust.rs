@@ -22,15 +22,15 @@ struct Known {
 }
 
 impl Trust {
-    /// A configuration for these options: one that is in use already where it would be the same. Certificates of our
-    /// own are not shared.
+    /// A configuration for these options: one that is in use already where it would be the same. What asks for more
+    /// than a CA (a certificate of ours, revocation lists, another version) is not shared.
     ///
     /// # Errors
     /// As [`tls::client_config`].
     pub(super) fn config(&self, options: &TlsOptions) -> Result<Arc<ClientConfig>, Fault> {
         let ca = options.ca.as_deref().map(|file| tls::read_pem(file, "ca")).transpose()?;
         let content = ca.as_deref().map(|pem| Sha256::digest(pem).into());
-        let shared = options.cert.is_none() && options.key.is_none();
+        let shared = *options == TlsOptions { ca: options.ca.clone(), ..TlsOptions::default() };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.configs.retain(|(_, config)| config.strong_count() > 0);
         let found = known.configs.iter().find(|(of, _)| shared && *of == content);
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_of_our_own_is_shared_with_nobody() {
+    fn a_certificate_of_our_own_or_a_stricter_rule_is_shared_with_nobody() {
         let (ca, trust) = (Ca::new("ours"), Trust::default());
         let plain = trust.config(&ca.trust()).expect("a configuration");
         let (certificate, key) = ca.issue("agent", false);
@@ -85,6 +85,8 @@ mod tests {
         };
         let (first, second) = (trust.config(&own).expect("a pair"), trust.config(&own).expect("a pair"));
         assert!(!Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&first, &plain));
+        let strict = TlsOptions { min_version: tls::TlsVersion::V13, ..ca.trust() };
+        assert!(!Arc::ptr_eq(&plain, &trust.config(&strict).expect("a configuration")));
         assert!(Arc::ptr_eq(&plain, &trust.config(&ca.trust()).expect("a configuration")));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Promise: cheap to ask; depth is arithmetic, never a walk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::dropping::Dropped;
 use super::journal::Position;
@@ -58,6 +58,8 @@ pub struct Facts {
     /// Seconds since the oldest waiting event was kept.
     pub oldest_seconds: Option<u64>,
     pub cursors: BTreeMap<String, Seq>,
+    /// Seconds since the oldest event was kept that this destination has still to take; those that have all are missing.
+    pub ages: BTreeMap<String, u64>,
     pub damage: Vec<DamageNote>,
     /// What the operator's rule dropped, by the destination that had not taken it.
     pub dropped: BTreeMap<String, Dropped>,
@@ -90,6 +92,7 @@ impl Queue {
             max_bytes,
             oldest_seconds: None,
             cursors: state.cursors.clone(),
+            ages: BTreeMap::new(),
             damage: state.damage.clone(),
             dropped: state.dropped.clone(),
             replays: state.replays.values().cloned().collect(),
@@ -101,8 +104,14 @@ impl Queue {
         drop(state);
         let bytes =
             self.journal.with_segments(|all| all.values().filter(|s| s.last > slowest).map(|s| s.len).sum::<u64>());
-        let age_ms = self.kept_ms(slowest).map(|kept| ((self.clock)() - kept).max(0));
-        Facts { bytes, oldest_seconds: age_ms.map(|ms| ms as u64 / 1000), ..facts }
+        let age = |cursor: Seq| self.kept_ms(cursor).map(|kept| ((self.clock)() - kept).max(0) as u64 / 1000);
+        // Most stand at the same place: each place is looked up once.
+        let places: BTreeSet<Seq> = facts.cursors.values().copied().filter(|cursor| *cursor < head).collect();
+        let by_place: BTreeMap<Seq, u64> =
+            places.into_iter().filter_map(|place| Some((place, age(place.max(oldest.before()))?))).collect();
+        let of = |(name, cursor): (&String, &Seq)| Some((name.clone(), *by_place.get(cursor)?));
+        let ages = facts.cursors.iter().filter_map(of).collect();
+        Facts { bytes, oldest_seconds: age(slowest), ages, ..facts }
     }
 
     /// The oldest seq still on disk; when there is none, the one to come.

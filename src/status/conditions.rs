@@ -76,6 +76,9 @@ pub enum Code {
     DestinationKeyless,
     DestinationStalled,
     DestinationWeakReceipt,
+    DestinationInsecure,
+    CertificateExpiring,
+    CertificateNotTaken,
     EventsQuarantined,
     EventsDropped,
     TaskRestarted,
@@ -88,7 +91,7 @@ struct Row(&'static str, Severity, &'static str, &'static str);
 
 impl Code {
     /// All codes, in the order of the guide.
-    pub const ALL: [Code; 30] = [
+    pub const ALL: [Code; 33] = [
         Code::QueueFull,
         Code::QueuePaused,
         Code::QueueCorrupt,
@@ -114,6 +117,9 @@ impl Code {
         Code::DestinationKeyless,
         Code::DestinationStalled,
         Code::DestinationWeakReceipt,
+        Code::DestinationInsecure,
+        Code::CertificateExpiring,
+        Code::CertificateNotTaken,
         Code::EventsQuarantined,
         Code::EventsDropped,
         Code::TaskRestarted,
@@ -292,8 +298,26 @@ impl Code {
             Code::DestinationWeakReceipt => Row(
                 "destination-weak-receipt",
                 Info,
-                "This peer confirms by TCP alone: nobody can tell whether the receiving process has read the events.",
+                "This peer confirms by TCP alone, or not at all (UDP): nobody can tell whether the receiving process has read the events.",
                 "Have the receiver speak TLS 1.3 and answer key updates (rsyslog: driver ossl).",
+            ),
+            Code::DestinationInsecure => Row(
+                "destination-insecure",
+                Warning,
+                "Events leave this machine without TLS, as insecure = true allows: whoever is on the way can read and change them.",
+                "Have the receiver speak TLS, and take insecure and transport out of its settings.",
+            ),
+            Code::CertificateExpiring => Row(
+                "certificate-expiring",
+                Warning,
+                "A certificate of this destination (ours, its CA's or the receiver's own) ends within 30 days, or has ended: info from 30 days, warning from 14, error from the last day on.",
+                "Have it renewed and put the new one into its file; it is taken into use by itself within seconds.",
+            ),
+            Code::CertificateNotTaken => Row(
+                "certificate-not-taken",
+                Warning,
+                "Changed files of this destination (CA, revocation list, certificate, key or token) can't be used. What was read before stays in use.",
+                "Do what its sentence says. The files are looked at again when one of them changes, and at a reload.",
             ),
             Code::EventsQuarantined => Row(
                 "events-quarantined",

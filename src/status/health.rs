@@ -174,6 +174,9 @@ fn is_about_the_queue(code: Code) -> bool {
         | Code::DestinationKeyless
         | Code::DestinationStalled
         | Code::DestinationWeakReceipt
+        | Code::DestinationInsecure
+        | Code::CertificateExpiring
+        | Code::CertificateNotTaken
         | Code::EventsQuarantined
         | Code::TaskRestarted
         | Code::SettingsRefused

@@ -244,7 +244,7 @@ fn streams(out: &mut Exposition, integrations: &[Integration]) {
 fn destinations(out: &mut Exposition, destinations: &[Destination]) {
     use Kind::{Counter, Gauge};
     type Value = fn(&Destination) -> Option<f64>;
-    let families: [(&'static str, Kind, &str, Value); 12] = [
+    let families: [(&'static str, Kind, &str, Value); 15] = [
         ("conductor_destination_up", Gauge, "1 while the destination's last try worked.", |each| {
             Some(f64::from(u8::from(each.state == Standing::Ok)))
         }),
@@ -252,6 +252,21 @@ fn destinations(out: &mut Exposition, destinations: &[Destination]) {
             Some(f64::from(u8::from(each.connected)))
         }),
         ("conductor_destination_depth", Gauge, "Events that wait for it.", |each| Some(each.depth as f64)),
+        (
+            "conductor_destination_oldest_seconds",
+            Gauge,
+            "Age of the oldest event that waits for it; 0: none.",
+            |each| Some(each.oldest_seconds as f64),
+        ),
+        (
+            "conductor_destination_taken_per_second",
+            Gauge,
+            "Events that the peer confirmed, a second, over the last minute.",
+            |each| Some(each.taken_per_second),
+        ),
+        ("conductor_destination_last_fault_timestamp_seconds", Gauge, "When a try last failed.", |each| {
+            each.last_fault.as_ref().map(|fault| epoch(fault.at))
+        }),
         ("conductor_destination_taken_total", Counter, "Events that the peer confirmed.", |each| {
             Some(each.taken_total as f64)
         }),
@@ -286,6 +301,18 @@ fn destinations(out: &mut Exposition, destinations: &[Destination]) {
             if let Some(value) = value(each) {
                 family.sample(&[("destination", &each.name), ("type", &each.protocol)], value);
             }
+        }
+    }
+    let mut ends = out.family(
+        "conductor_destination_certificate_expires_timestamp_seconds",
+        Gauge,
+        "When a certificate ends: ours, the CA's, the receiver's own.",
+    );
+    for each in destinations {
+        for end in &each.certificates {
+            let labels =
+                [("destination", each.name.as_str()), ("type", &each.protocol), ("certificate", end.whose.as_str())];
+            ends.sample(&labels, epoch(end.expires));
         }
     }
     let mut faults = out.family("conductor_destination_faults_total", Counter, "Tries that failed, by kind of fault.");

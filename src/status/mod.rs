@@ -10,6 +10,7 @@ pub mod conditions;
 pub mod health;
 pub mod metrics;
 pub mod note;
+mod rate;
 pub mod records;
 pub mod sentences;
 pub mod snapshot;
@@ -27,5 +28,5 @@ pub use records::{
     AgentRecord, ClockRecord, DestinationRecord, EgressRecord, IntegrationRecord, QueueRecord, ReplayRecord,
     StreamRecord,
 };
-pub use snapshot::{QueueState, Snapshot, Standing};
+pub use snapshot::{CertificateEnd, QueueState, Snapshot, Standing, Whose};
 pub use state::State;

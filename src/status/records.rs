@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use super::api_key::KeyExpiry;
 use super::note::FaultNote;
-use super::snapshot::{QueueState, Standing};
+use super::rate::Rate;
+use super::snapshot::{CertificateEnd, QueueState, Standing};
 use crate::destinations::Receipt;
 use crate::fault::{Fault, FaultKind};
 use crate::values::IpRange;
@@ -208,6 +209,12 @@ pub struct DestinationRecord {
     pub cursor: u64,
     /// Events that wait for it.
     pub depth: u64,
+    /// When the oldest of them was kept.
+    pub oldest: Option<Timestamp>,
+    /// How fast it takes events.
+    pub rate: Rate,
+    /// Of its files and of its peer.
+    pub certificates: Vec<CertificateEnd>,
     pub taken: u64,
     pub last_taken: Option<Timestamp>,
     pub last_fault: Option<FaultNote>,
@@ -239,6 +246,9 @@ impl Default for DestinationRecord {
             standing: Standing::Waiting,
             cursor: 0,
             depth: 0,
+            oldest: None,
+            rate: Rate::default(),
+            certificates: Vec::new(),
             taken: 0,
             last_taken: None,
             last_fault: None,

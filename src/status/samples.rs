@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::api_key::KeyExpiry;
 use super::board::Board;
 use super::conditions::Code;
-use super::snapshot::{QueueState, Standing};
+use super::snapshot::{CertificateEnd, QueueState, Standing, Whose};
 use crate::destinations::Receipt;
 use crate::fault::{Fault, FaultKind};
 use crate::values::Name;
@@ -95,6 +95,10 @@ pub(crate) fn degraded() -> Board {
         archive.address = "archive.acme.example:6514".into();
         archive.cursor = 4_000;
         archive.depth = 1_204;
+        archive.oldest = Some(before(400));
+        archive.certificates = [(Whose::Ours, "2026-12-01T00:00:00Z"), (Whose::Peer, "2027-03-09T00:00:00Z")]
+            .map(|(whose, expires)| CertificateEnd { whose, expires: expires.parse().expect("a time") })
+            .into();
         let away = Fault::new(FaultKind::Unavailable, "archive.acme.example:6514 can't be reached: connection refused");
         archive.failed(Standing::Failing, &away, before(400));
         archive.failed(Standing::Failing, &away, before(20));

@@ -60,6 +60,7 @@ pub fn receipt_word(receipt: Receipt) -> &'static str {
         Receipt::Acknowledged => "acknowledged",
         Receipt::Indexed => "indexed",
         Receipt::HeldByTcp => "held-by-tcp",
+        Receipt::Sent => "sent",
     }
 }
 
@@ -78,6 +79,7 @@ pub fn receipt(receipt: Receipt) -> &'static str {
         Receipt::HeldByTcp => {
             "The peer's TCP holds what is counted as taken; nobody can tell whether the process has read it."
         }
+        Receipt::Sent => "What is counted as taken was sent; nobody can tell whether any of it has arrived.",
     }
 }
 
@@ -225,6 +227,7 @@ mod tests {
             Receipt::Acknowledged,
             Receipt::Indexed,
             Receipt::HeldByTcp,
+            Receipt::Sent,
         ] {
             let json = serde_json::to_string(&each).expect("a receipt serialises");
             assert_eq!(json, format!("\"{}\"", receipt_word(each)));

@@ -231,12 +231,21 @@ pub struct Destination {
     pub cursor: u64,
     /// Events that wait for it.
     pub depth: u64,
+    /// The age of the oldest of them, since it was kept; 0: nothing waits.
+    #[serde(default)]
+    pub oldest_seconds: u64,
+    /// Events that the peer confirmed, a second, over the last minute.
+    #[serde(default)]
+    pub taken_per_second: f64,
+    /// When the certificates end: of its files, and the one that the peer showed.
+    #[serde(default)]
+    pub certificates: Vec<CertificateEnd>,
     /// Events that the peer has confirmed, since the start.
     pub taken_total: u64,
     pub last_taken: Option<Timestamp>,
     pub last_fault: Option<FaultNote>,
     pub connected: bool,
-    /// How this peer confirms: `unknown`, `read-key-update`, `read-close`, `held-by-tcp`.
+    /// How this peer confirms: `unknown`, `read-key-update`, `read-close`, `acknowledged`, `held-by-tcp`, `sent`.
     pub receipt: String,
     /// The same in a sentence.
     pub receipt_text: String,
@@ -263,6 +272,45 @@ pub struct Destination {
     pub faults_total: BTreeMap<String, u64>,
     /// How it stands, in a sentence.
     pub text: String,
+}
+
+/// When a certificate ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateEnd {
+    pub whose: Whose,
+    pub expires: Timestamp,
+}
+
+/// Whose certificate it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whose {
+    /// That of `cert`.
+    Ours,
+    /// The first to end of `ca`.
+    Ca,
+    /// The one that the peer showed when the connection was made.
+    Peer,
+}
+
+impl Whose {
+    /// The word in JSON and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Whose::Ours => "ours",
+            Whose::Ca => "ca",
+            Whose::Peer => "peer",
+        }
+    }
+
+    /// In a sentence.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Whose::Ours => "our certificate (`cert`)",
+            Whose::Ca => "the CA's (`ca`)",
+            Whose::Peer => "the receiver's own",
+        }
+    }
 }
 
 /// A replay under way.

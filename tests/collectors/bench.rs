@@ -49,6 +49,7 @@ impl Bench {
             server_name: None,
             ca: Some(self.ca.clone()),
             cert: None,
+            ..Link::default()
         }
     }
 

@@ -19,7 +19,12 @@ impl AtSoc {
         let client_ca = Some(trust.authority.ca_pem());
         let key_updates = KeyUpdates::AllButFirst;
         let soc = Soc::start(SocOptions { client_ca, key_updates, ..SocOptions::new(tls) }).expect("it listens");
-        AtSoc { soc, judge: Judge::new("soc"), judged: 0 }
+        AtSoc::of(soc, Judge::new("soc"))
+    }
+
+    /// One that was started otherwise.
+    pub fn of(soc: Soc, judge: Judge) -> AtSoc {
+        AtSoc { soc, judge, judged: 0 }
     }
 
     /// Judges what came since the last look. Returns how many different events have come.

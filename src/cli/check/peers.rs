@@ -1,10 +1,9 @@
-//! Each destination: dialled and greeted by TLS with its CA, certificate and key.
+//! Each destination: dialled (through its proxy) and greeted by TLS with its CA, revocation lists, certificate and key.
 //!
 //! Promise: no event and no other byte of ours is sent inside the TLS connection. It is ended in order and read to its
 //! end, because in TLS 1.3 a peer refuses our certificate only after our handshake is done (RFC 8446 section 4.4.2.4).
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,12 +13,11 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::{LIMIT, Subject, late};
-use crate::config::Destination;
+use crate::config::{Destination, Transport};
 use crate::diagnosis::finding::{Finding, Trouble};
 use crate::diagnosis::greeting::{self, Greeting};
 use crate::fault::{Fault, FaultKind};
-use crate::net::dial::{Path, dial};
-use crate::net::tls::{self, TlsOptions};
+use crate::net::tls;
 use crate::secrets::{SecretSources, resolve_text};
 
 const ID: &str = "destination";
@@ -48,7 +46,14 @@ pub async fn look(subject: &Subject) -> Vec<Finding> {
                 return Finding::skipped(ID, &name, "is disabled", "set enabled = true to use it");
             }
             match timeout(LIMIT, greet(&destination, &secrets)).await {
-                Ok(Ok(peer)) => judge(&name, &peer, Timestamp::now()),
+                Ok(Ok(Met::Greeted(peer))) => judge(&name, &peer, Timestamp::now()),
+                Ok(Ok(Met::Plain)) => Finding::ok(ID, &name, "takes connections by plain TCP, without TLS"),
+                Ok(Ok(Met::Unasked)) => Finding::skipped(
+                    ID,
+                    &name,
+                    "is sent datagrams, which nothing answers",
+                    "look for events at the receiver",
+                ),
                 Ok(Err(fault)) => Finding::fault(ID, &name, &fault, advice(&fault, &name)),
                 Err(_) => late(ID, &name),
             }
@@ -64,6 +69,15 @@ pub async fn look(subject: &Subject) -> Vec<Finding> {
     findings
 }
 
+/// How far one came.
+enum Met {
+    Greeted(Peer),
+    /// It takes plain connections.
+    Plain,
+    /// It takes datagrams, or does not: it can't be asked.
+    Unasked,
+}
+
 /// What a handshake showed.
 struct Peer {
     greeting: Greeting,
@@ -71,21 +85,21 @@ struct Peer {
     reset: bool,
 }
 
-async fn greet(destination: &Destination, secrets: &SecretSources) -> Result<Peer, Fault> {
+async fn greet(destination: &Destination, secrets: &SecretSources) -> Result<Met, Fault> {
     let key = destination.key.as_ref().map(|key| resolve_text(key, secrets)).transpose()?;
-    let link = &destination.link;
-    let options = TlsOptions { ca: link.ca.clone(), cert: link.cert.clone(), key };
-    let config = Arc::new(tls::client_config(&options)?);
-    let (host, port) =
-        address(destination).ok_or_else(|| Fault::new(FaultKind::Misconfigured, "the address must be host:port"))?;
-    let host = host.trim_matches(['[', ']']);
-    let name = link.server_name.as_deref().unwrap_or(host).trim_matches(['[', ']']);
-    // Destinations are inside: no proxy, no source address.
-    let stream = dial(host, port, &Path::default(), STEP).await?;
-    let mut stream = tls::handshake(config, name, stream, STEP).await?;
+    let dialler = destination.link.dialler(key)?;
+    let Some((config, name)) = dialler.tls() else {
+        return match destination.link.transport {
+            Transport::Udp => Ok(Met::Unasked),
+            Transport::Tcp | Transport::Tls => dialler.dial(STEP).await.map(|_| Met::Plain),
+        };
+    };
+    let stream = dialler.dial(STEP).await?;
+    let host = dialler.host();
+    let mut stream = tls::handshake(config, &name.to_str(), stream, STEP).await?;
     let greeting = greeting::of(&stream);
     let reset = farewell(&mut stream, host).await?;
-    Ok(Peer { greeting, reset })
+    Ok(Met::Greeted(Peer { greeting, reset }))
 }
 
 /// Closes and reads to the end; an alert on the way is the peer's last word on our certificate. True: a reset.

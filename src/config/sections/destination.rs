@@ -2,6 +2,8 @@
 //!
 //! Promise: a type takes just the keys of its list; a key that several types share is written once.
 
+use std::time::Duration;
+
 use super::super::keys::Fallback::{Nothing, Required, Told, Value};
 use super::super::keys::{Key, Kind, Section};
 use super::key;
@@ -26,14 +28,34 @@ pub static TYPES: &[(&str, &Section)] = &[
 pub static SYSLOG: Section = Section {
     path: "destinations.NAME",
     of_type: Some("syslog"),
-    doc: "RFC 5424 over TLS (RFC 5425), with read receipts.",
+    doc: "RFC 5424 over TLS (RFC 5425), with read receipts; or over plain TCP or UDP, with what those can tell.",
     keys: &[
         TYPE,
         ADDRESS,
+        key(
+            "transport",
+            Kind::Choice { now: &["tls", "tcp", "udp"], later: &[], says: "" },
+            Value(r#""tls""#),
+            r#""tls""#,
+            "What carries it: tcp and udp can be read and changed on the way, and confirm less; to loopback they may go \
+             by themselves, elsewhere with `insecure = true`.",
+        ),
+        key(
+            "framing",
+            Kind::Choice { now: &["octet-counted", "lf"], later: &[], says: "" },
+            Value(r#""octet-counted""#),
+            r#""lf""#,
+            "How messages are told apart on TLS and TCP: by a count before each (RFC 5425, RFC 6587), or by a line feed \
+             behind each; with lf a line end inside a message becomes `#012`.",
+        ),
         SERVER_NAME,
         CA,
         CERT,
         KEY,
+        CRL,
+        TLS_MIN_VERSION,
+        PROXY,
+        MAX_CONNECTION_AGE,
         FORMAT,
         OCSF_CLASS,
         SEVERITY_NUMBERS,
@@ -69,7 +91,7 @@ pub static SYSLOG: Section = Section {
         key(
             "max-message-size",
             Kind::Size { min: ByteSize(2 << 10), max: ByteSize::mib(16) },
-            Value(r#""64KiB""#),
+            Told(r#"`"64KiB"`, over UDP `"8KiB"`"#),
             r#""64KiB""#,
             "The longest message that the receiver takes (rsyslog: maxMessageSize, syslog-ng: log-msg-size); a longer \
              event is sent visibly short, its whole stays in the queue.",
@@ -125,7 +147,7 @@ pub(super) const TYPE: Key = key(
     },
     Required,
     r#""syslog""#,
-    "The protocol: syslog is RFC 5424 over TLS (RFC 5425); http is JSON to a collector.",
+    "The protocol: syslog is RFC 5424 over TLS (RFC 5425), TCP or UDP; http is JSON to a collector.",
 );
 
 const ADDRESS: Key = key(
@@ -141,7 +163,7 @@ pub(super) const SERVER_NAME: Key = key(
     Kind::ServerName,
     Told("the host of `address`"),
     r#""siem.acme.example""#,
-    "The name that its certificate must hold.",
+    "The name that its certificate must hold, and that it is asked for (SNI).",
 );
 
 pub(super) const CA: Key =
@@ -200,10 +222,43 @@ pub(super) const FILTER_KEY: Key =
 
 pub(super) const ENABLED: Key = key("enabled", Kind::Flag, Value("true"), "false", "Whether it is handed events.");
 
-const INSECURE: Key = key(
+pub(super) const CRL: Key = key(
+    "crl",
+    Kind::File,
+    Nothing,
+    r#""/etc/conductor/soc-crl.pem""#,
+    "Revocation lists (PEM) of the CAs that issue the receiver's certificate: a revoked one is refused, and so is one \
+     whose issuer has no list here.",
+);
+
+pub(super) const TLS_MIN_VERSION: Key = key(
+    "tls-min-version",
+    Kind::Choice { now: &["1.2", "1.3"], later: &[], says: "" },
+    Value(r#""1.2""#),
+    r#""1.3""#,
+    "The lowest TLS version that is spoken.",
+);
+
+pub(super) const PROXY: Key = key(
+    "proxy",
+    Kind::Proxy,
+    Nothing,
+    r#""http://proxy.example:3128""#,
+    "An HTTP proxy to reach it by (CONNECT); [egress] and the environment have no say here.",
+);
+
+pub(super) const MAX_CONNECTION_AGE: Key = key(
+    "max-connection-age",
+    Kind::Duration { min: Duration::ZERO },
+    Value(r#""24h""#),
+    r#""1h""#,
+    "A connection this old is ended in order and made anew, to the address that DNS then gives; \"0s\": never.",
+);
+
+pub(super) const INSECURE: Key = key(
     "insecure",
     Kind::Flag,
     Value("false"),
-    "false",
-    "Plain TCP or UDP; this build speaks TLS only and refuses true.",
+    "true",
+    "Allows events to leave this machine unencrypted (plain TCP, UDP, http://); stands as the condition destination-insecure.",
 );

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::super::keys::Fallback::{Nothing, Required, Told, Value};
 use super::super::keys::{Key, Kind, Section};
 use super::destination::{
-    CA, CERT, ENABLED, FILTER_KEY, FORMAT, KEY, OCSF_CLASS, SERVER_NAME, SEVERITY_NUMBERS, START, TYPE,
+    CA, CERT, CRL, ENABLED, FILTER_KEY, FORMAT, INSECURE, KEY, MAX_CONNECTION_AGE, OCSF_CLASS, PROXY, SERVER_NAME,
+    SEVERITY_NUMBERS, START, TLS_MIN_VERSION, TYPE,
 };
 use super::key;
 use crate::values::ByteSize;
@@ -23,6 +24,10 @@ pub static HTTP: Section = Section {
         CA,
         CERT,
         KEY,
+        CRL,
+        TLS_MIN_VERSION,
+        PROXY,
+        MAX_CONNECTION_AGE,
         key(
             "auth",
             Kind::Auth { token: "bearer" },
@@ -83,6 +88,10 @@ pub static SPLUNK_HEC: Section = Section {
         CA,
         CERT,
         KEY,
+        CRL,
+        TLS_MIN_VERSION,
+        PROXY,
+        MAX_CONNECTION_AGE,
         key(
             "token",
             Kind::Secret,
@@ -159,6 +168,10 @@ pub static ELASTIC: Section = Section {
         CA,
         CERT,
         KEY,
+        CRL,
+        TLS_MIN_VERSION,
+        PROXY,
+        MAX_CONNECTION_AGE,
         key(
             "auth",
             Kind::Auth { token: "api-key" },
@@ -218,12 +231,4 @@ const TIMEOUT: Key = key(
     Value(r#""30s""#),
     r#""20s""#,
     "How long an answer may take, at most 60s; then the batch is sent again.",
-);
-
-const INSECURE: Key = key(
-    "insecure",
-    Kind::Flag,
-    Value("false"),
-    "false",
-    "Allows an http:// URL beyond loopback: whoever is on the way can then read the events and the token.",
 );

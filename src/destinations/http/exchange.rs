@@ -57,8 +57,9 @@ pub struct Unanswered {
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
     task: Task,
-    /// When it is too old to be used again.
+    /// When it has rested too long to be used again.
     until: Instant,
+    made: Instant,
 }
 
 /// What moves a connection's bytes. Dropped, the connection is cut: whoever gives a request up leaves nothing behind.
@@ -166,7 +167,9 @@ impl Exchange {
         };
         match self.read(response, until).await {
             Ok((answer, keep)) => {
-                self.resting = keep.map(|time| Connection { until: Instant::now() + time, ..connection });
+                let now = Instant::now();
+                let keep = keep.filter(|_| !self.dialler.is_outlived(now.duration_since(connection.made)));
+                self.resting = keep.map(|time| Connection { until: now + time, ..connection });
                 Tried::Answered(answer)
             }
             Err(unanswered) => Tried::Failed(unanswered),
@@ -248,7 +251,8 @@ where
         http1::Builder::new().max_header_size(HEAD).max_buf_size(HEAD).handshake(TokioIo::new(stream)).await?;
     // Its error reaches the request in flight; with none in flight it only means that the peer left.
     let task = Task(tokio::spawn(async move { drop(connection.await) }));
-    Ok(Connection { sender, task, until: Instant::now() + IDLE })
+    let now = Instant::now();
+    Ok(Connection { sender, task, until: now + IDLE, made: now })
 }
 
 /// How long a connection may rest: a second less than the peer's own limit where it tells one.

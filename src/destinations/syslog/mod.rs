@@ -1,28 +1,34 @@
-//! RFC 5424 over TLS (RFC 5425), with receipts that the standard does not have.
+//! RFC 5424 over TLS (RFC 5425), with receipts that the standard does not have; over plain TCP and UDP with less.
 //!
 //! Promise: an event is taken when the receiving process has read it, as shown by an answered TLS 1.3 KeyUpdate (A) or
-//! an answered orderly close (B) behind it; where a receiver has shown that it can do neither, when its TCP has it and
-//! 16 MiB more were sent after it, or a minute has passed (C). [`Destination::receipt`] says which. Behind a proxy
-//! that ends TLS the receipt is the proxy's.
+//! an answered orderly close (B) behind it; where a receiver has shown that it can do neither, and on plain TCP, when
+//! its TCP has it and 16 MiB more were sent after it, or a minute has passed (C); over UDP when it was sent.
+//! [`Destination::receipt`] says which. Behind a proxy that ends TLS the receipt is the proxy's.
 //!
 //! ```text
-//!   mod (Destination) ── session (one connection) ── wire (TLS, record by record)
-//!                             │
-//!                        receipts, peer: what was confirmed, what the peer can do (pure)
+//!   mod (a stream) ── session (one connection) ── wire (its socket) ── records (TLS, record by record)
+//!                        │
+//!                   receipts, peer: what was confirmed, what the peer can do (pure)
+//!   datagrams (UDP)          messages: how each event is written (pure)
 //! ```
 
+mod datagrams;
 mod faults;
 mod messages;
 mod peer;
 mod receipts;
+mod records;
 mod session;
 mod wire;
 
 use std::time::Instant;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
-pub use self::messages::Standard;
+pub use self::datagrams::SyslogDatagrams;
+pub use self::messages::{Framing, Standard};
+pub use crate::format::rfc5424::LARGEST;
 
 use self::messages::Messages;
 use self::peer::{Barrier, Peer};
@@ -33,7 +39,6 @@ use crate::destinations::{Delivered, Destination, Receipt};
 use crate::event::{Seq, Stored};
 use crate::fault::{Fault, FaultKind};
 use crate::format::Shape;
-use crate::format::rfc5424;
 use crate::values::Secret;
 
 /// What the operator set for one syslog destination, beside the way to it. Validated by `config`.
@@ -48,6 +53,8 @@ pub struct Settings {
     /// Bytes of one window. A receipt is asked for twice a window; at most two windows are unconfirmed, four where
     /// only an orderly close confirms. Below 64 KiB it counts as 64 KiB.
     pub window: u64,
+    /// Of a stream; a datagram holds one message.
+    pub framing: Framing,
     /// Bytes of a message; a longer one is sent visibly short.
     pub max_message_size: usize,
 }
@@ -61,11 +68,11 @@ const WINDOWS_TO_A_CLOSE: u64 = 4;
 /// Requests that are kept back to confirm the end of a connection.
 const LAST_REQUESTS: u32 = 2;
 
-/// One TLS syslog receiver.
+/// One syslog receiver, over TLS or plain TCP.
 #[derive(Debug)]
-pub struct SyslogTls {
+pub struct SyslogStream {
     dialler: Dialler,
-    format: Messages,
+    messages: Messages,
     window: u64,
     piece: usize,
     limits: Limits,
@@ -75,9 +82,11 @@ pub struct SyslogTls {
     fresh: Option<Seq>,
     /// The last event that went onto a connection, not told yet.
     sent: Option<Seq>,
+    /// The connection outlived its last fault, and everything up to here is on it already.
+    resume: Option<Seq>,
 }
 
-impl SyslogTls {
+impl SyslogStream {
     /// Prepares everything that needs no connection. `key` is the PEM of our private key, for mTLS; `agent_name` is the
     /// HOSTNAME of the messages.
     ///
@@ -89,16 +98,11 @@ impl SyslogTls {
         settings: &Settings,
         shape: Shape,
         agent_name: &str,
-    ) -> Result<SyslogTls, Fault> {
-        let dialler = link.dialler(key)?;
-        let facility = rfc5424::facility(&settings.facility).ok_or_else(|| {
-            let sentence = format!("facility {:?} is unknown: use such as local0", settings.facility);
-            Fault::new(FaultKind::Misconfigured, sentence)
-        })?;
+    ) -> Result<SyslogStream, Fault> {
         let window = settings.window.max(LEAST_WINDOW);
-        Ok(SyslogTls {
-            dialler,
-            format: Messages::new(settings, facility, shape, agent_name),
+        Ok(SyslogStream {
+            dialler: link.dialler(key)?,
+            messages: Messages::of_a_stream(settings, shape, agent_name)?,
             window,
             piece: PIECE.min(usize::try_from(window / 8).unwrap_or(PIECE)),
             limits: Limits::default(),
@@ -107,21 +111,30 @@ impl SyslogTls {
             session: None,
             fresh: None,
             sent: None,
+            resume: None,
         })
     }
 
     /// The same for events of a replay, which are marked as such.
-    pub fn replaying(self) -> SyslogTls {
-        SyslogTls { format: self.format.replaying(), ..self }
+    pub fn replaying(self) -> SyslogStream {
+        SyslogStream { messages: self.messages.replaying(), ..self }
+    }
+
+    /// What of a batch is not on the connection already.
+    fn rest<'b>(&mut self, batch: &'b [Stored]) -> &'b [Stored] {
+        let Some(resume) = self.resume else { return batch };
+        let known = batch.iter().take_while(|stored| stored.seq <= resume).count();
+        if batch.last().is_some_and(|last| last.seq >= resume) {
+            self.resume = None;
+        }
+        &batch[known..]
     }
 
     async fn hand_over(&mut self, batch: &[Stored], until: Instant) -> Result<(), Fault> {
         self.buffer.clear();
+        let batch = self.rest(batch);
         for (at, stored) in batch.iter().enumerate() {
-            let whole = self.format.frame(&mut self.buffer, stored).map_err(|e| {
-                Fault::new(FaultKind::Unreadable, format!("event {} can't be written", stored.seq)).caused_by(e)
-            })?;
-            if !whole {
+            if !self.messages.write(&mut self.buffer, stored)? {
                 let bytes = stored.event.raw.len();
                 tracing::warn!(address = self.dialler.address(), event = ?stored.event.id, bytes, "too long for one message: sent short");
             }
@@ -191,6 +204,11 @@ impl SyslogTls {
                 self.drop_session();
             }
         }
+        // Where only TCP's word is had, a close is no receipt to count on: nothing may be open then.
+        let may_end = |session: &Session| session.barrier != Barrier::Held || session.ledger.unconfirmed() == 0;
+        if self.session.as_ref().is_some_and(|session| self.dialler.is_outlived(session.age()) && may_end(session)) {
+            self.end(until).await?;
+        }
         let session = match self.session.take() {
             Some(session) => session,
             None => self.open_session(until).await?,
@@ -201,11 +219,7 @@ impl SyslogTls {
     async fn open_session(&mut self, until: Instant) -> Result<Session, Fault> {
         let left = || self.limits.handshake.min(until.saturating_duration_since(Instant::now()));
         let stream = self.dialler.dial(left()).await?;
-        let Some((config, name)) = self.dialler.tls() else {
-            let sentence = format!("{} is to be reached by TLS", self.dialler.address());
-            return Err(Fault::new(FaultKind::Misconfigured, sentence));
-        };
-        let wire = Wire::open(stream, config, name, self.dialler.address(), left()).await?;
+        let wire = Wire::open(stream, self.dialler.tls(), self.dialler.address(), left()).await?;
         Ok(Session::new(wire, &mut self.peer, self.limits))
     }
 
@@ -248,23 +262,30 @@ impl SyslogTls {
     async fn end(&mut self, until: Instant) -> Result<(), Fault> {
         let Some(session) = &mut self.session else { return Ok(()) };
         let ended = session.end(&mut self.peer, until).await;
-        self.drop_session();
+        if ended.is_ok() || !session.is_kept() {
+            self.drop_session();
+        }
         ended
     }
 
     fn drop_session(&mut self) {
+        self.resume = None;
         if let Some(mut session) = self.session.take() {
             self.fresh = session.fresh().or(self.fresh);
             self.sent = session.ledger.last_sent().or(self.sent);
         }
     }
 
-    /// What the engine is told. After a fault the connection is gone: the engine hands over again what is not taken.
+    /// What the engine is told. After a fault the engine hands over again what is not taken, and the connection is gone
+    /// (or kept, and then that is not sent on it again).
     fn told(&mut self, outcome: Result<(), Fault>) -> Delivered {
         let fault = outcome.err();
-        if fault.is_some() {
+        if fault.is_some() && !self.session.as_ref().is_some_and(Session::is_kept) {
             self.drop_session();
         } else if let Some(session) = &mut self.session {
+            if fault.is_some() {
+                self.resume = session.ledger.last_sent();
+            }
             self.fresh = session.fresh().or(self.fresh);
             self.sent = session.ledger.last_sent().or(self.sent);
         }
@@ -273,7 +294,7 @@ impl SyslogTls {
 }
 
 #[async_trait]
-impl Destination for SyslogTls {
+impl Destination for SyslogStream {
     async fn deliver(&mut self, batch: &[Stored]) -> Delivered {
         let outcome = self.hand_over(batch, Instant::now() + self.limits.call).await;
         self.told(outcome)
@@ -290,8 +311,16 @@ impl Destination for SyslogTls {
         self.session.as_ref().is_some_and(Session::is_connected)
     }
 
+    /// On plain TCP the weaker word stands, though its last close may have been answered.
     fn receipt(&self) -> Receipt {
-        self.peer.receipt()
+        match self.peer.receipt() {
+            Receipt::ReadClose if self.dialler.tls().is_none() => Receipt::HeldByTcp,
+            receipt => receipt,
+        }
+    }
+
+    fn peer_certificate_ends(&self) -> Option<Timestamp> {
+        self.session.as_ref().and_then(Session::peer_ends)
     }
 
     async fn close(&mut self) -> Delivered {

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::faults;
 use super::peer::{Barrier, Peer};
 use super::receipts::{Answer, HoldRule, Ledger};
@@ -23,6 +25,8 @@ pub(super) struct Limits {
     pub(super) close: Duration,
     /// The same if everything is confirmed already: a courtesy, not a receipt.
     pub(super) courtesy: Duration,
+    /// Without a sign of the peer's TCP though it owes one: the peer is dead, or the way to it.
+    pub(super) dead: Duration,
     /// Without any progress: the receiver has stalled.
     pub(super) stall: Duration,
     /// One call of the engine.
@@ -41,6 +45,7 @@ impl Default for Limits {
             silence: Duration::from_secs(1),
             close: Duration::from_secs(10),
             courtesy: Duration::from_millis(250),
+            dead: Duration::from_secs(30),
             stall: Duration::from_secs(60),
             call: Duration::from_secs(90),
             farewell: Duration::from_secs(5),
@@ -87,6 +92,9 @@ pub(super) struct Session {
     told: Option<Seq>,
     /// Answers that came after our close_notify; `None` before it.
     late_answers: Option<u32>,
+    born: Instant,
+    /// A wait has ended before the peer was through with it, and it may still go on.
+    outwaited: bool,
 }
 
 impl Session {
@@ -94,7 +102,7 @@ impl Session {
     pub(super) fn new(mut wire: Wire, peer: &mut Peer, limits: Limits) -> Session {
         let now = Instant::now();
         peer.met(wire.peer(), now);
-        let barrier = peer.barrier(wire.is_tls13());
+        let barrier = if wire.is_plain() { Barrier::Held } else { peer.barrier(wire.is_tls13()) };
         if barrier == Barrier::Held {
             wire.spare();
         }
@@ -107,7 +115,26 @@ impl Session {
             progress: now,
             told: None,
             late_answers: None,
+            born: now,
+            outwaited: false,
         }
+    }
+
+    /// How long the connection has been up.
+    pub(super) fn age(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    /// Until when the peer's certificate holds.
+    pub(super) fn peer_ends(&self) -> Option<Timestamp> {
+        self.wire.peer_ends()
+    }
+
+    /// Did its last fault leave it standing, with all that was sent in its order? A receiver on plain TCP that does not
+    /// read shows no life by a handshake: on a new connection it would be sent the same again at each try, and read it
+    /// all when it goes on.
+    pub(super) fn is_kept(&self) -> bool {
+        self.wire.is_plain() && self.outwaited && self.late_answers.is_none()
     }
 
     #[cfg(test)]
@@ -174,6 +201,7 @@ impl Session {
     /// Waits for `goal`, asking once more where that helps.
     pub(super) async fn settle(&mut self, goal: Goal, peer: &mut Peer, until: Instant) -> Result<Settled, Fault> {
         self.progress = Instant::now();
+        self.outwaited = false;
         loop {
             self.serve(peer)?;
             let now = self.look()?;
@@ -210,6 +238,7 @@ impl Session {
                 return Err(faults::stalled(self.wire.address(), self.limits.stall));
             }
             if now >= until {
+                self.outwaited = true;
                 return Ok(Settled::OutOfTime);
             }
             let pause = if matches!(goal, Goal::Drained) { LOOK } else { IDLE_LOOK.min(self.limits.silence) };
@@ -324,9 +353,12 @@ impl Session {
         peer.answered_key_update(self.ledger.answers() == self.ledger.requests());
     }
 
-    /// The time, with progress noted where the peer's TCP took more.
+    /// The time, with progress noted where the peer's TCP took more, unless that has died.
     fn look(&mut self) -> Result<Instant, Fault> {
         let now = Instant::now();
+        if self.wire.owed(now)? >= self.limits.dead {
+            return Err(faults::dead(self.wire.address(), self.limits.dead));
+        }
         let acked = self.wire.acked()?;
         if acked > self.acked {
             self.acked = acked;
@@ -335,9 +367,10 @@ impl Session {
         Ok(now)
     }
 
-    fn has_stalled(&self, now: Instant, peer: &mut Peer) -> bool {
+    fn has_stalled(&mut self, now: Instant, peer: &mut Peer) -> bool {
         let stalled = now.duration_since(self.progress) >= self.limits.stall;
         if stalled {
+            self.outwaited = true;
             peer.forget();
         }
         stalled

@@ -13,9 +13,10 @@ use tokio::time::Instant;
 
 use super::super::answers::Answers;
 use super::super::backoff::Backoff;
+use super::super::expiry::Step;
 use super::super::off_thread;
 use super::super::stop::Stop;
-use super::words::{self, Step};
+use super::words;
 use super::{Connected, until};
 use crate::config::Integration;
 use crate::connectors::{Connector, KeyTold};
@@ -105,7 +106,7 @@ impl Life {
             record.api_key_since = since;
         });
         let unsure = told.and_then(|told| told.unsure.as_deref()).filter(|_| by_vendor.is_some());
-        match expires.and_then(|end| Step::of(end, now).map(|step| (end, step))) {
+        match expires.and_then(|end| Step::of(end.days_left(now)).map(|step| (end, step))) {
             Some((end, step)) => {
                 let text = words::end(subject, end, unsure, now);
                 board.raise_as(Code::ApiKeyExpiring, step.severity(), subject, &text, now);

@@ -1,4 +1,4 @@
-//! Where keys are kept, looked at together: one task for all integrations.
+//! Where keys are kept, looked at together: one task for all integrations and destinations.
 //!
 //! Promise: a file that changed is told within [`EVERY`] to whoever watches it; two hundred keys cost one look.
 
@@ -25,11 +25,13 @@ type Seen = Option<Stamp>;
 pub struct Places {
     sources: SecretSources,
     watched: Mutex<HashMap<SecretRef, watch::Sender<Seen>>>,
+    /// Rung at each look that found a change.
+    news: watch::Sender<u64>,
 }
 
 impl Places {
     pub fn new(sources: SecretSources) -> Arc<Places> {
-        Arc::new(Places { sources, watched: Mutex::default() })
+        Arc::new(Places { sources, watched: Mutex::default(), news: watch::Sender::default() })
     }
 
     /// Where secrets are looked for.
@@ -41,6 +43,11 @@ impl Places {
     pub fn watch(&self, place: &SecretRef) -> watch::Receiver<Seen> {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         watched.entry(place.clone()).or_default().subscribe()
+    }
+
+    /// Rung when any watched place has changed; for who watches several.
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
     }
 
     /// Looks until it is stopped.
@@ -58,10 +65,14 @@ impl Places {
             let look = move || places.into_iter().map(|place| (stamp(&place, &sources), place)).collect::<Vec<_>>();
             let found = off_thread(look).await;
             let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut any = false;
             for (seen, place) in found {
                 if let Some(teller) = watched.get(&place) {
-                    teller.send_if_modified(|old| std::mem::replace(old, seen) != seen);
+                    any |= teller.send_if_modified(|old| std::mem::replace(old, seen) != seen);
                 }
+            }
+            if any {
+                self.news.send_modify(|count| *count += 1);
             }
         }
     }

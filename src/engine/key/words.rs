@@ -1,45 +1,12 @@
-//! How near a key's end is, how old it is, and what is said about both: pure, with the time as an argument.
+//! What is said of a key's end and of its age: pure, with the time as an argument.
 //!
-//! Promise: a step is taken once at 30, 14, 7 and 1 days and at the end; a sentence says who told the day.
+//! Promise: a sentence says who told the day.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::status::{KeyExpiry, KeySource, Severity};
-
-/// How near the end is. Each step is worth one line in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
-    Month,
-    Fortnight,
-    Week,
-    Day,
-    Over,
-}
-
-impl Step {
-    /// Further than 30 days away it is no step yet.
-    pub fn of(end: KeyExpiry, now: Timestamp) -> Option<Step> {
-        match end.days_left(now) {
-            ..0 => Some(Step::Over),
-            0..=1 => Some(Step::Day),
-            2..=7 => Some(Step::Week),
-            8..=14 => Some(Step::Fortnight),
-            15..=30 => Some(Step::Month),
-            31.. => None,
-        }
-    }
-
-    /// How grave the condition is.
-    pub fn severity(self) -> Severity {
-        match self {
-            Step::Month => Severity::Info,
-            Step::Fortnight | Step::Week => Severity::Warning,
-            Step::Day | Step::Over => Severity::Error,
-        }
-    }
-}
+use crate::status::{KeyExpiry, KeySource};
 
 /// The end in a sentence. `unsure`: what the vendor's day is, where it may not be that of our key.
 pub fn end(name: &str, end: KeyExpiry, unsure: Option<&str>, now: Timestamp) -> String {
@@ -77,6 +44,8 @@ pub fn age(name: &str, since: Timestamp, told: bool, most: Duration, now: Timest
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::expiry::Step;
+    use crate::status::Severity;
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -96,7 +65,7 @@ mod tests {
         ];
         let mut gravest = Severity::Info;
         for (now, step) in table {
-            let found = Step::of(end, at(now));
+            let found = Step::of(end.days_left(at(now)));
             assert_eq!(found, step, "{now}");
             let severity = found.map_or(Severity::Info, Step::severity);
             assert!(severity >= gravest, "{now}");

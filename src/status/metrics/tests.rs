@@ -140,6 +140,9 @@ fn the_numbers_are_those_of_the_snapshot() {
     assert_eq!(value("conductor_state", "degraded"), Some(1.0));
     assert_eq!(value("conductor_state", "healthy"), Some(0.0));
     assert_eq!(value("conductor_destination_depth", "archive"), Some(1_204.0));
+    assert_eq!(value("conductor_destination_oldest_seconds", "archive"), Some(400.0));
+    assert_eq!(value("conductor_destination_taken_per_second", "soc"), Some(0.0));
+    assert_eq!(value("conductor_destination_certificate_expires_timestamp_seconds", "peer"), Some(1_804_550_400.0));
     assert_eq!(value("conductor_destination_taken_total", "soc"), Some(5_204.0));
     assert_eq!(value("conductor_destination_faults_total", "unavailable"), Some(2.0));
     assert_eq!(value("conductor_stream_lag_seconds", "threats"), Some(120.0));

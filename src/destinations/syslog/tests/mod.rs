@@ -1,7 +1,9 @@
 //! The destination against receivers of many manners: what is told as taken was read, and nothing else.
 
 mod openssl;
+mod plain;
 mod receiver;
+mod trust;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -11,7 +13,7 @@ use rustls::version::{TLS12, TLS13};
 use self::receiver::{Manner, Pki, Receiver};
 use super::receipts::{HoldRule, MOST_REQUESTS};
 use super::*;
-use crate::destinations::link::Transport;
+use crate::destinations::link::{TlsVersion, Transport};
 
 /// Events `from..=to`, each of about 2 kB.
 fn events(from: u64, to: u64) -> Vec<Stored> {
@@ -31,7 +33,7 @@ fn link(address: SocketAddr, pki: &Pki) -> Link {
         transport: Transport::Tls,
         server_name: Some("localhost".to_owned()),
         ca: Some(pki.file("ca.pem")),
-        cert: None,
+        ..Link::default()
     }
 }
 
@@ -41,23 +43,24 @@ fn settings() -> Settings {
         app_name: "conductor".to_owned(),
         enterprise_number: 32473,
         window: 64 * 1024,
+        framing: Framing::OctetCounted,
         standard: super::Standard::Rfc5424,
         max_message_size: 64 * 1024,
     }
 }
 
-fn made(link: &Link, key: Option<Secret>, settings: &Settings) -> Result<SyslogTls, Fault> {
-    SyslogTls::new(link, key, settings, Shape::Json, "acme-mel-1")
+fn made(link: &Link, key: Option<Secret>, settings: &Settings) -> Result<SyslogStream, Fault> {
+    SyslogStream::new(link, key, settings, Shape::Json, "acme-mel-1")
 }
 
 /// A destination with shorter waits: those that end by themselves in these tests.
-fn destination(address: SocketAddr, pki: &Pki) -> SyslogTls {
+fn destination(address: SocketAddr, pki: &Pki) -> SyslogStream {
     let mut syslog = made(&link(address, pki), None, &settings()).expect("valid");
     syslog.limits.silence = Duration::from_millis(100);
     syslog
 }
 
-fn start(manner: Manner) -> (Pki, Receiver, SyslogTls) {
+fn start(manner: Manner) -> (Pki, Receiver, SyslogStream) {
     let pki = Pki::new();
     let receiver = Receiver::start(pki.server(&TLS13, false), manner);
     let syslog = destination(receiver.address, &pki);
@@ -65,7 +68,7 @@ fn start(manner: Manner) -> (Pki, Receiver, SyslogTls) {
 }
 
 /// Delivers and confirms; what was taken.
-async fn hand_over(syslog: &mut SyslogTls, from: u64, to: u64) -> Option<u64> {
+async fn hand_over(syslog: &mut SyslogStream, from: u64, to: u64) -> Option<u64> {
     let delivered = syslog.deliver(&events(from, to)).await;
     assert!(delivered.fault.is_none(), "{:?}", delivered.fault.map(|f| f.chain()));
     let confirmed = syslog.confirm().await;
@@ -238,7 +241,7 @@ async fn a_close_that_crosses_ours_is_no_answer_to_it() {
 }
 
 /// The fault of a first delivery.
-async fn refusal(mut syslog: SyslogTls) -> Fault {
+async fn refusal(mut syslog: SyslogStream) -> Fault {
     let delivered = syslog.deliver(&events(1, 1)).await;
     let fault = match delivered.fault {
         Some(fault) => fault,

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 
-use super::super::wire::first_record;
+use super::super::records::first_record;
 
 /// How a receiver behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,10 @@ impl Pki {
     pub(super) fn new() -> Pki {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a CA");
         let dir = tempfile::tempdir().expect("a folder");
+        // No two have the same name.
+        params.distinguished_name.push(DnType::CommonName, dir.path().display().to_string());
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a CA");
         std::fs::write(dir.path().join("ca.pem"), issuer.pem()).expect("room");
         let pki = Pki { dir, issuer };
         let (cert, key) = pki.leaf();
@@ -60,14 +62,37 @@ impl Pki {
         self.dir.path().join(name)
     }
 
+    pub(super) fn issuer(&self) -> &CertifiedIssuer<'static, KeyPair> {
+        &self.issuer
+    }
+
     fn leaf(&self) -> (rcgen::Certificate, KeyPair) {
+        self.numbered(None)
+    }
+
+    fn numbered(&self, serial: Option<u64>) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        params.not_after = date_time_ymd(2031, 3, 9);
+        params.serial_number = serial.map(Into::into);
         (params.signed_by(&key, &self.issuer).expect("signed"), key)
     }
 
     pub(super) fn server(&self, version: &'static SupportedProtocolVersion, client_ca: bool) -> Arc<ServerConfig> {
-        let (cert, key) = self.leaf();
+        self.server_of(self.leaf(), version, client_ca)
+    }
+
+    /// One whose certificate has this serial number.
+    pub(super) fn server_numbered(&self, version: &'static SupportedProtocolVersion, serial: u64) -> Arc<ServerConfig> {
+        self.server_of(self.numbered(Some(serial)), version, false)
+    }
+
+    fn server_of(
+        &self,
+        (cert, key): (rcgen::Certificate, KeyPair),
+        version: &'static SupportedProtocolVersion,
+        client_ca: bool,
+    ) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[version])
