@@ -182,6 +182,16 @@ fn receivers_over_http_get_the_defaults_of_the_house_and_keep_their_secrets_else
 }
 
 #[test]
+fn the_window_of_relp_counts_messages() {
+    let settings = load(Path::new("tests/config/good/relp.toml")).expect("it loads").settings;
+    let destination = settings.destinations.values().next().expect("soc");
+    let config::Protocol::Relp(relp) = &destination.protocol else { panic!("it says relp") };
+    assert_eq!((relp.window, relp.max_message_size), (32, 8 << 10));
+    assert_eq!((relp.facility.as_str(), relp.app_name.as_str()), ("local0", "conductor"));
+    assert_eq!(destination.protocol.as_str(), "relp");
+}
+
+#[test]
 fn settings_are_gathered_from_the_main_file_the_folder_beside_it_and_the_state_folder() {
     let loaded = load(Path::new("tests/config/good/spread/conductor.toml")).expect("it loads");
     let sources: Vec<_> = loaded.sources.iter().filter_map(|path| path.file_name()?.to_str()).collect();

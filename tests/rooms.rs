@@ -37,6 +37,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
             "destinations::elastic",
             "destinations::http",
             "destinations::link",
+            "destinations::relp",
             "destinations::splunk_hec",
             "destinations::syslog",
             "format::Shape",

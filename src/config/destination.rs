@@ -17,6 +17,7 @@ use super::sections::{FILTER, TYPES};
 use super::settings::{Destination, Filter, Link, Protocol, Start, Transport};
 use super::spelling::nearest;
 use crate::connectors::abnormal::STREAMS;
+use crate::destinations::relp as by_relp;
 use crate::destinations::syslog::{self as over_tls, Framing};
 use crate::event::Severity;
 use crate::values::{ByteSize, Name};
@@ -49,6 +50,7 @@ pub fn destination(
         Some("http") => http::http(&mut reader, files, place.as_ref()).map(Protocol::Http),
         Some("splunk-hec") => http::splunk_hec(&mut reader, files, place.as_ref()).map(Protocol::SplunkHec),
         Some("elastic") => http::elastic(&mut reader, files, place.as_ref()).map(Protocol::Elastic),
+        Some("relp") => relp(&mut reader).map(Protocol::Relp),
         // A section without its reader would be found by every test of this file.
         Some(_) | None => None,
     };
@@ -97,8 +99,7 @@ fn syslog(reader: &mut TableReader<'_, '_, '_>, link: Option<&Link>) -> Option<o
     };
     let udp = link.is_some_and(|link| link.transport == Transport::Udp);
     let usual = if udp { USUAL_DATAGRAM } else { over_tls::LARGEST as u64 };
-    let written = reader.has("max-message-size").then(|| reader.size("max-message-size"));
-    let max_message_size = written.unwrap_or(Some(ByteSize(usual)));
+    let max_message_size = message_size(reader, usual);
     if udp && max_message_size.is_some_and(|size| size.0 > LARGEST_DATAGRAM) {
         reader.wrong("max-message-size", "is more than a datagram holds", "over UDP it is 65507 bytes at the most");
     }
@@ -112,6 +113,27 @@ fn syslog(reader: &mut TableReader<'_, '_, '_>, link: Option<&Link>) -> Option<o
         enterprise_number: u32::try_from(enterprise_number?).ok()?,
         window: window?.0,
         framing,
+        max_message_size: usize::try_from(max_message_size?.0).ok()?,
+    })
+}
+
+/// What is written, else what is usual there.
+fn message_size(reader: &mut TableReader<'_, '_, '_>, usual: u64) -> Option<ByteSize> {
+    let written = reader.has("max-message-size").then(|| reader.size("max-message-size"));
+    written.unwrap_or(Some(ByteSize(usual)))
+}
+
+fn relp(reader: &mut TableReader<'_, '_, '_>) -> Option<by_relp::Settings> {
+    let facility = reader.text("facility", facility);
+    let app_name = reader.word("app-name");
+    let enterprise_number = reader.count("enterprise-number");
+    let window = reader.count("window");
+    let max_message_size = message_size(reader, over_tls::LARGEST as u64);
+    Some(by_relp::Settings {
+        facility: facility?,
+        app_name: app_name?,
+        enterprise_number: u32::try_from(enterprise_number?).ok()?,
+        window: usize::try_from(window?).ok()?,
         max_message_size: usize::try_from(max_message_size?.0).ok()?,
     })
 }

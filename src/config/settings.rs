@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::connectors::abnormal;
 pub use crate::connectors::abnormal::region::Region;
 pub use crate::destinations::link::{Link, TlsVersion, Transport};
-use crate::destinations::{elastic, http, splunk_hec, syslog};
+use crate::destinations::{elastic, http, relp, splunk_hec, syslog};
 use crate::event::Severity;
 pub use crate::format::Shape;
 pub use crate::values::SecretRef;
@@ -136,7 +136,7 @@ impl Destination {
     pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
         let key = self.key.iter().map(|key| ("key", key));
         let own = match &self.protocol {
-            Protocol::Syslog(_) => Vec::new(),
+            Protocol::Syslog(_) | Protocol::Relp(_) => Vec::new(),
             Protocol::Http(http) => http.secrets(),
             Protocol::SplunkHec(hec) => hec.common.auth.secrets("token"),
             Protocol::Elastic(elastic) => elastic.common.auth.secrets("auth"),
@@ -154,6 +154,7 @@ impl Destination {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Syslog(syslog::Settings),
+    Relp(relp::Settings),
     Http(http::Settings),
     SplunkHec(splunk_hec::Settings),
     Elastic(elastic::Settings),
@@ -164,6 +165,7 @@ impl Protocol {
     pub fn as_str(&self) -> &'static str {
         match self {
             Protocol::Syslog(_) => "syslog",
+            Protocol::Relp(_) => "relp",
             Protocol::Http(_) => "http",
             Protocol::SplunkHec(_) => "splunk-hec",
             Protocol::Elastic(_) => "elastic",

@@ -5,6 +5,7 @@
 pub mod elastic;
 pub mod http;
 pub mod link;
+pub mod relp;
 pub mod splunk_hec;
 pub mod syslog;
 

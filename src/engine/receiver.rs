@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{Facilities, Forwarding, off_thread};
 use crate::config::{Filter, Protocol, Transport};
 use crate::destinations::http::settings::Given;
+use crate::destinations::relp::Relp;
 use crate::destinations::splunk_hec::SplunkHec;
 use crate::destinations::syslog::{SyslogDatagrams, SyslogStream};
 use crate::destinations::{Destination, elastic, http};
@@ -55,6 +56,13 @@ pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result
             Ok(Box::new(match said {
                 Said::Once => syslog,
                 Said::Again => syslog.replaying(),
+            }))
+        }
+        Protocol::Relp(settings) => {
+            let relp = Relp::new(&set.link, key, settings, set.format, &as_set.agent_name)?;
+            Ok(Box::new(match said {
+                Said::Once => relp,
+                Said::Again => relp.replaying(),
             }))
         }
     }

@@ -35,11 +35,12 @@ struct Receiver {
 const RECEIVERS: [Receiver; 2] = [
     Receiver {
         name: "rsyslog",
-        packages: &["rsyslog", "rsyslog-openssl", "rsyslog-gnutls"],
+        packages: &["rsyslog", "rsyslog-openssl", "rsyslog-gnutls", "rsyslog-relp"],
         program: "rsyslogd",
         objects: &[
             "usr/sbin/rsyslogd",
             "usr/lib/*/rsyslog/imtcp.so",
+            "usr/lib/*/rsyslog/imrelp.so",
             // It reads CEF: what judges ours.
             "usr/lib/*/rsyslog/mmnormalize.so",
             "usr/lib/*/rsyslog/lmnsd_ossl.so",
@@ -82,7 +83,7 @@ pub fn run() -> Result<()> {
     if !on_path("apt-get") {
         bail!(
             "the tests need {names}, and this machine has no apt-get: install them by its own package manager (rsyslog \
-             with its openssl and gnutls drivers) so that they are on PATH"
+             with its openssl and gnutls drivers and with RELP) so that they are on PATH"
         );
     }
     eprintln!("setup: getting {names} from the distribution");

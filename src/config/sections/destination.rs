@@ -20,6 +20,7 @@ pub static DESTINATION: Section = Section {
 /// The types that this build speaks.
 pub static TYPES: &[(&str, &Section)] = &[
     ("syslog", &SYSLOG),
+    ("relp", &RELP),
     ("http", &super::http::HTTP),
     ("splunk-hec", &super::http::SPLUNK_HEC),
     ("elastic", &super::http::ELASTIC),
@@ -66,21 +67,9 @@ pub static SYSLOG: Section = Section {
             r#""rfc3164""#,
             "How a message is built: RFC 5424, or RFC 3164 for receivers that know no other (time in UTC).",
         ),
-        key("facility", Kind::Facility, Value(r#""local0""#), r#""local0""#, "The facility of every message."),
-        key(
-            "app-name",
-            Kind::Word { max: 48 },
-            Value(r#""conductor""#),
-            r#""conductor""#,
-            "The APP-NAME of every message (RFC 5424, 6.2.5).",
-        ),
-        key(
-            "enterprise-number",
-            Kind::Count { min: 1, max: u32::MAX as u64 },
-            Value("32473"),
-            "32473",
-            "The private enterprise number in the structured data (RFC 5424, 7.2.2).",
-        ),
+        FACILITY,
+        APP_NAME,
+        ENTERPRISE_NUMBER,
         key(
             "window",
             Kind::Size { min: ByteSize(64 << 10), max: ByteSize::mib(64) },
@@ -88,14 +77,51 @@ pub static SYSLOG: Section = Section {
             r#""4MiB""#,
             "How much is sent between two receipts.",
         ),
+        MAX_MESSAGE_SIZE,
+        START,
+        FILTER_KEY,
+        ENABLED,
+        INSECURE,
+    ],
+};
+
+pub static RELP: Section = Section {
+    path: "destinations.NAME",
+    of_type: Some("relp"),
+    doc: "RFC 5424 by RELP, rsyslog's own protocol, over TLS: the receiver acknowledges each message.",
+    keys: &[
+        TYPE,
+        ADDRESS,
         key(
-            "max-message-size",
-            Kind::Size { min: ByteSize(2 << 10), max: ByteSize::mib(16) },
-            Told(r#"`"64KiB"`, over UDP `"8KiB"`"#),
-            r#""64KiB""#,
-            "The longest message that the receiver takes (rsyslog: maxMessageSize, syslog-ng: log-msg-size); a longer \
-             event is sent visibly short, its whole stays in the queue.",
+            "transport",
+            Kind::Choice { now: &["tls", "tcp"], later: &[], says: "" },
+            Value(r#""tls""#),
+            r#""tls""#,
+            "What carries it: tcp can be read and changed on the way; to loopback it may go by itself, elsewhere with \
+             `insecure = true`.",
         ),
+        SERVER_NAME,
+        CA,
+        CERT,
+        KEY,
+        CRL,
+        TLS_MIN_VERSION,
+        PROXY,
+        MAX_CONNECTION_AGE,
+        FORMAT,
+        OCSF_CLASS,
+        SEVERITY_NUMBERS,
+        FACILITY,
+        APP_NAME,
+        ENTERPRISE_NUMBER,
+        key(
+            "window",
+            Kind::Count { min: 1, max: 10_000 },
+            Value("128"),
+            "128",
+            "How many messages may be unacknowledged at a time: so many may come twice after a cut.",
+        ),
+        MAX_MESSAGE_SIZE,
         START,
         FILTER_KEY,
         ENABLED,
@@ -141,13 +167,14 @@ const fn number(name: &'static str, doc: &'static str) -> Key {
 pub(super) const TYPE: Key = key(
     "type",
     Kind::Choice {
-        now: &["syslog", "http", "splunk-hec", "elastic"],
-        later: &["relp", "jetstream"],
-        says: "this build speaks syslog, http, splunk-hec and elastic",
+        now: &["syslog", "relp", "http", "splunk-hec", "elastic"],
+        later: &["jetstream"],
+        says: "this build does not speak it",
     },
     Required,
     r#""syslog""#,
-    "The protocol: syslog is RFC 5424 over TLS (RFC 5425), TCP or UDP; http is JSON to a collector.",
+    "The protocol: syslog is RFC 5424 over TLS (RFC 5425), TCP or UDP; relp the same with an acknowledgement of each message; \
+     http is JSON to a collector.",
 );
 
 const ADDRESS: Key = key(
@@ -207,6 +234,34 @@ pub(super) const SEVERITY_NUMBERS: Key = key(
     Nothing,
     "{ unknown = 3 }",
     "Other numbers for our severities, in the scale of `format`; `json` says the word.",
+);
+
+const FACILITY: Key =
+    key("facility", Kind::Facility, Value(r#""local0""#), r#""local0""#, "The facility of every message.");
+
+const APP_NAME: Key = key(
+    "app-name",
+    Kind::Word { max: 48 },
+    Value(r#""conductor""#),
+    r#""conductor""#,
+    "The APP-NAME of every message (RFC 5424, 6.2.5).",
+);
+
+const ENTERPRISE_NUMBER: Key = key(
+    "enterprise-number",
+    Kind::Count { min: 1, max: u32::MAX as u64 },
+    Value("32473"),
+    "32473",
+    "The private enterprise number in the structured data (RFC 5424, 7.2.2).",
+);
+
+const MAX_MESSAGE_SIZE: Key = key(
+    "max-message-size",
+    Kind::Size { min: ByteSize(2 << 10), max: ByteSize::mib(16) },
+    Told(r#"`"64KiB"`, over UDP `"8KiB"`"#),
+    r#""64KiB""#,
+    "The longest message that the receiver takes (rsyslog: maxMessageSize, syslog-ng: log-msg-size); a longer event is \
+     sent visibly short, its whole stays in the queue.",
 );
 
 pub(super) const START: Key = key(
