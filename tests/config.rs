@@ -104,7 +104,7 @@ fn the_least_integration_and_destination_get_the_defaults_of_the_house() {
     let destination = settings.destinations.values().next().expect("one");
     assert!(destination.enabled && destination.filter == config::Filter::default());
     assert_eq!(destination.start, Start::Head);
-    let config::Protocol::Syslog(syslog) = &destination.protocol else { panic!("another protocol") };
+    let config::Protocol::Syslog(syslog) = &destination.protocol else { panic!("{:?}", destination.protocol) };
     let link = &destination.link;
     assert_eq!((link.address.as_str(), &destination.key), ("siem.acme.example:6514", &None));
     assert_eq!((syslog.facility.as_str(), syslog.app_name.as_str()), ("local0", "conductor"));
@@ -148,7 +148,7 @@ fn the_whole_example_says_what_it_says() {
     assert_eq!((destination.start, destination.enabled), (Start::Oldest, false));
     assert_eq!(destination.filter.severity_at_least, Severity::Medium);
     assert_eq!(destination.filter.integrations, ["acme"]);
-    let config::Protocol::Syslog(syslog) = &destination.protocol else { panic!("another protocol") };
+    let config::Protocol::Syslog(syslog) = &destination.protocol else { panic!("{:?}", destination.protocol) };
     assert_eq!(destination.link.address, "[2001:db8::7]:6514");
     assert_eq!(destination.link.cert.as_deref(), Some(here.join("absent/agent.pem").as_path()));
     assert_eq!(destination.key, Some(SecretRef::Sealed("agent".into())));

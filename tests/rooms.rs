@@ -36,6 +36,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
             "connectors::abnormal",
             "destinations::elastic",
             "destinations::http",
+            "destinations::jetstream",
             "destinations::link",
             "destinations::relp",
             "destinations::splunk_hec",

@@ -20,9 +20,10 @@ pub enum LogFormat {
 
 /// Begins logging. `verbose`: 0 info, 1 debug, 2 everything of ours.
 pub fn begin(format: LogFormat, verbose: u8) {
+    // What the NATS client does about a connection by itself is told by our own faults, once.
     let level = match verbose {
-        0 => "info",
-        1 => "info,conductor=debug",
+        0 => "info,async_nats=off",
+        1 => "info,conductor=debug,async_nats=off",
         _ => "debug,conductor=trace",
     };
     let filter = std::env::var("CONDUCTOR_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());

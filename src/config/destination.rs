@@ -10,6 +10,7 @@ use super::format::format;
 use super::grammar::{Read, Wrong, said};
 use super::http;
 use super::integration::identity;
+use super::jetstream::jetstream;
 use super::keys::{Kind, Section};
 use super::link;
 use super::reader::TableReader;
@@ -51,6 +52,7 @@ pub fn destination(
         Some("splunk-hec") => http::splunk_hec(&mut reader, files, place.as_ref()).map(Protocol::SplunkHec),
         Some("elastic") => http::elastic(&mut reader, files, place.as_ref()).map(Protocol::Elastic),
         Some("relp") => relp(&mut reader).map(Protocol::Relp),
+        Some("jetstream") => jetstream(&mut reader, files, link.as_ref()).map(Protocol::JetStream),
         // A section without its reader would be found by every test of this file.
         Some(_) | None => None,
     };

@@ -76,6 +76,9 @@ pub enum Kind {
     Host,
     /// `host:port`.
     HostPort,
+    /// A list of `host:port`.
+    #[cfg_attr(not(feature = "jetstream"), allow(dead_code, reason = "only a jetstream destination has such a list"))]
+    HostPorts,
     /// The name in a certificate.
     ServerName,
     /// An address and a port of loopback.
@@ -128,6 +131,7 @@ impl Kind {
             Kind::Names => "a list of names".into(),
             Kind::Host => "a host name or an address, with a port where it is not 443, or a region's short name".into(),
             Kind::HostPort => "a host and a port".into(),
+            Kind::HostPorts => "a list of hosts and ports".into(),
             Kind::ServerName => "a host name or an address, without a port".into(),
             Kind::Listen => "a loopback address and a port".into(),
             Kind::Address => "an IP address of this machine".into(),

@@ -16,6 +16,7 @@ mod fragments;
 mod grammar;
 mod http;
 mod integration;
+mod jetstream;
 mod keys;
 mod link;
 mod mistakes;

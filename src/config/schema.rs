@@ -87,7 +87,7 @@ fn form(kind: &Kind) -> Value {
             "additionalProperties": { "type": "string", "pattern": DURATION },
         }),
         Kind::Names => json!({ "type": "array", "items": { "type": "string", "pattern": NAME } }),
-        Kind::Ranges => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Ranges | Kind::HostPorts => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Url => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^@/]+([/?].*)?$" }),
         Kind::Proxy => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp]://" }),
         Kind::Secret => secret(),

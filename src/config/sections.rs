@@ -12,6 +12,8 @@ pub use destination::{DESTINATION, FILTER, SEVERITIES, TYPES};
 
 mod destination;
 mod http;
+#[cfg(feature = "jetstream")]
+mod jetstream;
 
 /// Integrations that exist without being configured: our own events, and imported lines.
 pub const OWN_INTEGRATIONS: &[&str] = &["conductor", "import"];
@@ -30,6 +32,8 @@ pub static SECTIONS: &[&Section] = &[
     &http::HTTP,
     &http::SPLUNK_HEC,
     &http::ELASTIC,
+    #[cfg(feature = "jetstream")]
+    &jetstream::JETSTREAM,
 ];
 
 pub static AGENT: Section = Section {

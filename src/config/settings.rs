@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::connectors::abnormal;
 pub use crate::connectors::abnormal::region::Region;
 pub use crate::destinations::link::{Link, TlsVersion, Transport};
-use crate::destinations::{elastic, http, relp, splunk_hec, syslog};
+use crate::destinations::{elastic, http, jetstream, relp, splunk_hec, syslog};
 use crate::event::Severity;
 pub use crate::format::Shape;
 pub use crate::values::SecretRef;
@@ -140,6 +140,7 @@ impl Destination {
             Protocol::Http(http) => http.secrets(),
             Protocol::SplunkHec(hec) => hec.common.auth.secrets("token"),
             Protocol::Elastic(elastic) => elastic.common.auth.secrets("auth"),
+            Protocol::JetStream(settings) => settings.login.secrets(),
         };
         key.chain(own).collect()
     }
@@ -158,6 +159,7 @@ pub enum Protocol {
     Http(http::Settings),
     SplunkHec(splunk_hec::Settings),
     Elastic(elastic::Settings),
+    JetStream(jetstream::Settings),
 }
 
 impl Protocol {
@@ -169,6 +171,7 @@ impl Protocol {
             Protocol::Http(_) => "http",
             Protocol::SplunkHec(_) => "splunk-hec",
             Protocol::Elastic(_) => "elastic",
+            Protocol::JetStream(_) => "jetstream",
         }
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod elastic;
 pub mod http;
+pub mod jetstream;
 pub mod link;
 pub mod relp;
 pub mod splunk_hec;

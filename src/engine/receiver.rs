@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{Facilities, Forwarding, off_thread};
 use crate::config::{Filter, Protocol, Transport};
 use crate::destinations::http::settings::Given;
+use crate::destinations::jetstream;
 use crate::destinations::relp::Relp;
 use crate::destinations::splunk_hec::SplunkHec;
 use crate::destinations::syslog::{SyslogDatagrams, SyslogStream};
@@ -17,15 +18,15 @@ use crate::event::{Event, Stored};
 use crate::fault::Fault;
 use crate::queue::Quarantined;
 use crate::status::Code;
-use crate::values::Name;
+use crate::values::{Name, Secret};
 
 /// How what is handed over is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Said {
     /// New to the receiver, as far as we know.
     Once,
-    /// Of a replay: the receiver took it before.
-    Again,
+    /// Of the replay that began then (milliseconds since 1970): the receiver took it before.
+    Again { began_ms: i64 },
 }
 
 /// Prepares it; nothing is connected yet. One line for each protocol.
@@ -36,7 +37,7 @@ pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result
         link: &set.link,
         key: key.clone(),
         shape: set.format,
-        replayed: said == Said::Again,
+        replayed: matches!(said, Said::Again { .. }),
         agent_name: &as_set.agent_name,
         resolve: &|secret| crate::secrets::resolve_token(secret, &facilities.secrets),
     };
@@ -45,7 +46,7 @@ pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result
             let syslog = SyslogDatagrams::new(&set.link, settings, set.format, &as_set.agent_name)?;
             Ok(Box::new(match said {
                 Said::Once => syslog,
-                Said::Again => syslog.replaying(),
+                Said::Again { .. } => syslog.replaying(),
             }))
         }
         Protocol::Http(settings) => Ok(Box::new(http::new(settings, &given)?)),
@@ -55,17 +56,48 @@ pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result
             let syslog = SyslogStream::new(&set.link, key, settings, set.format, &as_set.agent_name)?;
             Ok(Box::new(match said {
                 Said::Once => syslog,
-                Said::Again => syslog.replaying(),
+                Said::Again { .. } => syslog.replaying(),
             }))
         }
         Protocol::Relp(settings) => {
             let relp = Relp::new(&set.link, key, settings, set.format, &as_set.agent_name)?;
             Ok(Box::new(match said {
                 Said::Once => relp,
-                Said::Again => relp.replaying(),
+                Said::Again { .. } => relp.replaying(),
             }))
         }
+        Protocol::JetStream(settings) => jetstream(as_set, facilities, key, settings, said),
     }
+}
+
+#[cfg(feature = "jetstream")]
+fn jetstream(
+    as_set: &Forwarding,
+    facilities: &Facilities,
+    key: Option<Secret>,
+    settings: &jetstream::Settings,
+    said: Said,
+) -> Result<Box<dyn Destination>, Fault> {
+    let set = &as_set.destination;
+    let login = settings.login.resolved(|secret| crate::secrets::resolve_text(secret, &facilities.secrets))?;
+    let built = jetstream::JetStream::new(&set.link, key, login, settings, set.format, &as_set.agent_name)?;
+    Ok(Box::new(match said {
+        Said::Once => built,
+        Said::Again { began_ms } => built.replaying(began_ms),
+    }))
+}
+
+/// The settings refuse the type before this could.
+#[cfg(not(feature = "jetstream"))]
+fn jetstream(
+    _: &Forwarding,
+    _: &Facilities,
+    _: Option<Secret>,
+    _: &jetstream::Settings,
+    _: Said,
+) -> Result<Box<dyn Destination>, Fault> {
+    let sentence = "this build does not speak jetstream: take one with the feature of that name, as the packages are";
+    Err(Fault::new(crate::fault::FaultKind::Misconfigured, sentence))
 }
 
 /// Puts an event aside that the peer will never take, and tells it. It is durable before this returns well: only then

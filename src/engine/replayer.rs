@@ -100,7 +100,10 @@ impl Replayer {
         while !stop.is_stopped() && self.stands() {
             let peer = match &mut destination {
                 Some(peer) => Ok(peer),
-                None => receiver::build(as_set, &self.facilities, Said::Again).map(|built| destination.insert(built)),
+                None => {
+                    let said = Said::Again { began_ms: self.record.began_ms };
+                    receiver::build(as_set, &self.facilities, said).map(|built| destination.insert(built))
+                }
             };
             let outcome = match peer {
                 Ok(peer) => self.step(peer.as_mut()).await,

@@ -28,7 +28,7 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Install what the tests need from the distribution: rsyslog, syslog-ng, openssl, g++
+    /// Install what the tests need from the distribution: rsyslog, syslog-ng, nats-server, openssl, g++
     Setup,
     /// Set up, then check formatting and lints, run every test and each fuzz target for a moment: what CI runs
     Test {

@@ -1,7 +1,7 @@
 //! `cargo xtask setup`: what the tests need beside Rust, from the distribution's own packages.
 //!
-//! rsyslog and syslog-ng exclude each other as packages and each would start a daemon, so both are downloaded and
-//! *unpacked* under `target/tools`; only their shared libraries (and openssl and g++) are installed. A machine that logs with
+//! rsyslog and syslog-ng exclude each other as packages, and each of them and nats-server would start a daemon, so they
+//! are downloaded and *unpacked* under `target/tools`; only their shared libraries (and openssl and g++) are installed. A machine that logs with
 //! one of them keeps it. `target/tools/bin` holds a starter for each, which the tests look for before PATH.
 //!
 //! Promise: quick and silent towards the network when all is there; nothing that is installed gets removed.
@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use crate::commands::{self, on_path, output, root};
 use crate::packages::{library_packages, missing_libraries};
 
-/// A syslog receiver that is unpacked, not installed.
+/// A receiver that is unpacked, not installed.
 struct Receiver {
     /// The name of its folder under `target/tools`.
     name: &'static str,
@@ -32,7 +32,7 @@ struct Receiver {
     starter: &'static str,
 }
 
-const RECEIVERS: [Receiver; 2] = [
+const RECEIVERS: [Receiver; 3] = [
     Receiver {
         name: "rsyslog",
         packages: &["rsyslog", "rsyslog-openssl", "rsyslog-gnutls", "rsyslog-relp"],
@@ -62,6 +62,14 @@ const RECEIVERS: [Receiver; 2] = [
         libraries: "usr/lib/syslog-ng",
         starter: r#"export LD_LIBRARY_PATH="$here"/usr/lib/syslog-ng
 exec "$here"/usr/sbin/syslog-ng --module-path "$(echo "$here"/usr/lib/syslog-ng/[0-9]*)" "$@""#,
+    },
+    Receiver {
+        name: "nats-server",
+        packages: &["nats-server"],
+        program: "nats-server",
+        objects: &["usr/sbin/nats-server"],
+        libraries: "usr/lib",
+        starter: r#"exec "$here"/usr/sbin/nats-server "$@""#,
     },
 ];
 

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::{LIMIT, Subject, late};
-use crate::config::{Destination, Transport};
+use crate::config::{Destination, Protocol, Transport};
 use crate::diagnosis::finding::{Finding, Trouble};
 use crate::diagnosis::greeting::{self, Greeting};
 use crate::fault::{Fault, FaultKind};
@@ -25,6 +25,8 @@ const ID: &str = "destination";
 const STEP: Duration = Duration::from_secs(6);
 /// How long a peer may take to answer our close.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// A NATS server of a large cluster lists all of it in its greeting.
+const LONGEST_INFO: usize = 64 << 10;
 /// A certificate that ends sooner is told.
 const SOON: i64 = 14 * 86_400;
 
@@ -94,12 +96,38 @@ async fn greet(destination: &Destination, secrets: &SecretSources) -> Result<Met
             Transport::Tcp | Transport::Tls => dialler.dial(STEP).await.map(|_| Met::Plain),
         };
     };
-    let stream = dialler.dial(STEP).await?;
+    let mut stream = dialler.dial(STEP).await?;
     let host = dialler.host();
+    match destination.protocol {
+        // Its server speaks first, in the clear, and TLS begins behind that.
+        Protocol::JetStream(_) => server_info(&mut stream, host).await?,
+        Protocol::Syslog(_) | Protocol::Relp(_) | Protocol::Http(_) | Protocol::SplunkHec(_) | Protocol::Elastic(_) => {
+        }
+    }
     let mut stream = tls::handshake(config, &name.to_str(), stream, STEP).await?;
     let greeting = greeting::of(&stream);
     let reset = farewell(&mut stream, host).await?;
     Ok(Met::Greeted(Peer { greeting, reset }))
+}
+
+/// Reads the line that a NATS server greets with, and not a byte more.
+async fn server_info(stream: &mut TcpStream, host: &str) -> Result<(), Fault> {
+    let line = async {
+        let mut line: Vec<u8> = Vec::new();
+        while line.len() < LONGEST_INFO {
+            match stream.read_u8().await? {
+                b'\n' => return Ok(line.starts_with(b"INFO ")),
+                byte => line.push(byte),
+            }
+        }
+        Ok::<_, io::Error>(false)
+    };
+    let sentence = format!("{host} does not greet as a NATS server does: check host and port");
+    match timeout(STEP, line).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Err(error)) => Err(Fault::new(FaultKind::Unavailable, sentence).caused_by(error)),
+        Ok(Ok(false)) | Err(_) => Err(Fault::new(FaultKind::Unavailable, sentence)),
+    }
 }
 
 /// Closes and reads to the end; an alert on the way is the peer's last word on our certificate. True: a reset.

@@ -24,6 +24,8 @@ pub static TYPES: &[(&str, &Section)] = &[
     ("http", &super::http::HTTP),
     ("splunk-hec", &super::http::SPLUNK_HEC),
     ("elastic", &super::http::ELASTIC),
+    #[cfg(feature = "jetstream")]
+    ("jetstream", &super::jetstream::JETSTREAM),
 ];
 
 pub static SYSLOG: Section = Section {
@@ -167,14 +169,25 @@ const fn number(name: &'static str, doc: &'static str) -> Key {
 pub(super) const TYPE: Key = key(
     "type",
     Kind::Choice {
-        now: &["syslog", "relp", "http", "splunk-hec", "elastic"],
-        later: &["jetstream"],
-        says: "this build does not speak it",
+        now: &[
+            "syslog",
+            "relp",
+            "http",
+            "splunk-hec",
+            "elastic",
+            #[cfg(feature = "jetstream")]
+            "jetstream",
+        ],
+        later: &[
+            #[cfg(not(feature = "jetstream"))]
+            "jetstream",
+        ],
+        says: "it is in builds with the feature of that name, as the packages are",
     },
     Required,
     r#""syslog""#,
     "The protocol: syslog is RFC 5424 over TLS (RFC 5425), TCP or UDP; relp the same with an acknowledgement of each message; \
-     http is JSON to a collector.",
+     http is JSON to a collector; jetstream is NATS JetStream.",
 );
 
 const ADDRESS: Key = key(
