@@ -1,7 +1,9 @@
-//! The kill -9 campaign: polls, an import and deliveries at once, and the agent killed again and again.
+//! The kill -9 campaign: polls of three streams, two imports and deliveries to two SOCs at once, one of which is cut at
+//! random; and the agent killed again and again.
 //!
-//! Promise: in the end everything is at the SOC that the API held and that the importer was told is durable, in the
-//! queue's order, nothing invented; and no kill brings back more than two windows and a batch.
+//! Promise: after each kill, what the files hold, what both SOCs have and what was confirmed agree (`files.rs`); in the end
+//! everything is at both that the API held and that an importer was told is durable, in the queue's order, nothing
+//! invented; and no kill brings back more than two windows and a batch.
 //!
 //! `CONDUCTOR_ROUNDS` sets the number of kills, `CONDUCTOR_SEED` repeats a campaign's choices (its timing it can't).
 
@@ -10,5 +12,6 @@ mod world;
 
 mod crash {
     mod campaign;
+    mod files;
     mod importer;
 }

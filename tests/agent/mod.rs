@@ -119,6 +119,10 @@ impl Agent {
         self.child.wait().expect("reaped");
     }
 
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("asked").is_none()
+    }
+
     /// SIGTERM, and its exit status with the time that it took.
     pub fn stop(mut self) -> (ExitStatus, Duration) {
         let begun = Instant::now();

@@ -15,11 +15,15 @@ pub struct AtSoc {
 
 impl AtSoc {
     pub fn start(trust: &Trust) -> AtSoc {
+        AtSoc::named("soc", trust)
+    }
+
+    pub fn named(name: &'static str, trust: &Trust) -> AtSoc {
         let tls = trust.paths.server().expect("a certificate");
         let client_ca = Some(trust.authority.ca_pem());
         let key_updates = KeyUpdates::AllButFirst;
         let soc = Soc::start(SocOptions { client_ca, key_updates, ..SocOptions::new(tls) }).expect("it listens");
-        AtSoc::of(soc, Judge::new("soc"))
+        AtSoc::of(soc, Judge::new(name))
     }
 
     /// One that was started otherwise.

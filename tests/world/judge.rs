@@ -77,6 +77,21 @@ impl Judge {
         self.order.push(id);
     }
 
+    /// The newest seq: all up to it have come.
+    pub fn newest(&self) -> u64 {
+        self.queue.len() as u64
+    }
+
+    /// What has come under this seq.
+    pub fn at(&self, seq: u64) -> Option<&str> {
+        self.queue.get(index(seq)).map(|(id, _)| id.as_str())
+    }
+
+    /// The seq under which an event first came.
+    pub fn seq_of(&self, id: &str) -> Option<u64> {
+        self.seqs.get(id).copied()
+    }
+
     /// Different events so far.
     pub fn events(&self) -> usize {
         self.order.len()

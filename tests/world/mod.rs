@@ -10,7 +10,7 @@ mod judge;
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use conductor_sim::api::{Api, ApiOptions, Item, Threat, generate};
+use conductor_sim::api::{Api, ApiOptions, Case, Item, Threat, VendorCase, generate};
 use conductor_sim::ca::{Authority, Paths};
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,7 +23,7 @@ use crate::agent::Place;
 pub const BATCH: u64 = 3 << 19;
 
 /// How the ids of imported lines begin.
-const IMPORT: &str = "import/import/";
+pub const IMPORT: &str = "import/import/";
 
 /// The bearer token that every simulated API of the tests takes.
 pub const TOKEN: &str = "a-token-of-the-tests";
@@ -110,36 +110,45 @@ impl Truth {
 
     /// Adds what this API holds now: a message that has changed since is one more version of it.
     pub fn note(&mut self, integration: &str, api: &Api) {
-        for threat in api.threats() {
+        self.note_threats(integration, &api.threats());
+    }
+
+    /// Adds these threats, as they are now.
+    pub fn note_threats(&mut self, integration: &str, threats: &[Threat]) {
+        for threat in threats {
             for message in &threat.messages {
-                let known = self.raws.entry(format!("{integration}/threats/{}:{}", threat.id, message.id)).or_default();
-                let raw = message.json(&threat.id);
-                if !known.contains(&raw) {
-                    known.push(raw);
-                    self.versions += 1;
-                }
+                self.add(integration, "threats", &format!("{}:{}", threat.id, message.id), message.json(&threat.id));
             }
         }
     }
 
-    /// Adds what this API holds beside threats, which does not change meanwhile. A case is what the vendor says of it
-    /// in three places.
-    pub fn note_others(&mut self, integration: &str, api: &Api) {
-        let mut add = |stream: &str, native: String, raw: String| {
-            self.raws.entry(format!("{integration}/{stream}/{native}")).or_default().push(raw);
+    /// Adds a case, which does not change meanwhile: what the vendor says of it in three places.
+    pub fn note_case(&mut self, integration: &str, case: &Case) {
+        let raw = format!(r#"{{"list":{},"detail":{},"analysis":{}}}"#, case.listed(), case.detail(), case.analysed());
+        self.add(integration, "cases", &case.id.to_string(), raw);
+    }
+
+    /// Adds a vendor case, which does not change meanwhile.
+    pub fn note_vendor_case(&mut self, integration: &str, case: &VendorCase) {
+        self.add(integration, "vendor-cases", &case.id.to_string(), case.detail());
+    }
+
+    fn add(&mut self, integration: &str, stream: &str, native: &str, raw: String) {
+        let known = self.raws.entry(format!("{integration}/{stream}/{native}")).or_default();
+        if !known.contains(&raw) {
+            known.push(raw);
             self.versions += 1;
-        };
-        for case in api.cases() {
-            let raw =
-                format!(r#"{{"list":{},"detail":{},"analysis":{}}}"#, case.listed(), case.detail(), case.analysed());
-            add("cases", case.id.to_string(), raw);
         }
+    }
+
+    /// Adds what this API holds beside threats, which does not change meanwhile.
+    pub fn note_others(&mut self, integration: &str, api: &Api) {
+        api.cases().iter().for_each(|case| self.note_case(integration, case));
         for campaign in api.campaigns() {
-            add("abuse-campaigns", campaign.id.clone(), campaign.detail(campaign.settled(Timestamp::now())));
+            let detail = campaign.detail(campaign.settled(Timestamp::now()));
+            self.add(integration, "abuse-campaigns", &campaign.id, detail);
         }
-        for case in api.vendor_cases() {
-            add("vendor-cases", case.id.to_string(), case.detail());
-        }
+        api.vendor_cases().iter().for_each(|case| self.note_vendor_case(integration, case));
         // These have no ids of the vendor's: what counts is that each comes, byte for byte.
         self.nameless.extend(api.audit().iter().map(|entry| ("audit-logs", entry.listed())));
         self.nameless.extend(api.not_analyzed().iter().map(|row| ("not-analyzed", row.listed())));
