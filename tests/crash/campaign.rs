@@ -15,6 +15,8 @@ use crate::agent::{Agent, Place};
 use crate::world::{AtSoc, BATCH, Trust, Truth, new_threats};
 
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Lines of a round that come as fast as they can.
+const LINES: usize = 500;
 /// Small, so that confirmations come within a round.
 const WINDOW: u64 = 128 << 10;
 /// What one kill or cut may bring again: what is unconfirmed at any one time (two windows), and the batch in hand, of which
@@ -181,7 +183,7 @@ impl Campaign {
             1 | 2 => self.fickle.soc.reset_every(Some(self.rng.u64(5..200))),
             _ => {}
         }
-        let mut cut = false;
+        let (mut cut, mut given) = (false, 0);
         let begun = Instant::now();
         loop {
             let now = (self.steady.soc.count(), self.fickle.soc.count(), self.api.request_count());
@@ -197,7 +199,10 @@ impl Campaign {
             if now.0 >= before.0 + steady && now.1 >= before.1 + fickle && now.2 >= before.2 + asked {
                 return;
             }
-            for _ in 0..self.rng.usize(1..12) {
+            // Enough to be going on whatever takes time; no more, or the rounds grow long.
+            let many = if given < LINES { self.rng.usize(1..12) } else { self.rng.usize(..2) };
+            given += many;
+            for _ in 0..many {
                 let line = self.line();
                 self.importer.as_ref().expect("it has not ended").give(line);
             }
