@@ -105,13 +105,12 @@ impl Queue {
             if at + 1 == files.len() || (files.len() - at <= MOST && bytes <= MOST_BYTES) {
                 break;
             }
+            // Counted before it goes: a kill in between counts one too many, never one too few.
+            let counted = self.aside_counted_out() + 1;
+            self.write_book(|book| book.put_json(COUNTED_OUT, "", &counted).and_then(|()| book.hand_over()));
             self.drop_aside(destination, *seq)?;
             bytes -= len;
             out += 1;
-        }
-        if out > 0 {
-            let before = self.aside_counted_out();
-            self.write_book(|book| book.put_json(COUNTED_OUT, "", &(before + out)));
         }
         Ok(out)
     }

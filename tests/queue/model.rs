@@ -347,7 +347,8 @@ impl Pair {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// A folder as the system has it at this moment: what a kill would leave.
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder").flatten() {
         let to = to.join(entry.file_name());
