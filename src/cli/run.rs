@@ -160,7 +160,8 @@ fn open_queue(state_dir: &Path, options: &crate::config::Queue) -> Result<Arc<Qu
     }
     if report.book_rebuilt {
         tracing::warn!(
-            "the queue's book could not be opened: it was set aside and rebuilt; repeats may follow, no loss"
+            "the queue's book could not be opened: it was set aside and rebuilt; repeats may follow, no loss; a replay that was under \
+             way ends with it: ask for it again"
         );
     }
     tracing::info!(head = queue.head_now().0, frames_read = report.frames_read, "the queue is open");

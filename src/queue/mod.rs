@@ -66,7 +66,7 @@ pub use facts::{DamageNote, Facts, OpenReport};
 pub use known::{Known, Marker, Memory};
 pub use reading::Batch;
 pub use rehearsal::rehearse;
-pub use verify::{Finding, Verified};
+pub use verify::{AsideLost, Finding, Verified};
 
 use crate::event::{Checkpoint, Deferred, Event, Seq};
 use book::{Book, Entry};

@@ -56,6 +56,11 @@ impl Scratch {
         } else {
             fs::remove_dir(scratch.0.join("book"))?;
         }
+        // Opening touches nothing of the quarantine: it is looked at where it is.
+        let quarantine = dir.join("quarantine");
+        if quarantine.is_dir() {
+            std::os::unix::fs::symlink(std::path::absolute(quarantine)?, scratch.0.join("quarantine"))?;
+        }
         Ok(scratch)
     }
 }

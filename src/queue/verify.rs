@@ -42,6 +42,13 @@ impl fmt::Display for Finding {
     }
 }
 
+/// An event in quarantine that can't be read any more.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct AsideLost {
+    pub destination: String,
+    pub seq: Seq,
+}
+
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Verified {
@@ -51,6 +58,9 @@ pub struct Verified {
     pub bytes: u64,
     /// In the order of the journal.
     pub damage: Vec<Finding>,
+    /// Of the quarantine: their files are damaged or missing.
+    #[serde(default)]
+    pub aside: Vec<AsideLost>,
     /// Bytes of an end that was never confirmed: after a crash, and no damage. The next start cuts them.
     pub torn_bytes: u64,
     /// The book can't be opened: the next start sets it aside and rebuilds it.
@@ -62,7 +72,10 @@ pub struct Verified {
 impl Verified {
     /// Nothing is damaged that is not mended.
     pub fn is_well(&self) -> bool {
-        self.damage.iter().all(|finding| finding.mended) && !self.book_damaged && self.repairs.is_empty()
+        self.damage.iter().all(|finding| finding.mended)
+            && self.aside.is_empty()
+            && !self.book_damaged
+            && self.repairs.is_empty()
     }
 }
 
@@ -103,7 +116,18 @@ impl Queue {
             let gone_back = lost.iter().any(|(first, last)| *first <= finding.first && finding.last <= *last);
             finding.mended = finding.first <= finding.last && gone_back && !owed(finding);
         }
+        verified.aside = self.lost_aside()?;
         Ok(verified)
+    }
+
+    fn lost_aside(&self) -> Result<Vec<AsideLost>, QueueError> {
+        let mut lost = Vec::new();
+        for entry in self.quarantined() {
+            if self.aside(&entry.destination, entry.seq)?.is_none() {
+                lost.push(AsideLost { destination: entry.destination, seq: entry.seq });
+            }
+        }
+        Ok(lost)
     }
 }
 

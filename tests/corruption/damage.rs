@@ -66,6 +66,11 @@ impl Damage {
         fs::write(path, bytes).expect("written");
     }
 
+    /// Is this file no longer what it was?
+    pub fn strikes(&self, struck: &Path, file: &Path) -> bool {
+        struck == file || matches!(self, Damage::Swapped { with } if with == file)
+    }
+
     /// The seqs of the frames that it touches.
     pub fn seqs_hit(&self, template: &Template, file: &Path) -> Vec<u64> {
         let touched: Range<usize> = match self {
@@ -86,7 +91,7 @@ impl Damage {
 }
 
 pub fn is_segment(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end == "cdj")
+    path.starts_with("queue/journal") && path.extension().is_some_and(|end| end == "cdj")
 }
 
 /// All that is tried on this file: each byte of a small one, a sample of a large one in each of its parts.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use conductor::event::Seq;
+use conductor::queue::{Quarantined, Queue};
 
 use super::damage::{Damage, is_segment};
-use super::template::{Kept, Template, open};
+use super::template::{Kept, Template, aside_file, open};
 use crate::support::{event, page};
 
 macro_rules! hold {
@@ -44,8 +45,10 @@ pub fn judge(root: &Path, template: &Template, file: &Path, damage: &Damage) -> 
             found.insert(stored.seq.0, stored.event.id.to_string());
         }
     }
+    // A file of the quarantine that has come into the journal is an event of it, under its own seq.
+    let ever = template.all_events();
     for (seq, id) in &found {
-        let wanted = events.get(seq).map(|(stream, n)| event(stream, *n, 0).id.to_string());
+        let wanted = ever.get(seq).map(|(stream, n)| event(stream, *n, 0).id.to_string());
         hold!(wanted.as_ref() == Some(id), "{id} stands at {seq}, where {wanted:?} was");
     }
     let lost: BTreeSet<u64> = events.keys().copied().filter(|seq| !found.contains_key(seq)).collect();
@@ -63,7 +66,6 @@ pub fn judge(root: &Path, template: &Template, file: &Path, damage: &Damage) -> 
     let missed: BTreeSet<u64> = lost.iter().copied().filter(|seq| *seq > taken).collect();
     // With the book gone too, nobody knows how far the journal went.
     let newest = template.frames.last().map(|frame| frame.file.as_path());
-    let is_book = |path: &Path| path.starts_with("queue/book");
     let end_and_book = matches!(damage, Damage::Swapped { with }
         if Some(file) == newest && is_book(with) || Some(with.as_path()) == newest && is_book(file));
     hold!(
@@ -78,6 +80,9 @@ pub fn judge(root: &Path, template: &Template, file: &Path, damage: &Damage) -> 
         let now = register(name);
         hold!(now <= *cursor, "{name} stands at {now}, not {cursor}: events are passed over");
     }
+
+    quarantine(&queue, template, file, damage)?;
+    replay(&queue, template, file, damage)?;
 
     queue.rewind_damaged().map_err(|e| e.to_string())?;
     let mut repeated = 0;
@@ -109,11 +114,70 @@ pub fn judge(root: &Path, template: &Template, file: &Path, damage: &Damage) -> 
             );
         }
     }
-    let book_struck = is_book(file) || matches!(damage, Damage::Swapped { with } if is_book(with));
-    hold!(book_struck || report.book_rebuilt || repeated == 0, "{repeated} events came again");
+    hold!(book_is_struck(file, damage) || report.book_rebuilt || repeated == 0, "{repeated} events came again");
     let all: BTreeSet<String> =
         crate::support::read_all(&queue, Seq(0)).into_iter().map(|s| s.event.id.to_string()).collect();
     let wanted = events.keys().filter(|seq| !lost.contains(seq) || missed.contains(seq)).count();
     hold!(all.len() >= wanted, "{} of {} events in the end", all.len(), events.len());
     Ok(Cost { lost: lost.len() as u64, repeated })
+}
+
+fn is_book(path: &Path) -> bool {
+    path.starts_with("queue/book")
+}
+
+fn book_is_struck(file: &Path, damage: &Damage) -> bool {
+    is_book(file) || matches!(damage, Damage::Swapped { with } if is_book(with))
+}
+
+/// An event in quarantine is there whole, or is told as damaged; none is another one's.
+fn quarantine(queue: &Queue, template: &Template, file: &Path, damage: &Damage) -> Result<(), String> {
+    let listed = queue.quarantined();
+    let told: BTreeSet<(String, u64)> = queue
+        .verify(&mut |_, _| true)
+        .map_err(|e| e.to_string())?
+        .aside
+        .into_iter()
+        .map(|a| (a.destination, a.seq.0))
+        .collect();
+    for (entry, event) in &template.aside {
+        let (name, seq) = (&entry.destination, entry.seq);
+        let struck = damage.strikes(file, &aside_file(entry));
+        let found = queue.aside(name, seq).map_err(|e| e.to_string())?.map(|stored| stored.event);
+        hold!(
+            found.as_ref().is_none_or(|found| found == event),
+            "{name} refused {seq}, and this stands there: {found:?}"
+        );
+        hold!(struck || found.is_some(), "{seq} that {name} refused is gone");
+        let here = listed.iter().find(|one| one.destination == *name && one.seq == seq);
+        let forgotten = book_is_struck(file, damage);
+        let no_trace = forgotten && struck;
+        hold!(no_trace || here.is_some(), "{seq} that {name} refused is not listed");
+        hold!(forgotten || here == Some(entry), "{seq} that {name} refused is listed as {here:?}");
+        let is_told = told.contains(&(name.clone(), seq.0));
+        hold!(here.is_none() || is_told == found.is_none(), "{seq} that {name} refused: damaged {is_told}, {found:?}");
+    }
+    let known = |one: &Quarantined| {
+        template.aside.iter().any(|(entry, _)| (&entry.destination, entry.seq) == (&one.destination, one.seq))
+    };
+    hold!(listed.iter().all(known), "never refused: {listed:?}");
+    let due: Vec<(String, Seq)> = ["slow", "quick"]
+        .iter()
+        .flat_map(|name| queue.due_aside(name).into_iter().map(|seq| ((*name).to_owned(), seq)))
+        .collect();
+    hold!(due.iter().all(|one| template.due.contains(one)), "nobody asked to try {due:?} again");
+    hold!(book_is_struck(file, damage) || due == template.due, "to be tried again is {due:?}");
+    for (entry, _) in &template.aside {
+        queue.drop_aside(&entry.destination, entry.seq).map_err(|e| e.to_string())?;
+    }
+    hold!(queue.quarantined().is_empty(), "what was let go is still listed: {:?}", queue.quarantined());
+    Ok(())
+}
+
+/// A replay goes on as it stood; with the book it may be gone, and is never another one.
+fn replay(queue: &Queue, template: &Template, file: &Path, damage: &Damage) -> Result<(), String> {
+    let stands = queue.facts().replays;
+    let wanted = std::slice::from_ref(&template.replay);
+    hold!(stands == wanted || book_is_struck(file, damage) && stands.is_empty(), "these replays stand: {stands:?}");
+    Ok(())
 }

@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use conductor::event::Seq;
-use conductor::queue::{OpenReport, Queue, QueueError};
+use conductor::event::{Event, Seq, Stored};
+use conductor::queue::{OpenReport, Quarantined, Queue, QueueError, Replaying, Wanted};
 
+use super::damage::is_segment;
 use crate::small_disk::{SmallDisk, folder, now_ms};
 use crate::support::{ROOMY, page};
 
@@ -42,6 +43,16 @@ pub struct Template {
     pub pages: Vec<Kept>,
     pub frames: Vec<Frame>,
     pub cursors: BTreeMap<String, u64>,
+    /// What is in quarantine, each with its event.
+    pub aside: Vec<(Quarantined, Event)>,
+    /// Destination and seq of what is to be tried again.
+    pub due: Vec<(String, Seq)>,
+    pub replay: Replaying,
+}
+
+/// The file of an event in quarantine.
+pub fn aside_file(entry: &Quarantined) -> PathBuf {
+    Path::new("queue/quarantine").join(format!("{}@{:020}.cdj", entry.destination, entry.seq.0))
 }
 
 impl Template {
@@ -66,17 +77,31 @@ impl Template {
                 queue.tidy_book();
             }
         }
+        let first = queue.read_after(Seq(0), 5, 1 << 20).expect("read").events;
         queue.ack("slow", Seq(if tidy { 40 } else { 5 }));
         if tidy {
             queue.trim().expect("trimmed");
             assert!(queue.oldest().0 > 1, "the first segment has been let go");
             queue.close();
         }
+        let aside = put_aside(&queue, &first);
+        queue.retry_aside("slow", aside[0].0.seq).expect("due");
+        let replay = replay(41);
+        queue.begin_replay(&replay).expect("it begins");
         let oldest = queue.oldest().0;
         let cursors = queue.facts().cursors.into_iter().map(|(name, seq)| (name, seq.0)).collect();
         drop(queue);
-        let mut template =
-            Template { files: BTreeMap::new(), folders: Vec::new(), oldest, pages, frames: Vec::new(), cursors };
+        let mut template = Template {
+            files: BTreeMap::new(),
+            folders: Vec::new(),
+            oldest,
+            pages,
+            frames: Vec::new(),
+            cursors,
+            due: vec![("slow".into(), aside[0].0.seq)],
+            aside,
+            replay,
+        };
         template.read(dir.path());
         template
     }
@@ -95,7 +120,7 @@ impl Template {
             }
         }
         self.folders.sort();
-        let segments = self.files.iter().filter(|(path, _)| path.extension().is_some_and(|end| end == "cdj"));
+        let segments = self.files.iter().filter(|(path, _)| is_segment(path));
         self.frames = segments.flat_map(|(path, bytes)| frames(path, bytes)).collect();
     }
 
@@ -110,11 +135,44 @@ impl Template {
 
     /// What each seq bears that is still there.
     pub fn events(&self) -> BTreeMap<u64, (String, u64)> {
+        self.all_events().into_iter().filter(|(seq, _)| *seq >= self.oldest).collect()
+    }
+
+    /// What each seq has ever borne.
+    pub fn all_events(&self) -> BTreeMap<u64, (String, u64)> {
         let of = |page: &Kept| {
             let stream = page.stream.clone();
             (page.first..).zip(page.numbers.clone()).map(move |(seq, n)| (seq, (stream.clone(), n)))
         };
-        self.pages.iter().flat_map(of).filter(|(seq, _)| *seq >= self.oldest).collect()
+        self.pages.iter().flat_map(of).collect()
+    }
+}
+
+/// Two destinations have refused the same event, one of them another too.
+fn put_aside(queue: &Queue, events: &[Stored]) -> Vec<(Quarantined, Event)> {
+    let put = |(destination, at): (&str, usize)| {
+        let Stored { seq, event } = events[at].clone();
+        let (id, reason) = (event.id.to_string(), format!("too odd for {destination}"));
+        let entry = Quarantined { destination: destination.into(), seq, id, reason };
+        queue.put_aside(&entry, &event).expect("kept");
+        (entry, event)
+    };
+    vec![put(("slow", 3)), put(("slow", 2)), put(("quick", 2))]
+}
+
+fn replay(first: u64) -> Replaying {
+    Replaying {
+        destination: "quick".into(),
+        from_ms: 0,
+        to_ms: i64::MAX,
+        wanted: Wanted::default(),
+        first: Seq(first),
+        last: Seq(first + 20),
+        next: Seq(first),
+        events: 21,
+        handed: 0,
+        gone: 0,
+        began_ms: 17,
     }
 }
 

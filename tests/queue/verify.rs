@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::support::*;
 use conductor::event::Seq;
-use conductor::queue::{NewPage, Options, QueueError, Verified, rehearse};
+use conductor::queue::{AsideLost, NewPage, Options, Quarantined, QueueError, Verified, rehearse};
 
 /// Its segments are 1 MiB.
 const SMALL: Options = Options { max_bytes: 8 << 20, ..ROOMY };
@@ -141,4 +141,27 @@ fn what_was_fetched_again_is_told_as_mended_until_its_segment_goes() {
     }
     let told = rehearsed(dir.path());
     assert!(told.is_well() && told.damage.len() == 1 && told.damage[0].mended, "{told:?}");
+}
+
+#[test]
+fn an_event_in_quarantine_that_cannot_be_read_is_told_with_an_agent_and_without_until_it_is_dropped() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let queue = filled(dir.path());
+    let entry = |seq| Quarantined { destination: "soc".into(), seq: Seq(seq), id: "id".into(), reason: "no".into() };
+    for seq in [1, 2] {
+        queue.put_aside(&entry(seq), &event("threats", seq, 100)).expect("kept");
+    }
+    assert!(queue.verify(&mut |_, _| true).expect("looked at").is_well());
+    flip(&dir.path().join("queue/quarantine").join(format!("soc@{:020}.cdj", 2)), 80);
+    let told = queue.verify(&mut |_, _| true).expect("looked at");
+    assert_eq!(told.aside, [AsideLost { destination: "soc".into(), seq: Seq(2) }]);
+    assert!(!told.is_well() && told.damage.is_empty());
+    queue.close();
+    drop(queue);
+    let before = files(&dir.path().join("queue/quarantine"));
+    assert_eq!(rehearsed(dir.path()).aside, told.aside);
+    assert_eq!(files(&dir.path().join("queue/quarantine")), before, "the rehearsal leaves it as it is");
+    let queue = open(dir.path());
+    queue.drop_aside("soc", Seq(2)).expect("gone");
+    assert!(queue.verify(&mut |_, _| true).expect("looked at").is_well());
 }

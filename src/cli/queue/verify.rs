@@ -2,9 +2,10 @@
 //!
 //! Promise: verifying changes nothing, with an agent or without; repairing does what a start does, and tells it first.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
+use super::bar::Bar;
 use crate::cli::agent_socket::{converse, folder, held, is_running, reply};
 use crate::cli::{Exit, Failure};
 use crate::config::Settings;
@@ -78,11 +79,11 @@ fn code(verified: &Verified) -> u8 {
 
 fn of_the_agent(settings: &Settings) -> Result<Verified, Failure> {
     let mut found = Err(Failure::new(Exit::Unavailable, "the agent did not answer"));
-    let mut bar = Bar::default();
+    let mut bar = Bar::new();
     converse(settings, &Request::Verify, |line| {
         let reply = reply(line);
         if let Some(Reply::Looked { looked, of }) = reply {
-            bar.draw(looked, of);
+            bar.draw(looked, Some(of), "read");
         } else if let Some(Reply::Verified { verified }) = reply {
             found = Ok(verified);
         } else if let Some(Reply::Failed { failed }) = reply {
@@ -90,19 +91,19 @@ fn of_the_agent(settings: &Settings) -> Result<Verified, Failure> {
         }
         Ok(())
     })?;
-    bar.end();
+    drop(bar);
     found
 }
 
 fn of_the_files(settings: &Settings) -> Result<Verified, Failure> {
     let dir = folder(&settings.agent.state_dir)?;
     let clock = || jiff::Timestamp::now().as_millisecond();
-    let mut bar = Bar::default();
+    let mut bar = Bar::new();
     let verified = rehearse(&dir, queue_options(&settings.queue), clock, &mut |looked, of| {
-        bar.draw(looked, of);
+        bar.draw(looked, Some(of), "read");
         true
     });
-    bar.end();
+    drop(bar);
     verified.map_err(|error| if is_locked(&error) { held() } else { error.into() })
 }
 
@@ -115,8 +116,18 @@ fn told(verified: &Verified) -> String {
     for sentence in &verified.repairs {
         out.push_str(&format!("to mend: {sentence}\n"));
     }
+    for lost in &verified.aside {
+        let (name, seq) = (&lost.destination, lost.seq);
+        out.push_str(&format!(
+            "damaged: event {seq} in quarantine, which {name} refused, can't be read; to strike it off: conductor queue \
+             quarantine drop --destination {name} --seq {seq}\n"
+        ));
+    }
     if verified.book_damaged {
-        out.push_str("damaged: the book; it is set aside and rebuilt from the journal; repeats may follow, no loss\n");
+        out.push_str(
+            "damaged: the book; it is set aside and rebuilt from the journal; repeats may follow, no loss; a replay that is under \
+             way ends with it: ask for it again\n",
+        );
     }
     if verified.torn_bytes > 0 {
         let torn = ByteSize(verified.torn_bytes);
@@ -132,26 +143,4 @@ fn told(verified: &Verified) -> String {
         out.push_str("all is well\n");
     }
     out
-}
-
-/// A progress bar on stderr, where a person looks.
-#[derive(Default)]
-struct Bar {
-    percent: Option<u64>,
-}
-
-impl Bar {
-    fn draw(&mut self, looked: u64, of: u64) {
-        let percent = looked * 100 / of.max(1);
-        if self.percent != Some(percent) && io::stderr().is_terminal() {
-            self.percent = Some(percent);
-            eprint!("\r[{:<25}] {percent:3} % ", "#".repeat((percent / 4).min(25) as usize));
-        }
-    }
-
-    fn end(&self) {
-        if self.percent.is_some() {
-            eprintln!();
-        }
-    }
 }
