@@ -6,6 +6,7 @@ mod world;
 
 mod operate {
     mod noise;
+    mod progress;
     mod queue_verbs;
     mod reload;
     mod stop;
