@@ -55,7 +55,7 @@ pub async fn run(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
                 sent: record.next.before(),
                 handed: record.next.before(),
                 taken: record.next.before(),
-                looked: record.next.before(),
+                gaps: VecDeque::new(),
                 open: VecDeque::new(),
                 backoff: Backoff::default(),
                 record,
@@ -86,8 +86,9 @@ struct Replayer {
     handed: Seq,
     /// Everything up to here is confirmed or not wanted.
     taken: Seq,
-    /// What is missing up to here is counted.
-    looked: Seq,
+    /// What was missing when it was read, from and to: counted once what follows is confirmed. Events that were read and
+    /// not confirmed may have gone when they are read again.
+    gaps: VecDeque<(Seq, Seq)>,
     /// What was handed over and is not confirmed.
     open: VecDeque<Seq>,
     backoff: Backoff,
@@ -154,7 +155,7 @@ impl Replayer {
     async fn hand_over(&mut self, peer: &mut dyn Destination, batch: Batch) -> Result<bool, Fault> {
         let last = self.record.last;
         let brought_on = batch.upto > self.sent;
-        self.count_gone(&batch);
+        self.note_gaps(&batch);
         self.sent = batch.upto.min(last);
         let mut events = batch.events;
         events.retain(|stored| {
@@ -178,31 +179,40 @@ impl Replayer {
             let seq = stored.seq;
             receiver::set_aside(&self.facilities, &self.name, stored, &fault).await?;
             self.taken = seq;
+            self.count_gone();
             self.go_back();
         }
         Ok(true)
     }
 
-    /// Counts what is missing of what was just read, once however often it is read.
-    fn count_gone(&mut self, batch: &Batch) {
+    /// Notes what is missing of what was just read.
+    fn note_gaps(&mut self, batch: &Batch) {
         let upto = batch.upto.min(self.record.last);
-        let from = self.sent.max(self.looked);
-        self.looked = self.looked.max(upto);
-        let there = batch.events.iter().filter(|stored| from < stored.seq && stored.seq <= upto).count() as u64;
-        let gone = upto.0.saturating_sub(from.0).saturating_sub(there);
-        if gone > 0 {
+        let mut expected = self.sent.next();
+        let there = batch.events.iter().map(|stored| stored.seq).filter(|seq| *seq <= upto);
+        for seq in there.chain([upto.next()]) {
+            if seq > expected {
+                self.gaps.push_back((expected, seq.before()));
+            }
+            expected = seq.next();
+        }
+    }
+
+    /// Counts what is missing of what is confirmed now.
+    fn count_gone(&mut self) {
+        while let Some((first, last)) = self.gaps.front().copied().filter(|(_, last)| *last <= self.taken) {
+            self.gaps.pop_front();
+            let gone = last.0 - first.before().0;
             self.record.gone += gone;
             tracing::warn!(
                 destination = %self.name,
-                "the replay misses {gone} places between seq {} and {upto}: they were let go to make room, or damaged",
-                from.next()
+                "the replay misses {gone} places between seq {first} and {last}: they were let go to make room, or damaged"
             );
         }
     }
 
     /// Moves the record to what was confirmed.
     async fn take(&mut self, delivered: Delivered) -> Result<(), Fault> {
-        let before = self.taken;
         let mut count = 0;
         if let Some(taken) = delivered.taken {
             self.taken = self.taken.max(taken);
@@ -214,7 +224,9 @@ impl Replayer {
         if delivered.fault.is_none() && self.taken >= self.handed {
             self.taken = self.taken.max(self.sent);
         }
-        if self.taken > before {
+        // Not only what was taken now: one that was put aside is behind it too.
+        if self.taken >= self.record.next {
+            self.count_gone();
             self.record.next = self.taken.next();
             self.record.handed += count;
             let (queue, record) = (Arc::clone(&self.facilities.queue), self.record.clone());
@@ -241,6 +253,7 @@ impl Replayer {
         self.sent = self.taken;
         self.handed = self.taken;
         self.open.clear();
+        self.gaps.clear();
     }
 
     /// Tells the fault and returns how long to wait.
@@ -257,3 +270,6 @@ impl Replayer {
         wait.max(PAUSE)
     }
 }
+
+#[cfg(test)]
+mod tests;
