@@ -9,4 +9,5 @@ mod replay {
     mod receivers_marks;
     mod scene;
     mod verb;
+    mod yields;
 }
