@@ -46,14 +46,14 @@ fn what_was_refused_is_shown_whole_tried_again_once_the_peer_is_mended_and_let_g
     assert_eq!(events.as_bytes(), exported.stdout, "each as the queue had it");
 
     scene.soc.refuse();
-    let mut agent = scene.place.start();
+    let mut agent = scene.start();
     let (code, _, said) = verb(&scene, &["retry", "--destination", "soc", "--seq", "2", "--seq", "99999"]);
     assert!(code == Some(64) && said.contains("no event 99999") && said.contains("nothing was done"), "{said}");
     let (code, _, said) = verb(&scene, &["retry", "--destination", "soc", "--seq", "2", "--seq", "3"]);
     assert!(code == Some(0) && said.contains("2 events"), "{said}");
     assert_eq!(verb(&scene, &[]).1.lines().count(), 4, "a peer that is away costs nothing");
     agent.kill();
-    agent = scene.place.start();
+    agent = scene.start();
     scene.soc.listen_again().expect("its port is its own");
     agent.wait_within(PATIENCE, "what is taken leaves the quarantine", |_| verb(&scene, &[]).1.lines().count() == 2);
     let came = got(&scene.soc);

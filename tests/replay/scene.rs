@@ -55,9 +55,18 @@ impl Scene {
         self.place.write_settings(&format!("{integration}{}{more}", both.concat()));
     }
 
+    /// Starts the agent and waits until it has taken its settings up: it is ready before.
+    pub fn start(&self) -> Agent {
+        let mut agent = self.place.start();
+        agent.wait_until("both SOCs are on /status", |agent| {
+            agent.status()["destinations"].as_array().is_some_and(|all| all.len() == 2)
+        });
+        agent
+    }
+
     /// Starts the agent and waits until both have everything. Returns how many events that is.
     pub fn start_and_fill(&self) -> (Agent, usize) {
-        let mut agent = self.place.start();
+        let mut agent = self.start();
         let all = Truth::of("acme", &self.api).events();
         agent.wait_within(PATIENCE, "both SOCs have everything", |agent| {
             let status = agent.status();

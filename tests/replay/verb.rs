@@ -59,7 +59,7 @@ fn a_replay_outlives_a_kill_of_the_agent_and_every_cut_of_its_connection() {
         replay["left"].as_u64() == Some(all as u64) && !replay["fault"].is_null()
     });
     agent.kill();
-    let mut agent = scene.place.start();
+    let mut agent = scene.start();
     agent.wait_within(PATIENCE, "the record was kept", |agent| !soc_status(agent)["replay"].is_null());
     // Each connection is cut in the middle of a batch: what was confirmed before counts, the rest comes again.
     scene.soc.reset_every(Some((all / 3) as u64));
@@ -67,7 +67,7 @@ fn a_replay_outlives_a_kill_of_the_agent_and_every_cut_of_its_connection() {
     agent.wait_within(PATIENCE, "some came again", |_| again(&scene) > all / 2);
     agent.kill();
     scene.soc.reset_every(None);
-    let mut agent = scene.place.start();
+    let mut agent = scene.start();
     agent.wait_within(PATIENCE, "the replay is through", |agent| {
         soc_status(agent)["replay"].is_null() && parted(&got(&scene.soc)).1.len() == all
     });
@@ -97,7 +97,7 @@ fn a_replay_asked_for_without_an_agent_begins_with_it_and_takes_what_is_asked_fo
     assert!(agent.stop().0.success());
     let (code, said) = scene.replay(&["--from", "1h", "--stream", "cases"]);
     assert!(code == Some(0) && said.contains("1 events kept"), "{said}");
-    let mut agent = scene.place.start();
+    let mut agent = scene.start();
     wait_until_through(&mut agent, 1);
     let came: Vec<Got> = got(&scene.soc).into_iter().filter(|got| got.replayed).collect();
     assert!(came.len() == 1 && came[0].id.contains("/cases/"), "{came:?}");
