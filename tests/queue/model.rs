@@ -16,6 +16,7 @@ use quarantine::Aside;
 use super::small_disk::{SmallDisk, folder};
 use super::support::{ROOMY, event};
 
+mod losses;
 mod quarantine;
 mod replays;
 
@@ -159,16 +160,6 @@ impl Pair {
         self.model.generations.clear();
     }
 
-    /// What a process that is killed leaves behind: the files as the system has them, and nothing of its memory.
-    fn crash(&mut self) {
-        let next = self.dir.with_extension(self.step.to_string());
-        copy(&self.dir.join("queue"), &next.join("queue"));
-        self.queue = None;
-        std::fs::remove_dir_all(&self.dir).expect("removed");
-        self.dir = next;
-        self.open();
-    }
-
     /// Asks as the command line does. What was answered; an error in words.
     fn ask(&self, request: Request) -> Result<Vec<Reply>, String> {
         let mut output = Vec::new();
@@ -260,34 +251,6 @@ impl Pair {
         }
     }
 
-    fn has_journal(&self) -> bool {
-        std::fs::read_dir(self.dir.join("queue/journal")).expect("the journal's folder").next().is_some()
-    }
-
-    fn lose_book(&mut self) {
-        self.queue = None;
-        std::fs::remove_dir_all(self.dir.join("queue/book")).expect("lost");
-        self.open();
-        self.model.replays.clear();
-        self.model.due.clear();
-        for (_, reason) in self.model.quarantined.values_mut() {
-            *reason = quarantine::FORGOTTEN.into();
-        }
-        let known = self.queue().facts().cursors;
-        if !self.has_journal() {
-            // Nothing was ever kept for them: they register again, and begin where they began.
-            self.model.cursors.clear();
-        }
-        for (name, cursor) in &mut self.model.cursors {
-            let found = known.get(name).expect("known to the journal").0;
-            assert!(found <= *cursor, "a lost book may repeat, never skip");
-            *cursor = found;
-        }
-        // Ids of what has been let go are forgotten: a repeat, no loss.
-        let queue = self.queue.as_ref().expect("it is open");
-        self.model.known.retain(|id| queue.has(id));
-    }
-
     fn check(&self) {
         let (queue, model) = (self.queue(), &self.model);
         assert!(queue.head_now().0 >= model.head);
@@ -344,19 +307,6 @@ impl Pair {
             Action::LoseBook => self.lose_book(),
         }
         self.check();
-    }
-}
-
-/// A folder as the system has it at this moment: what a kill would leave.
-pub fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to)
-        } else {
-            std::fs::copy(entry.path(), to).expect("copied");
-        }
     }
 }
 

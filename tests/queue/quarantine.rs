@@ -5,9 +5,8 @@ use std::fs;
 use conductor::event::Seq;
 use conductor::queue::{Quarantined, Queue};
 
-use super::model::copy;
 use super::small_disk::folder;
-use super::support::{ROOMY, event, open_with};
+use super::support::{ROOMY, copy, event, open_with};
 
 fn entry(seq: u64) -> Quarantined {
     Quarantined { destination: "soc".into(), seq: Seq(seq), id: format!("id-{seq}"), reason: "no".into() }

@@ -75,3 +75,16 @@ pub fn read_all(queue: &Queue, cursor: conductor::event::Seq) -> Vec<Stored> {
 pub fn ids(events: &[Stored]) -> Vec<String> {
     events.iter().map(|s| s.event.id.to_string()).collect()
 }
+
+/// A folder as the system has it at this moment: what a kill would leave.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to)
+        } else {
+            std::fs::copy(entry.path(), to).expect("copied");
+        }
+    }
+}
