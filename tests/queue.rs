@@ -2,6 +2,7 @@
 
 mod queue {
     mod accidents;
+    mod barriers;
     mod broken_disk;
     mod clock;
     mod corruption;

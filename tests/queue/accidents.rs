@@ -293,25 +293,6 @@ fn a_drained_and_trimmed_journal_still_knows_where_each_stream_stands() {
 }
 
 #[test]
-fn pages_of_many_integrations_share_barriers() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let disk = BrokenDisk::default();
-    let queue = open_on(dir.path(), ROOMY, Arc::new(disk.clone())).expect("open");
-    std::thread::scope(|scope| {
-        for writer in 0..8 {
-            let queue = &queue;
-            scope.spawn(move || {
-                for n in 0..25 {
-                    queue.append(page(&format!("s{writer}"), [n], "x")).expect("kept");
-                }
-            });
-        }
-    });
-    assert_eq!(read_all(&queue, Seq(0)).len(), 200);
-    assert!(disk.0.syncs.load(Ordering::SeqCst) <= 201);
-}
-
-#[test]
 fn a_stream_that_was_rewound_meanwhile_refuses_the_older_page() {
     let dir = tempfile::tempdir().expect("a folder");
     let queue = open(dir.path());
