@@ -29,6 +29,14 @@ pub fn target() -> PathBuf {
 pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).current_dir(root());
+    // What it told us about ourselves is not for others: ring's build script looks at it, and all that leans on ring
+    // would be built again each time a verb and a plain `cargo test` take turns.
+    let told = std::env::vars_os().map(|(name, _)| name);
+    for name in told
+        .filter(|name| name.to_str().is_some_and(|n| n.starts_with("CARGO_PKG_") || n.starts_with("CARGO_MANIFEST_")))
+    {
+        command.env_remove(name);
+    }
     command
 }
 
