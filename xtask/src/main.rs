@@ -3,8 +3,11 @@
 //! Promise: a verb says what it runs, ends every process that it started, and fails with a sentence.
 
 mod bench;
+mod budgets;
+mod callgrind;
 mod census;
 mod commands;
+mod counts;
 mod demo;
 mod fuzz;
 mod packages;
@@ -28,9 +31,9 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Install what the tests need from the distribution: rsyslog, syslog-ng, nats-server, openssl, g++
+    /// Install what the tests need from the distribution: rsyslog, syslog-ng, nats-server, openssl, g++, valgrind
     Setup,
-    /// Set up, then check formatting and lints, run every test and each fuzz target for a moment: what CI runs
+    /// Set up, then check formatting and lints, run every test, each fuzz target for a moment, and count: what CI runs
     Test {
         /// The tests alone: no setup, no formatting, no lints
         #[arg(long)]
@@ -87,6 +90,12 @@ enum Verb {
         #[arg(default_values_t = ["steady".to_owned(), "outage".to_owned()])]
         tests: Vec<String>,
     },
+    /// Count the instructions of the hot paths under callgrind and hold them to their budgets
+    Counts {
+        /// Write the budgets anew from this run
+        #[arg(long)]
+        renew: bool,
+    },
     /// Search for inputs that break a promise: one fuzz target, or all of them one after the other
     Fuzz {
         /// answers, dialogue, checkpoint, settings, frames or syslog (default: all)
@@ -116,6 +125,10 @@ fn main() -> ExitCode {
             sim::run(&sim::Options { behaviour, listen, token, threats, others, rate })
         }
         Verb::Bench { peers, rounds, events, tests } => bench::run(&bench::Options { peers, rounds, events, tests }),
+        Verb::Counts { renew } => counts::run(renew).map(|outcome| match outcome {
+            counts::Outcome::Held => {}
+            counts::Outcome::NotJudged(why) => eprintln!("not run: {why}"),
+        }),
         Verb::Fuzz { target, seconds, inputs } => {
             let length = inputs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Inputs);
             fuzz::run(target.as_deref(), length)

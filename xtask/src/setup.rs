@@ -76,17 +76,22 @@ exec "$here"/usr/sbin/syslog-ng --module-path "$(echo "$here"/usr/lib/syslog-ng/
 /// Programs that are installed, and the packages that hold them: the tests' own certificates, the fuzzer's runtime.
 const PROGRAMS: [(&str, &str); 2] = [("openssl", "openssl"), ("c++", "g++")];
 
+/// What counts instructions. Where it can't be had, that is said, and nothing is counted.
+const VALGRIND: &str = "valgrind";
+
 /// Makes sure that everything is there, and says what it installs.
 pub fn run() -> Result<()> {
     let tools = root().join("target/tools");
     let programs = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
     let programs: Vec<String> = programs.map(|(_, package)| (*package).to_owned()).collect();
+    let counter = wants_valgrind();
     let lacking: Vec<&Receiver> = RECEIVERS.iter().filter(|receiver| !receiver.is_there(&tools)).collect();
-    if programs.is_empty() && lacking.is_empty() {
+    if programs.is_empty() && lacking.is_empty() && !counter {
         eprintln!("setup: everything is there");
         return Ok(());
     }
     let names = lacking.iter().map(|receiver| receiver.name).chain(programs.iter().map(String::as_str));
+    let names = names.chain(counter.then_some(VALGRIND));
     let names = names.collect::<Vec<_>>().join(", ");
     if !on_path("apt-get") {
         bail!(
@@ -99,7 +104,21 @@ pub fn run() -> Result<()> {
     if !programs.is_empty() {
         install(&programs)?;
     }
+    if counter && let Err(error) = install(&[VALGRIND.to_owned()]) {
+        eprintln!("setup: instructions will not be counted: {error:#}");
+    }
     lacking.iter().try_for_each(|receiver| receiver.provide(&tools))
+}
+
+/// Is it to be got? It is wanted, not needed: counting is left out without it, and said.
+fn wants_valgrind() -> bool {
+    if !cfg!(target_arch = "x86_64") || on_path(VALGRIND) {
+        return false;
+    }
+    if !on_path("apt-get") {
+        eprintln!("setup: there is no valgrind, so instructions will not be counted");
+    }
+    on_path("apt-get")
 }
 
 /// The openssl program alone: what the demo needs.

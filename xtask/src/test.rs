@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 
 use crate::commands::{cargo, on_path, run as execute};
-use crate::{fuzz, setup};
+use crate::{counts, fuzz, setup};
 
 /// Inputs of each fuzz target: seconds, not a search. It shows that the targets build, run and hold.
 const FUZZED: u32 = 4_000;
@@ -17,7 +17,7 @@ const FUZZED: u32 = 4_000;
 pub fn run(fast: bool) -> Result<()> {
     let mut not_run = Vec::new();
     if fast {
-        not_run.push("setup, formatting, lints and licences (--fast)");
+        not_run.push("setup, formatting, lints and licences (--fast)".to_owned());
     } else {
         setup::run()?;
         execute(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -25,16 +25,22 @@ pub fn run(fast: bool) -> Result<()> {
         if on_path("cargo-deny") {
             execute(&mut cargo(&["deny", "--all-features", "check", "licenses", "bans", "sources"]))?;
         } else {
-            not_run.push("licences and bans (cargo-deny is not installed)");
+            not_run.push("licences and bans (cargo-deny is not installed)".to_owned());
         }
         // Advisories need a database from the network; a test run must not depend on one.
-        not_run.push("advisories (by hand: cargo deny check advisories)");
+        not_run.push("advisories (by hand: cargo deny check advisories)".to_owned());
     }
     let tally = test_and_count()?;
     if fast {
-        not_run.push("the fuzz targets themselves (--fast); what they assert ran on random bytes and on their seeds");
+        let instead = "what they assert ran on random bytes and on their seeds";
+        not_run.push(format!("the fuzz targets themselves (--fast); {instead}"));
+        not_run.push("instruction counts (--fast)".to_owned());
     } else {
         fuzz::run(None, fuzz::Length::Inputs(FUZZED))?;
+        match counts::run(false)? {
+            counts::Outcome::Held => {}
+            counts::Outcome::NotJudged(why) => not_run.push(why),
+        }
     }
     for what in not_run {
         eprintln!("not run: {what}");
