@@ -29,7 +29,7 @@ fn main() {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["fill", dir, events, keyed] => fill(Path::new(dir), events.parse().expect("a number"), keyed == "keyed"),
         ["open", dir] => open(Path::new(dir)),
-        ["cold", dir] => cool(Path::new(dir)),
+        ["cool", dir] => cool(Path::new(dir)),
         [] => measure("10000000", "plain"),
         [events] => measure(events, "plain"),
         [events, keyed] => measure(events, keyed),
@@ -48,10 +48,11 @@ fn measure(events: &str, keyed: &str) {
     for _ in 0..3 {
         again(&["open", text]);
     }
-    again(&["cold", text]);
+    println!("out of the page cache from here on:");
+    again(&["cool", text]);
     again(&["open", text]);
 
-    again(&["cold", text]);
+    again(&["cool", text]);
     let begun = Instant::now();
     let mut running = place.spawn();
     running.wait_until("it answers", |agent| agent.get("/status").is_some_and(|(status, _)| status == 200));
@@ -78,7 +79,7 @@ fn fill(dir: &Path, events: u64, keyed: bool) {
     let begun = Instant::now();
     let page = if keyed { 100 } else { PAGE };
     for first in (0..events).step_by(page as usize) {
-        let events = (first..(first + page).min(events)).map(|n| made::imported(n, 1)).collect();
+        let events = (first..(first + page).min(events)).map(|n| made::imported(n, 2)).collect();
         let (integration, stream) = ("import".into(), "import".into());
         queue.append(NewPage { integration, stream, events, keyed, ..NewPage::default() }).expect("kept");
         // The janitor's work, every few seconds of a fill at this speed; the last pages wait for it in vain.
@@ -90,7 +91,7 @@ fn fill(dir: &Path, events: u64, keyed: bool) {
     println!(
         "kept {} events of {} bytes in {:.0} s: {} MB on disk, {} MB of them segments",
         facts.waiting,
-        made::imported(events / 2, 1).weight(),
+        made::imported(events / 2, 2).weight(),
         begun.elapsed().as_secs_f64(),
         facts.disk_bytes / 1_000_000,
         facts.bytes / 1_000_000
@@ -127,7 +128,6 @@ fn cool(dir: &Path) {
             posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).expect("advised");
         }
     }
-    println!("from here on out of the page cache:");
 }
 
 /// What the kernel says a process holds, now and at its peak.

@@ -95,7 +95,7 @@ fn build() -> Result<PathBuf> {
     let told = output(cargo(&words).arg("--message-format=json-render-diagnostics"))?;
     let messages = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let programs = messages.filter(|message| message["target"]["name"] == "counts");
-    let path = programs.filter_map(|message| Some(message["executable"].as_str()?.to_owned())).last();
+    let path = programs.filter_map(|message| Some(message["executable"].as_str()?.to_owned())).next_back();
     path.map(PathBuf::from).context("cargo does not tell where it put benches/counts")
 }
 
