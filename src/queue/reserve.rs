@@ -12,7 +12,7 @@ use super::{Queue, lock};
 
 /// The whole of it, in bytes: enough for two blocks of sled's in either half, and little beside the disk.
 fn size(space: Space) -> u64 {
-    (space.total / 32).min(16 << 20)
+    (space.total / 32).min(8 << 20)
 }
 
 /// What is to be done with it.

@@ -13,6 +13,7 @@ mod fuzz;
 mod packages;
 mod setup;
 mod sim;
+mod soak;
 mod test;
 mod torture;
 
@@ -107,6 +108,12 @@ enum Verb {
         #[arg(long, conflicts_with = "seconds")]
         inputs: Option<u32>,
     },
+    /// Feed the release build millions of events at a small depth and tell whether its disk or memory grows
+    Soak {
+        /// How many events of 2 kB
+        #[arg(long, default_value_t = 5_000_000)]
+        events: u64,
+    },
     /// Kill, cut and restart the release build, many rounds long
     Torture {
         /// Rounds of each campaign
@@ -133,6 +140,7 @@ fn main() -> ExitCode {
             let length = inputs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Inputs);
             fuzz::run(target.as_deref(), length)
         }
+        Verb::Soak { events } => soak::run(events),
         Verb::Torture { rounds } => torture::run(rounds),
     };
     match done {
