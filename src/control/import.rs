@@ -22,8 +22,8 @@ const FRAME_LINES: usize = 512;
 const FRAME_BYTES: usize = 256 << 10;
 /// What is read at once: little enough to stay in the processor's cache until it is copied into its group.
 const READ_BYTES: usize = 64 << 10;
-/// How long the first line of a group waits for others, where lines come one by one and without a pause.
-const LINGER: Duration = Duration::from_millis(200);
+/// Lines that come one by one wait for others so long: from twenty a second on, a frame holds ten of them.
+const LINGER: Duration = Duration::from_millis(500);
 /// How long a full queue is left alone before it is tried again.
 const FULL_WAIT: Duration = Duration::from_millis(250);
 
@@ -109,8 +109,8 @@ fn keep(queue: &Queue, events: Vec<Event>, output: &mut impl Write, stopped: &dy
     }
 }
 
-/// Cuts the input into groups of whole lines. A pause in the input (its read timing out) ends a group early, so
-/// that a trickle is kept soon.
+/// Cuts the input into groups of whole lines. One that has lingered ends early, whether more comes or not (a read that
+/// times out is a look at the clock), so that a trickle is kept soon, and not each line of it alone.
 fn read_groups(
     input: impl Read,
     groups: &SyncSender<Group>,
@@ -120,7 +120,7 @@ fn read_groups(
     let mut input = BufReader::with_capacity(READ_BYTES, input);
     let mut buffer = Vec::with_capacity(FRAME_BYTES + READ_BYTES);
     let (mut lines, mut line_number) = (0, 0);
-    let mut begun = now();
+    let mut since = None;
     while !stopped() {
         if buffer.len() >= LONGEST_LINE && lines == 0 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the import is longer than 20 MiB"));
@@ -133,9 +133,6 @@ fn read_groups(
         };
         let ended = read.is_empty() && !paused;
         lines += memchr::memchr_iter(b'\n', read).count();
-        if buffer.is_empty() {
-            begun = now();
-        }
         buffer.extend_from_slice(read);
         let read = read.len();
         input.consume(read);
@@ -143,15 +140,14 @@ fn read_groups(
             // The last line of a file may lack its end; its bytes are counted without it.
             return send(groups, group_of(buffer, &mut line_number));
         }
-        let enough = buffer.len() >= FRAME_BYTES || lines >= FRAME_LINES || ended || paused;
-        let whole = lines > 0 && (enough || now().duration_since(begun) >= LINGER);
+        let lingered = lines > 0 && now().saturating_duration_since(*since.get_or_insert_with(&now)) >= LINGER;
+        let whole = lines > 0 && (buffer.len() >= FRAME_BYTES || lines >= FRAME_LINES || ended || lingered);
         if let Some(end) = memchr::memrchr(b'\n', &buffer).filter(|_| whole) {
             let mut next = Vec::with_capacity(FRAME_BYTES + READ_BYTES);
             next.extend_from_slice(&buffer[end + 1..]);
             buffer.truncate(end + 1);
             send(groups, group_of(std::mem::replace(&mut buffer, next), &mut line_number))?;
-            lines = 0;
-            begun = now();
+            (lines, since) = (0, None);
         }
         if ended {
             return Ok(());
@@ -164,7 +160,11 @@ fn send(groups: &SyncSender<Group>, group: Group) -> io::Result<()> {
     groups.send(group).map_err(|_| io::Error::other("the import was ended"))
 }
 
-fn group_of(buffer: Vec<u8>, line_number: &mut u64) -> Group {
+fn group_of(mut buffer: Vec<u8>, line_number: &mut u64) -> Group {
+    if buffer.len() < buffer.capacity() / 2 {
+        // Its events share this memory for as long as they are in it: a trickle would hold a whole frame's for each line.
+        buffer.shrink_to_fit();
+    }
     let mut group = Group { events: Vec::new(), skipped: Vec::new(), lines: 0, bytes: buffer.len() as u64 };
     let now = Timestamp::now();
     let buffer = Bytes::from(buffer);
@@ -246,20 +246,20 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_come_one_by_one_without_a_pause_wait_no_longer_than_a_group_may() {
-        let lines = (0..10).map(|n| format!("{{\"n\":{n}}}\n").into_bytes()).collect();
-        let (sender, receiver) = sync_channel(100);
-        // Each look at the clock is 30 ms later than the one before.
-        let (start, looks) = (Instant::now(), std::cell::Cell::new(0));
+    fn a_trickle_is_kept_half_a_second_after_its_first_line_and_not_each_line_alone() {
+        // A line each 20 ms, by the clock of the test: it stands still while nothing is read.
+        let pieces = (0..100).map(|n| format!("{{\"n\":{n}}}\n").into_bytes()).collect();
+        let (begun, reads) = (Instant::now(), std::cell::Cell::new(0));
         let clock = || {
-            looks.set(looks.get() + 1);
-            start + Duration::from_millis(30 * looks.get())
+            reads.set(reads.get() + 1);
+            begun + Duration::from_millis(20) * reads.get()
         };
-        read_groups(Drip(lines, false), &sender, &|| false, clock).expect("read");
+        let (sender, receiver) = sync_channel(200);
+        read_groups(Drip(pieces, false), &sender, &|| false, clock).expect("read");
         drop(sender);
-        let groups: Vec<u64> = receiver.into_iter().map(|group| group.lines).collect();
-        assert!(groups.len() > 1, "{groups:?}");
-        assert_eq!(groups.iter().sum::<u64>(), 10);
+        let sizes: Vec<u64> = receiver.into_iter().map(|group| group.lines).collect();
+        assert_eq!(sizes.iter().sum::<u64>(), 100);
+        assert!(sizes.iter().rev().skip(1).all(|lines| (20..30).contains(lines)), "{sizes:?}");
     }
 
     #[test]
