@@ -3,6 +3,7 @@
 mod queue {
     mod accidents;
     mod barriers;
+    mod bounds;
     mod broken_disk;
     mod clock;
     mod corruption;
