@@ -4,11 +4,10 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use crate::agent::Place;
-use crate::world::{World, number_at, wait_for, wait_gone};
+use crate::world::{World, number_at, wait_gone};
 
 /// A small file system of its own; unmounted in the end.
 struct Mounted(PathBuf);
@@ -58,47 +57,6 @@ fn lines(path: &Path, seed: u64, count: u64, bytes: usize) {
         writeln!(file, "{{\"n\":{n},\"text\":\"{text}\"}}").expect("written");
     }
     file.flush().expect("written");
-}
-
-#[test]
-fn a_full_disk_pauses_with_a_condition_and_goes_on_by_itself_when_the_soc_takes_events_again() {
-    let world = World::new();
-    let Some(_mounted) = Mounted::tmpfs(&world.place.state(), "size=32m") else { return };
-    const LINES: u64 = 8_000;
-    let file = world.place.dir.path().join("lines.ndjson");
-    lines(&file, 0, LINES, 6_000);
-    world.soc.refuse();
-    let mut agent = world.place.start();
-    let importing = Command::new(env!("CARGO_BIN_EXE_conductor"))
-        .args(["queue", "import"])
-        .arg(&file)
-        .arg("--config")
-        .arg(world.place.config())
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the import starts");
-    wait_for(&mut agent, "queue-full", &["nearly full", "goes on by itself"]);
-    assert_eq!(agent.status()["queue"]["paused"], true);
-    assert_eq!(agent.get("/readyz").map(|(status, _)| status), Some(200), "full is not broken");
-    // Polling pauses too, and loses nothing by it.
-    world.put_now(40, 20);
-    wait_for(&mut agent, "queue-paused", &["nearly full"]);
-    world.soc.listen_again().expect("the same port");
-    let kept = |agent: &crate::agent::Agent| number_at(agent, "/queue/appended_total");
-    let before = kept(&agent);
-    agent.wait_within(Duration::from_secs(5), "it goes on", |agent| kept(agent) > before);
-    let imported = importing.wait_with_output().expect("the import ends");
-    let said = String::from_utf8_lossy(&imported.stderr);
-    assert!(imported.status.success() && said.contains("waiting: the disk under"), "{said}");
-    world.everything_arrives(&mut agent);
-    agent.wait_within(Duration::from_secs(100), "every line is at the SOC", |_| {
-        let arrived = world.arrived();
-        let imported: std::collections::HashSet<_> = arrived.iter().filter(|id| id.starts_with("import/")).collect();
-        imported.len() as u64 == LINES
-    });
-    wait_gone(&mut agent, "queue-full");
-    wait_gone(&mut agent, "queue-paused");
 }
 
 #[test]
