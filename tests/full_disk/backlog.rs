@@ -32,7 +32,9 @@ fn filled_by_our_own_backlog(kind: Kind) {
     assert!(said.contains("waiting: the disk under"), "{said}");
     is_gone(&mut agent, "queue-full");
     is_gone(&mut agent, "queue-paused");
-    agent.wait_within(PATIENCE, "the disk is free again", |_| scene.disk.free() > total - (8 << 20));
+    measured(&mut agent, &format!("{kind:?}, drained: to less than 8 MiB on disk"), |_| {
+        scene.disk.free() > total - (8 << 20)
+    });
     let log = scene.place.log();
     for words in ["is nearly full", "no longer so", "collecting again"] {
         assert!(log.contains(words), "{words}: {log}");
