@@ -12,6 +12,7 @@ mod queue {
     mod power;
     mod quarantine;
     mod replays;
+    mod room;
     mod small_disk;
     mod support;
     mod verify;

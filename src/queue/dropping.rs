@@ -3,6 +3,8 @@
 //! Promise: each event that goes is counted once for each destination that had not taken it, and for no other; the
 //! counts survive a restart, and each loss is there to be told until somebody has told it.
 
+use std::sync::MutexGuard;
+
 use super::{Queue, QueueError, State, lock};
 use crate::event::Seq;
 
@@ -88,7 +90,7 @@ impl State {
 
 impl Queue {
     /// Drops the oldest segment; each destination that had not taken all of it is told how much it lost.
-    pub(super) fn drop_oldest_segment(&self) -> Result<bool, QueueError> {
+    pub(super) fn drop_oldest_segment(&self, _alone: &MutexGuard<'_, ()>) -> Result<bool, QueueError> {
         if self.journal.with_segments(|all| all.len()) < 2 {
             self.journal.roll(self)?;
         }

@@ -183,6 +183,8 @@ pub struct Queue {
     /// Read by an append from the check of its generation to its commit, written by a rewind: no page that was asked
     /// for before a rewind is committed after it.
     rewinding: RwLock<()>,
+    /// Held by whoever removes segments, from the look at the oldest to its end. Behind `rewinding`, before any other lock.
+    letting_go: Mutex<()>,
     _lock: recovery::Lock,
 }
 

@@ -133,6 +133,7 @@ impl Queue {
             head: watch::Sender::new(head),
             replays: watch::Sender::new(0),
             rewinding: RwLock::new(()),
+            letting_go: Mutex::new(()),
             _lock: held,
         };
         for (segment, at, len, first, last) in damage {

@@ -3,6 +3,8 @@
 //! Promise: polling is paused before the disk is full, an ack still works when it is, and nothing untaken goes
 //! but by the operator's rule, counted.
 
+use std::sync::MutexGuard;
+
 use super::disk::Space;
 use super::{Options, Queue, QueueError, SEGMENT_BYTES, lock};
 use crate::event::Seq;
@@ -43,16 +45,16 @@ impl Queue {
     /// Refuses, or drops the oldest by the operator's rule, when a frame of this length has no room.
     pub(super) fn make_room(&self, len: u64) -> Result<(), QueueError> {
         let Err(full) = self.check_room(len) else { return Ok(()) };
-        // What is kept for search and replay is the first to yield.
-        self.trim_to(0, 0, None)?;
-        if self.check_room(len).is_ok() {
+        let alone = lock(&self.letting_go);
+        // What is kept for search and replay is the first to yield. Another append may have seen to it meanwhile.
+        if self.check_room(len).is_ok() || self.trim_to(&alone, 0, 0, None).map(|()| self.check_room(len).is_ok())? {
             return Ok(());
         }
         if !lock(&self.options).drop_oldest || !self.dropping_helps(len)? {
             return Err(full);
         }
         while self.check_room(len).is_err() {
-            if !self.drop_oldest_segment()? {
+            if !self.drop_oldest_segment(&alone)? {
                 return Err(full);
             }
         }
@@ -77,7 +79,7 @@ impl Queue {
     /// else would make that room, while nobody appends because there is none.
     pub fn has_room(&self) -> Result<(), QueueError> {
         let Err(full) = self.check_room(1 << 20) else { return Ok(()) };
-        self.trim_to(0, 0, None)?;
+        self.trim_to(&lock(&self.letting_go), 0, 0, None)?;
         if lock(&self.options).drop_oldest && self.dropping_helps(1 << 20)? {
             return Ok(()); // the page that comes drops the oldest; while none is asked for, none would
         }
@@ -99,13 +101,20 @@ impl Queue {
     /// For the janitor, every few seconds.
     pub fn trim(&self) -> Result<(), QueueError> {
         let options = *lock(&self.options);
-        self.trim_to(options.keep_bytes, options.keep_ms, self.replayed_up_to())?;
+        self.trim_to(&lock(&self.letting_go), options.keep_bytes, options.keep_ms, self.replayed_up_to())?;
         self.keep_reserve();
         Ok(())
     }
 
-    /// `wanted`: what is behind it stays, for a replay.
-    fn trim_to(&self, keep_bytes: u64, keep_ms: i64, wanted: Option<Seq>) -> Result<(), QueueError> {
+    /// `wanted`: what is behind it stays, for a replay. One at a time: of two who both saw that the oldest segment may go,
+    /// the second would take the next one with it.
+    fn trim_to(
+        &self,
+        _alone: &MutexGuard<'_, ()>,
+        keep_bytes: u64,
+        keep_ms: i64,
+        wanted: Option<Seq>,
+    ) -> Result<(), QueueError> {
         let Some(taken) = lock(&self.state).cursors.values().min().copied() else { return Ok(()) };
         lock(&self.state).fresh.release(taken);
         let sealed = if keep_bytes == 0 || keep_ms == 0 { self.seal_drained(taken) } else { Ok(()) };
