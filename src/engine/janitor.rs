@@ -35,6 +35,7 @@ pub async fn run(facilities: Facilities, mut stop: Stop) {
     let (mut books, mut ids, mut ids_every) = (Instant::now(), Instant::now(), IDS_FIRST);
     let mut past = Instant::now();
     let mut stalls = Stalls::default();
+    let mut passed = facilities.queue.passed();
     loop {
         facilities.clock.look(&facilities.board, Instant::now());
         let with_books = books.elapsed() >= BOOKS_EVERY;
@@ -57,6 +58,8 @@ pub async fn run(facilities: Facilities, mut stop: Stop) {
         tokio::select! {
             () = stop.stopped() => return,
             () = tokio::time::sleep(EVERY) => {}
+            // Else a fast feed fills half a segment more before the one that everyone has passed is let go.
+            _ = passed.changed() => {}
         }
     }
 }

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::sync::watch;
+
 use super::frame::{Draft, PageMeta, SnapshotMeta};
 use super::{Payload, Queue, QueueError, lock};
 use crate::event::Seq;
@@ -67,8 +69,8 @@ impl Queue {
     /// a power cut may take it back a few seconds: repeats, never loss.
     pub fn ack(&self, destination: &str, seq: Seq) {
         let mut state = lock(&self.state);
-        match state.cursors.get_mut(destination) {
-            Some(cursor) if *cursor < seq => *cursor = seq,
+        let before = match state.cursors.get_mut(destination) {
+            Some(cursor) if *cursor < seq => std::mem::replace(cursor, seq),
             Some(_) => {
                 let all = state.was_no_loss(destination, seq);
                 drop(state);
@@ -78,8 +80,18 @@ impl Queue {
                 return;
             }
             None => return,
-        }
+        };
         drop(state);
         self.write_book(|book| book.put_cursor(destination, seq).and_then(|()| book.hand_over()));
+        // Where a segment begins, the one before it ends.
+        let ends = before.0 + 2..=seq.0 + 1;
+        if self.journal.with_segments(|all| !ends.is_empty() && all.range(ends).next().is_some()) {
+            self.passed.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// A way to wait for an ack that passes the end of a segment: the segment may go then, perhaps.
+    pub fn passed(&self) -> watch::Receiver<u64> {
+        self.passed.subscribe()
     }
 }

@@ -178,6 +178,8 @@ pub struct Queue {
     book: Mutex<Book>,
     codecs: Mutex<Vec<Codec>>,
     head: watch::Sender<Seq>,
+    /// Counts the acks that passed the end of a segment.
+    passed: watch::Sender<u64>,
     /// Counts the replays that began or were cancelled.
     replays: watch::Sender<u64>,
     /// Read by an append from the check of its generation to its commit, written by a rewind: no page that was asked

@@ -131,6 +131,7 @@ impl Queue {
             book: Mutex::new(book),
             codecs: Mutex::new(Vec::new()),
             head: watch::Sender::new(head),
+            passed: watch::Sender::new(0),
             replays: watch::Sender::new(0),
             rewinding: RwLock::new(()),
             letting_go: Mutex::new(()),

@@ -45,3 +45,25 @@ fn appends_that_make_room_at_the_same_time_let_go_nothing_that_was_not_taken() {
         assert!(queue.facts().damage.is_empty(), "round {round}");
     }
 }
+
+#[test]
+fn an_ack_that_passes_the_end_of_a_segment_is_news_and_no_other_is() {
+    let dir = folder();
+    let queue = open_on(dir.path(), ROOMY, Arc::new(SmallDisk(4 * MIB))).expect("it opens");
+    queue.register("soc", true);
+    let passed = queue.passed();
+    let heavy = |first: u64| {
+        let events = (first..first + 10).map(|n| event("threats", n, 10_000)).collect();
+        NewPage { events, keyed: false, ..page("threats", [], "x") }
+    };
+    let mut ends = Vec::new();
+    for n in 0..30 {
+        ends.push(queue.append(heavy(n * 10)).expect("kept").last);
+    }
+    let segments = std::fs::read_dir(dir.path().join("queue/journal")).expect("it is there").count() as u64;
+    assert!(segments > 2, "{segments}");
+    ends.iter().for_each(|end| queue.ack("soc", *end));
+    assert_eq!(*passed.borrow(), segments - 1, "the newest one has not ended");
+    queue.ack("soc", ends[0]);
+    assert_eq!(*passed.borrow(), segments - 1, "nothing moves back");
+}
