@@ -23,8 +23,8 @@ pub struct Delivered {
     pub taken: Option<Seq>,
     /// The last event that went onto a connection since the last fault, confirmed or not; `None`: none did.
     pub sent: Option<Seq>,
-    /// Why it stopped. `Rejected` speaks of the first event after `taken`: whoever reports it has waited until all
-    /// before is confirmed, or an innocent event would be put aside. What lies between `taken` and the batch's end must then be handed over again.
+    /// Why it stopped. `Rejected` speaks of the first event after `taken`, of this call or of an earlier one: whoever
+    /// reports it has waited until all before is confirmed, or an innocent event would be put aside. What lies between `taken` and the batch's end must then be handed over again.
     pub fault: Option<Fault>,
 }
 

@@ -139,12 +139,12 @@ impl Forwarder {
                 Ok(Work::Events(batch)) => self.hand_over(batch).await,
                 Ok(Work::Confirm) => {
                     let confirmed = self.destination.confirm().await;
-                    self.take(confirmed).await
+                    self.settle(confirmed).await
                 }
                 Ok(Work::Heartbeat(event)) => {
                     // Not of the queue: it borrows the place of the last event, so that it moves no cursor.
                     let beat = self.destination.deliver(&[Stored { seq: self.handed, event }]).await;
-                    self.take(beat).await
+                    self.settle(beat).await
                 }
                 Ok(Work::Renew) => self.renew().await,
                 Ok(Work::Tell) => None,
@@ -216,17 +216,30 @@ impl Forwarder {
         self.delivered += (self.open.len() - waiting) as u64;
         self.sent = batch.upto;
         self.handed = last;
-        let rejected = delivered.fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Rejected);
-        let fault = self.take(delivered).await;
-        if !rejected {
-            return fault;
+        self.settle(delivered).await
+    }
+
+    /// Moves the cursor, and puts aside what the peer will never take: the first event that it has not taken. That may be
+    /// one of an earlier batch, so it is looked up in the queue.
+    async fn settle(&mut self, delivered: Delivered) -> Option<Fault> {
+        let fault = self.take(delivered).await?;
+        if fault.kind != FaultKind::Rejected {
+            return Some(fault);
         }
-        // The peer will never take the first event that it has not taken: aside with it, and on.
-        let stopped_at = events.into_iter().find(|stored| stored.seq > self.taken);
-        if let (Some(stored), Some(fault)) = (stopped_at, fault) {
-            return self.set_aside(stored, &fault).await.err();
+        let (queue, filter) = (Arc::clone(&self.facilities.queue), self.filter.clone());
+        let (taken, handed) = (self.taken, self.handed);
+        let refused =
+            off_thread(move || receiver::first_after(&queue, taken, handed, |event| receiver::passes(&filter, event)));
+        match refused.await {
+            Ok(Some(stored)) => self.set_aside(stored, &fault).await.err(),
+            // A heartbeat: it is not of the queue, and the next one comes anyway.
+            Ok(None) => {
+                tracing::debug!(destination = self.name, "a heartbeat was refused: {}", fault.chain());
+                self.go_back();
+                None
+            }
+            Err(error) => Some(error.fault()),
         }
-        None
     }
 
     /// Moves the cursor to what was confirmed. Returns the fault, if there was one.

@@ -14,9 +14,9 @@ use crate::destinations::relp::Relp;
 use crate::destinations::splunk_hec::SplunkHec;
 use crate::destinations::syslog::{SyslogDatagrams, SyslogStream};
 use crate::destinations::{Destination, elastic, http};
-use crate::event::{Event, Stored};
+use crate::event::{Event, Seq, Stored};
 use crate::fault::Fault;
-use crate::queue::Quarantined;
+use crate::queue::{Quarantined, Queue, QueueError};
 use crate::status::Code;
 use crate::values::{Name, Secret};
 
@@ -119,6 +119,29 @@ pub async fn set_aside(facilities: &Facilities, name: &Name, stored: Stored, fau
     facilities.board.raise(Code::EventsQuarantined, name.as_str(), text, Timestamp::now());
     facilities.board.destination(name, |record| record.quarantined += 1);
     Ok(())
+}
+
+/// The first event after `taken`, up to `handed`, that this receiver was handed.
+pub fn first_after(
+    queue: &Queue,
+    taken: Seq,
+    handed: Seq,
+    is_its_own: impl Fn(&Event) -> bool,
+) -> Result<Option<Stored>, QueueError> {
+    const AT_ONCE: (usize, usize) = (256, 256 << 10);
+    let mut at = taken;
+    while at < handed {
+        let batch = queue.read_after(at, AT_ONCE.0, AT_ONCE.1)?;
+        let found = batch.events.into_iter().find(|stored| stored.seq > taken && is_its_own(&stored.event));
+        if let Some(stored) = found {
+            return Ok(Some(stored).filter(|stored| stored.seq <= handed));
+        }
+        if batch.upto <= at {
+            break;
+        }
+        at = batch.upto;
+    }
+    Ok(None)
 }
 
 /// Does the destination's filter let this event pass?

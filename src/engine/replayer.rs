@@ -21,7 +21,7 @@ use super::stop::Stop;
 use super::{Facilities, Forwarding, off_thread};
 use crate::config::Filter;
 use crate::destinations::{Delivered, Destination};
-use crate::event::Seq;
+use crate::event::{Event, Seq};
 use crate::fault::{Fault, FaultKind, Side, reaction};
 use crate::queue::{Batch, Replaying};
 use crate::values::Name;
@@ -148,7 +148,7 @@ impl Replayer {
         }
         let before = self.taken;
         let confirmed = peer.confirm().await;
-        self.take(confirmed).await?;
+        self.settle(confirmed).await?;
         Ok(self.taken > before)
     }
 
@@ -170,19 +170,30 @@ impl Replayer {
         let delivered = peer.deliver(&events).await;
         self.open.extend(events.iter().map(|stored| stored.seq));
         self.handed = newest;
-        let Err(fault) = self.take(delivered).await else { return Ok(true) };
+        self.settle(delivered).await?;
+        Ok(true)
+    }
+
+    /// Moves the record, and puts aside what the peer will never take: the first event that it has not taken, which may be
+    /// one of an earlier batch.
+    async fn settle(&mut self, delivered: Delivered) -> Result<(), Fault> {
+        let Err(fault) = self.take(delivered).await else { return Ok(()) };
         if fault.kind != FaultKind::Rejected {
             return Err(fault);
         }
-        // The peer will never take the first event that it has not taken: aside with it, and on.
-        if let Some(stored) = events.into_iter().find(|stored| stored.seq > self.taken) {
+        let (queue, filter, wanted) =
+            (Arc::clone(&self.facilities.queue), self.filter.clone(), self.record.wanted.clone());
+        let (taken, handed) = (self.taken, self.handed);
+        let mine = move |event: &Event| wanted.takes(event) && receiver::passes(&filter, event);
+        let refused = off_thread(move || receiver::first_after(&queue, taken, handed, mine)).await;
+        if let Some(stored) = refused.map_err(|error| error.fault())? {
             let seq = stored.seq;
             receiver::set_aside(&self.facilities, &self.name, stored, &fault).await?;
             self.taken = seq;
             self.count_gone();
-            self.go_back();
         }
-        Ok(true)
+        self.go_back();
+        Ok(())
     }
 
     /// Notes what is missing of what was just read.

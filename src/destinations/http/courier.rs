@@ -72,9 +72,6 @@ pub struct Courier<D> {
     pub more: Vec<(&'static str, String)>,
     feed: Feed,
     doubt: Doubt,
-    /// A rejection was told: what comes next does not wait for more, because the engine puts an event aside only while
-    /// it hands over, not while it confirms.
-    eager: bool,
     /// Not told yet.
     taken: Option<Seq>,
     sent: Option<Seq>,
@@ -100,7 +97,6 @@ impl<D: Dialect> Courier<D> {
             more: Vec::new(),
             feed: Feed::new(common.batching),
             doubt: Doubt::default(),
-            eager: false,
             taken: None,
             sent: None,
             has_taken: false,
@@ -147,7 +143,7 @@ impl<D: Dialect> Courier<D> {
     /// What the engine must know. `Rejected` speaks of the first event that was not taken; where this receiver confirms
     /// later, its caller waits for that first.
     pub async fn send(&mut self, flush: bool, until: Instant) -> Result<Option<Sent>, Fault> {
-        while let Some(n) = self.feed.next(flush || self.eager, Instant::now()) {
+        while let Some(n) = self.feed.next(flush, Instant::now()) {
             let answer = self.ask(n, until).await?;
             let said = quote(&answer.body, self.head.secrets());
             match self.dialect.judge(&answer, n, self.exchange.place(), &said) {
@@ -286,7 +282,6 @@ impl<D: Dialect> Courier<D> {
         if fault.is_some() {
             self.feed.clear();
         }
-        self.eager = fault.as_ref().is_some_and(|fault| fault.kind == FaultKind::Rejected);
         Delivered { taken: self.taken.take(), sent: self.sent.take(), fault }
     }
 

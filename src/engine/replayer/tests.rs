@@ -20,7 +20,25 @@ const LAST: u64 = 6;
 struct Peer {
     away: bool,
     refuses: Option<Seq>,
+    /// It says so only when so many are handed over, or when it is asked to confirm.
+    late: usize,
+    waiting: Vec<Seq>,
     got: Vec<Seq>,
+}
+
+impl Peer {
+    /// Judges what waits.
+    fn judge(&mut self) -> Delivered {
+        let sent = self.waiting.last().copied();
+        for seq in std::mem::take(&mut self.waiting) {
+            if self.refuses == Some(seq) {
+                let fault = Some(Fault::new(FaultKind::Rejected, "too odd"));
+                return Delivered { taken: self.got.last().copied(), sent, fault };
+            }
+            self.got.push(seq);
+        }
+        Delivered { taken: self.got.last().copied(), sent, fault: None }
+    }
 }
 
 #[async_trait]
@@ -30,18 +48,15 @@ impl Destination for Peer {
             let fault = Some(Fault::new(FaultKind::Unavailable, "it is away"));
             return Delivered { fault, ..Delivered::default() };
         }
-        for stored in batch {
-            if self.refuses == Some(stored.seq) {
-                let fault = Some(Fault::new(FaultKind::Rejected, "too odd"));
-                return Delivered { taken: self.got.last().copied(), sent: Some(stored.seq), fault };
-            }
-            self.got.push(stored.seq);
+        self.waiting.extend(batch.iter().map(|stored| stored.seq));
+        if self.waiting.len() < self.late {
+            return Delivered { sent: self.waiting.last().copied(), ..Delivered::default() };
         }
-        Delivered { taken: self.got.last().copied(), sent: self.got.last().copied(), fault: None }
+        self.judge()
     }
 
     async fn confirm(&mut self) -> Delivered {
-        Delivered::default()
+        self.judge()
     }
 
     fn connected(&self) -> bool {
@@ -169,4 +184,20 @@ async fn a_replay_whose_last_event_is_refused_for_ever_ends() {
     assert_eq!(peer.got, (1..LAST).map(Seq).collect::<Vec<_>>());
     assert_eq!((replayer.record.gone, replayer.record.handed), (0, LAST - 1));
     assert!(queue.replaying("soc").is_none() && queue.quarantined().len() == 1, "through, and the one is aside");
+}
+
+#[tokio::test]
+async fn an_event_of_an_earlier_batch_that_is_refused_late_goes_aside_and_no_other_in_its_place() {
+    for late in [2, 100] {
+        for refused in [1, 3, LAST] {
+            let dir = tempfile::tempdir().expect("a folder");
+            let (queue, mut replayer) = scene(dir.path());
+            let mut peer = Peer { refuses: Some(Seq(refused)), late, ..Peer::default() };
+            run(&mut replayer, &mut peer).await;
+            let expected: Vec<Seq> = (1..=LAST).filter(|seq| *seq != refused).map(Seq).collect();
+            assert_eq!(peer.got, expected, "late {late}");
+            let aside: Vec<Seq> = queue.quarantined().into_iter().map(|entry| entry.seq).collect();
+            assert_eq!(aside, [Seq(refused)], "late {late}");
+        }
+    }
 }
