@@ -29,6 +29,7 @@ pub static SECTIONS: &[&Section] = &[
     &LOCAL,
     &INTEGRATION,
     &destination::SYSLOG,
+    &destination::RELP,
     &http::HTTP,
     &http::SPLUNK_HEC,
     &http::ELASTIC,
