@@ -4,6 +4,7 @@
 //! sentence says what to do. Nothing printed holds a secret.
 
 mod agent_socket;
+mod asked;
 mod check;
 mod evidence;
 mod integration;

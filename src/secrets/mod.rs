@@ -1,11 +1,15 @@
-//! Secrets by reference: a file, a systemd credential, or (later) an entry of our sealed store.
+//! Secrets by reference: a file, a systemd credential, or an entry of our sealed store ([`store`]).
 //!
 //! Promise: a secret leaves this room as a [`Secret`] or not at all; a fault names the file and what to do, never what
 //! the file holds.
 
 mod first_seen;
+mod folder;
+mod keys;
 mod replace;
+mod sealing;
 mod stamp;
+pub mod store;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,10 +18,11 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::fault::{Fault, FaultKind};
-use crate::values::{Secret, SecretRef};
+use crate::values::{Name, Secret, SecretRef};
 
 pub use first_seen::first_seen;
 pub use replace::replace;
+pub use sealing::KeyKind;
 pub use stamp::{Stamp, stamp};
 
 /// Keys and tokens are a few KiB; what is larger is something else.
@@ -28,7 +33,7 @@ pub const LARGEST: usize = 64 << 10;
 pub struct SecretSources {
     /// `$CREDENTIALS_DIRECTORY`, which systemd sets where a unit has credentials (systemd.exec(5)).
     pub credentials_dir: Option<PathBuf>,
-    /// The state folder, which will hold the sealed store.
+    /// The state folder, which holds the sealed store.
     pub state_dir: PathBuf,
 }
 
@@ -53,8 +58,8 @@ pub fn resolve_token(secret: &SecretRef, sources: &SecretSources) -> Result<Secr
 /// # Errors
 /// As [`resolve_token`].
 pub fn read_token(secret: &SecretRef, sources: &SecretSources) -> Result<Token, Fault> {
-    let path = path_of(secret, sources)?;
-    token(&read(&path)?).map_err(|rest| keyless(&path, rest))
+    let held = held(secret, sources)?;
+    token(&held.text).map_err(|rest| keyless(&held.place, rest))
 }
 
 /// What a text must be to be a key; the error is the end of a sentence about where the text comes from.
@@ -83,15 +88,48 @@ pub fn token(held: &str) -> Result<Token, &'static str> {
 /// # Errors
 /// [`FaultKind::Keyless`] where it can't be read, is blank, or holds control characters other than line ends and tabs.
 pub fn resolve_text(secret: &SecretRef, sources: &SecretSources) -> Result<Secret, Fault> {
-    let path = path_of(secret, sources)?;
-    let held = read(&path)?;
+    let held = held(secret, sources)?;
+    text(&held.text).map_err(|rest| keyless(&held.place, rest))
+}
+
+/// What a text must be to be a secret of several lines; the error is the end of a sentence, as for [`token`].
+///
+/// # Errors
+/// Where it is blank, or holds control characters other than line ends and tabs.
+pub fn text(held: &str) -> Result<Secret, &'static str> {
     if held.trim().is_empty() {
-        return Err(keyless(&path, "is empty: write the key into it, in PEM"));
+        return Err("is empty: write the key into it, in PEM");
     }
     if held.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(keyless(&path, "holds control characters: the key must be text, in PEM"));
+        return Err("holds control characters: the key must be text, in PEM");
     }
-    Ok(Secret::new(held.as_str()))
+    Ok(Secret::new(held))
+}
+
+/// What a reference leads to, and what that is called.
+struct Held {
+    place: String,
+    text: Zeroizing<String>,
+}
+
+fn held(secret: &SecretRef, sources: &SecretSources) -> Result<Held, Fault> {
+    match secret {
+        SecretRef::File(_) | SecretRef::Credential(_) => {
+            let path = path_of(secret, sources)?;
+            Ok(Held { text: read(&path)?, place: file(&path) })
+        }
+        SecretRef::Sealed(name) => {
+            Ok(Held { text: store::open(&entry(name)?, sources)?, place: format!("the sealed secret {name}") })
+        }
+    }
+}
+
+/// A name is also a file's: nothing leads out of the store.
+fn entry(name: &str) -> Result<Name, Fault> {
+    name.parse().map_err(|_| {
+        let text = "a sealed secret's name is of a-z, 0-9, - and _: correct it in the settings";
+        Fault::new(FaultKind::Keyless, text)
+    })
 }
 
 fn path_of(secret: &SecretRef, sources: &SecretSources) -> Result<PathBuf, Fault> {
@@ -111,39 +149,34 @@ fn path_of(secret: &SecretRef, sources: &SecretSources) -> Result<PathBuf, Fault
             })?;
             Ok(folder.join(name))
         }
-        SecretRef::Sealed(name) => {
-            let text = format!(
-                "the sealed secret {name} can't be read: this build has no sealed store yet (it comes with the admin \
-                 pages); use {{ file = \"...\" }} or {{ credential = \"...\" }}"
-            );
-            Err(Fault::new(FaultKind::Keyless, text))
-        }
+        SecretRef::Sealed(name) => Ok(store::path(entry(name)?.as_str(), sources)),
     }
 }
 
 /// The whole file, as text. All memory that held it is wiped.
 fn read(path: &Path) -> Result<Zeroizing<String>, Fault> {
+    let keyless = |rest| keyless(&file(path), rest);
     // Opening a pipe would wait for its writer: look before.
     let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
     if !metadata.is_file() {
-        return Err(keyless(path, "is not a regular file: name the file that holds the secret"));
+        return Err(keyless("is not a regular file: name the file that holds the secret"));
     }
     // Room for all of it at once: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(vec![0; LARGEST + 1]);
-    let length = fill(path, &mut bytes).map_err(|error| unreadable(path, error))?;
+    let filled = File::open(path).and_then(|mut file| fill(&mut file, &mut bytes));
+    let length = filled.map_err(|error| unreadable(path, error))?;
     if length > LARGEST {
-        return Err(keyless(path, "is larger than 64 KiB: is it the file that holds the secret?"));
+        return Err(keyless("is larger than 64 KiB: is it the file that holds the secret?"));
     }
     let held = bytes.get(..length).unwrap_or_default();
     // The error of from_utf8 holds no content.
     let text = std::str::from_utf8(held)
-        .map_err(|error| keyless(path, "is not text: save the secret as plain text, in UTF-8").caused_by(error))?;
+        .map_err(|error| keyless("is not text: save the secret as plain text, in UTF-8").caused_by(error))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Reads until the buffer is full or the file ends.
-fn fill(path: &Path, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut file = File::open(path)?;
+fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
         match file.read(rest) {
@@ -156,8 +189,12 @@ fn fill(path: &Path, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
-fn keyless(path: &Path, rest: &str) -> Fault {
-    Fault::new(FaultKind::Keyless, format!("the secret file {} {rest}", path.display()))
+fn file(path: &Path) -> String {
+    format!("the secret file {}", path.display())
+}
+
+fn keyless(place: &str, rest: &str) -> Fault {
+    Fault::new(FaultKind::Keyless, format!("{place} {rest}"))
 }
 
 fn unreadable(path: &Path, error: io::Error) -> Fault {
@@ -168,7 +205,7 @@ fn unreadable(path: &Path, error: io::Error) -> Fault {
         }
         _ => "can't be read",
     };
-    keyless(path, rest).caused_by(error)
+    keyless(&file(path), rest).caused_by(error)
 }
 
 #[cfg(test)]

@@ -3,21 +3,14 @@
 //! Promise: the key comes from stdin or an unseen prompt and never from the command line, where every user of the
 //! machine could read it; the file holds the old key or the new one, whole, at every moment.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::Write;
 use std::path::Path;
 
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
-use zeroize::Zeroizing;
-
+use crate::cli::asked::asked;
 use crate::cli::{Exit, Failure};
 use crate::config::{Integration, Settings};
 use crate::secrets;
-use crate::values::{Name, Secret, SecretRef};
-
-/// What Ctrl-C sends while it raises no signal.
-const INTERRUPT: u8 = 3;
-/// A terminal hands over so much of a line, and drops the rest without a word (termios(3)).
-const LONGEST_TYPED: usize = 4095;
+use crate::values::{Name, SecretRef};
 
 pub fn run(settings: &Settings, name: &str, stdout: &mut impl Write) -> Result<u8, Failure> {
     let found = name.parse().ok().and_then(|name: Name| settings.integrations.get(&name));
@@ -26,7 +19,9 @@ pub fn run(settings: &Settings, name: &str, stdout: &mut impl Write) -> Result<u
         return Err(Failure::new(Exit::Usage, text));
     };
     let path = file_of(integration)?;
-    let key = asked(name)?;
+    let key = asked(&format!("the new API key of {name}"), &format!("conductor integration set-key {name}"), |held| {
+        secrets::token(held).map(|token| token.secret)
+    })?;
     let shown = path.display();
     let sources = secrets::SecretSources::default();
     if secrets::resolve_token(&integration.api_key, &sources).is_ok_and(|old| old == key) {
@@ -74,50 +69,4 @@ fn file_of(integration: &Integration) -> Result<&Path, Failure> {
             ),
         )),
     }
-}
-
-/// The key from stdin: to its end from a pipe, one unseen line from a terminal.
-fn asked(name: &str) -> Result<Secret, Failure> {
-    let held = if io::stdin().is_terminal() { prompted(name)? } else { piped()? };
-    let usage = |rest: &str| Failure::new(Exit::Usage, format!("what was given {rest}; nothing was changed"));
-    if held.is_empty() {
-        return Err(usage("is empty: give the key on stdin, as in `conductor integration set-key NAME < FILE`"));
-    }
-    if held.len() > secrets::LARGEST {
-        return Err(usage("is larger than 64 KiB: give the key alone"));
-    }
-    let text = std::str::from_utf8(&held).map_err(|_| usage("is not text"))?;
-    secrets::token(text).map(|token| token.secret).map_err(usage)
-}
-
-fn piped() -> io::Result<Zeroizing<Vec<u8>>> {
-    // Room for all of it at once: a buffer that grows leaves copies behind.
-    let mut held = Zeroizing::new(Vec::with_capacity(secrets::LARGEST + 2));
-    io::stdin().lock().take(secrets::LARGEST as u64 + 1).read_to_end(&mut held)?;
-    Ok(held)
-}
-
-/// One line that the terminal does not show.
-fn prompted(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let stdin = io::stdin();
-    let before = tcgetattr(&stdin).map_err(io::Error::from)?;
-    let mut unseen = before.clone();
-    // Without signals, so that Ctrl-C can't leave a terminal behind that shows nothing.
-    unseen.local_flags &= !(LocalFlags::ECHO | LocalFlags::ISIG);
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &unseen).map_err(io::Error::from)?;
-    // On stderr: stdout may be a file.
-    eprint!("the new API key of {name} (it is not shown): ");
-    let mut line = Zeroizing::new(Vec::with_capacity(secrets::LARGEST + 2));
-    let read = stdin.lock().take(secrets::LARGEST as u64 + 1).read_until(b'\n', &mut line);
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &before).map_err(io::Error::from)?;
-    eprintln!();
-    read?;
-    if line.contains(&INTERRUPT) {
-        return Err(Failure::new(Exit::Usage, "nothing was changed"));
-    }
-    if line.len() >= LONGEST_TYPED {
-        let text = "the line is longer than a terminal takes; nothing was changed: give the key by `< FILE`";
-        return Err(Failure::new(Exit::Usage, text));
-    }
-    Ok(line)
 }
