@@ -292,3 +292,6 @@ fn unseal(name: &Name, sealed: &[u8], keys: &[SealingKey]) -> Result<Zeroizing<S
     let text = std::str::from_utf8(&bytes).map_err(|error| keyless(again.clone()).caused_by(error))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

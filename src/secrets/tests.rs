@@ -127,10 +127,3 @@ fn a_credential_is_read_from_the_folder_of_systemd_and_from_nowhere_else() {
     let fault = resolve_token(&named("secret"), &without).expect_err("no folder");
     assert!(fault.context.contains("LoadCredential=secret:"), "{fault}");
 }
-
-#[test]
-fn a_sealed_secret_says_that_the_store_comes_later() {
-    let fault = resolve_text(&SecretRef::Sealed("acme".into()), &Room::new().sources()).expect_err("no store");
-    assert_eq!(fault.kind, FaultKind::Keyless);
-    assert!(fault.context.contains("no sealed store yet"), "{fault}");
-}
