@@ -11,6 +11,7 @@ mod integration;
 mod logging;
 mod queue;
 mod run;
+mod secret;
 mod settings;
 mod status;
 
@@ -130,6 +131,11 @@ enum Verb {
         #[command(subcommand)]
         verb: integration::Verb,
     },
+    /// The sealed secrets.
+    Secret {
+        #[command(subcommand)]
+        verb: secret::Verb,
+    },
     /// Look into the queue, copy it out and in.
     Queue {
         #[command(subcommand)]
@@ -155,6 +161,7 @@ pub fn main() -> ExitCode {
         Verb::Status(verb) => status::run(config, &verb),
         Verb::Evidence(verb) => evidence::run(config, &verb),
         Verb::Integration { verb } => integration::run(config, verb),
+        Verb::Secret { verb } => secret::run(config, verb),
         Verb::Queue { verb } => queue::run(config, verb),
     };
     match outcome {

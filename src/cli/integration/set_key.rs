@@ -1,35 +1,48 @@
-//! `conductor integration set-key NAME`: a new API key into the file that the settings name.
+//! `conductor integration set-key NAME`: a new API key into the file, or the sealed secret, that the settings name.
 //!
 //! Promise: the key comes from stdin or an unseen prompt and never from the command line, where every user of the
-//! machine could read it; the file holds the old key or the new one, whole, at every moment.
+//! machine could read it; its place holds the old key or the new one, whole, at every moment.
 
 use std::io::Write;
 use std::path::Path;
 
 use crate::cli::asked::asked;
-use crate::cli::{Exit, Failure};
+use crate::cli::{Exit, Failure, secret, settings};
 use crate::config::{Integration, Settings};
 use crate::secrets;
-use crate::values::{Name, SecretRef};
+use crate::values::{Name, Secret, SecretRef};
 
 pub fn run(settings: &Settings, name: &str, stdout: &mut impl Write) -> Result<u8, Failure> {
-    let found = name.parse().ok().and_then(|name: Name| settings.integrations.get(&name));
-    let Some(integration) = found else {
-        let text = format!("no integration is called {name:?}: see `conductor integration list`");
-        return Err(Failure::new(Exit::Usage, text));
-    };
-    let path = file_of(integration)?;
+    let integration = super::named(settings, name)?;
+    let place = place(integration)?;
     let key = asked(&format!("the new API key of {name}"), &format!("conductor integration set-key {name}"), |held| {
         secrets::token(held).map(|token| token.secret)
     })?;
-    let shown = path.display();
-    let sources = secrets::SecretSources::default();
+    let sources = settings::secret_sources(&settings.agent.state_dir);
     if secrets::resolve_token(&integration.api_key, &sources).is_ok_and(|old| old == key) {
+        let shown = match &place {
+            Place::File(path) => path.display().to_string(),
+            Place::Sealed(sealed) => format!("the sealed secret {sealed}"),
+        };
         writeln!(stdout, "{shown} holds this key already")?;
         return Ok(0);
     }
+    match place {
+        Place::File(path) => replace(path, &key, stdout)?,
+        Place::Sealed(sealed) => secret::put(&sealed, &key, &sources, stdout)?,
+    }
+    writeln!(
+        stdout,
+        "a running agent sees it within seconds and tries it; the old key stays in use until the new one has worked: \
+         see `conductor status`, then revoke the old one in the vendor's portal"
+    )?;
+    Ok(0)
+}
+
+fn replace(path: &Path, key: &Secret, stdout: &mut impl Write) -> Result<(), Failure> {
+    let shown = path.display();
     let new = !path.exists();
-    secrets::replace(path, &key).map_err(|error| {
+    secrets::replace(path, key).map_err(|error| {
         let exit = if crate::cli::is_forbidden(&error) { Exit::Permission } else { Exit::Disk };
         let text = format!(
             "{shown} can't be replaced: {error}; say it as a user who may write into its folder (root, say); the old key \
@@ -41,19 +54,19 @@ pub fn run(settings: &Settings, name: &str, stdout: &mut impl Write) -> Result<u
     if new {
         writeln!(stdout, "the file is new and for its owner alone: let the agent's user read it")?;
     }
-    writeln!(
-        stdout,
-        "a running agent sees it within seconds and tries it; the old key stays in use until the new one has worked: \
-         see `conductor status`, then revoke the old one in the vendor's portal"
-    )?;
-    Ok(0)
+    Ok(())
 }
 
-/// The file that holds the key, where it is a file.
-fn file_of(integration: &Integration) -> Result<&Path, Failure> {
+/// Where a key can be put.
+enum Place<'s> {
+    File(&'s Path),
+    Sealed(Name),
+}
+
+fn place(integration: &Integration) -> Result<Place<'_>, Failure> {
     let name = &integration.name;
     match &integration.api_key {
-        SecretRef::File(path) => Ok(path),
+        SecretRef::File(path) => Ok(Place::File(path)),
         SecretRef::Credential(credential) => Err(Failure::new(
             Exit::Usage,
             format!(
@@ -61,12 +74,6 @@ fn file_of(integration: &Integration) -> Result<&Path, Failure> {
                  that LoadCredential={credential}: names in the unit, then `systemctl restart conductor`"
             ),
         )),
-        SecretRef::Sealed(sealed) => Err(Failure::new(
-            Exit::Usage,
-            format!(
-                "the key of {name} is the sealed secret {sealed}, and this build has no sealed store yet: write \
-                 api-key = {{ file = \"...\" }} into the settings"
-            ),
-        )),
+        SecretRef::Sealed(sealed) => Ok(Place::Sealed(secret::named(sealed)?)),
     }
 }
