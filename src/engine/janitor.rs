@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::stop::Stop;
-use super::{Facilities, off_thread, own};
+use super::{Facilities, off_thread, own, sealing};
 use crate::event::Seq;
 use crate::queue::{Dropped, Facts, Queue, QueueError, Replaying};
 use crate::status::{Board, Code, QueueState, ReplayRecord};
@@ -54,6 +54,8 @@ pub async fn run(facilities: Facilities, mut stop: Stop) {
         if past.elapsed() >= PAST_EVERY {
             past = Instant::now();
             forget_the_past(&facilities.board);
+            // A command may have sealed the first secret, or the last one that the key file opens.
+            sealing::tell(&facilities.board, &facilities.secrets).await;
         }
         tokio::select! {
             () = stop.stopped() => return,

@@ -29,6 +29,7 @@ mod receiver;
 mod refusal;
 mod renewal;
 mod replayer;
+mod sealing;
 mod second_try;
 mod spread;
 mod stop;
@@ -183,6 +184,7 @@ impl Engine {
         let settings = Arc::new(settings);
         self.settings.send_replace(Some(Arc::clone(&settings)));
         self.facilities.queue.set_options(queue_options(&settings.queue));
+        sealing::tell(&self.facilities.board, &self.facilities.secrets).await;
         let mut tasks = self.tasks.lock().await;
         self.reconcile_destinations(&mut tasks.forwarders, &settings).await;
         self.facilities.queue.set_in_use(settings.destinations.keys().map(Name::to_string).collect());

@@ -15,6 +15,7 @@ use super::records::{
     AgentRecord, ClockRecord, DestinationRecord, EgressRecord, FaultCounts, IntegrationRecord, QueueRecord,
     StreamRecord,
 };
+use super::sealing::Secrets;
 use super::sentences::{self, seconds_between};
 use super::snapshot::{Agent, Clock, Destination, Egress, Integration, Queue, QueueState, Snapshot, Standing, Stream};
 use super::state::{Facts, state};
@@ -32,6 +33,7 @@ struct Records {
     clock: ClockRecord,
     queue: QueueRecord,
     egress: EgressRecord,
+    secrets: Secrets,
     integrations: BTreeMap<Name, IntegrationRecord>,
     destinations: BTreeMap<Name, DestinationRecord>,
     conditions: BTreeMap<(Code, String), Condition>,
@@ -47,6 +49,7 @@ impl Board {
             clock: ClockRecord::default(),
             queue: QueueRecord::default(),
             egress: EgressRecord::default(),
+            secrets: Secrets::default(),
             integrations: BTreeMap::new(),
             destinations: BTreeMap::new(),
             conditions: BTreeMap::new(),
@@ -71,6 +74,11 @@ impl Board {
     /// Writes about the address that the vendor sees.
     pub fn egress<R>(&self, write: impl FnOnce(&mut EgressRecord) -> R) -> R {
         write(&mut self.lock().egress)
+    }
+
+    /// Writes under what secrets are sealed.
+    pub fn secrets(&self, told: Secrets) {
+        self.lock().secrets = told;
     }
 
     /// Writes about an integration, which comes into being by this.
@@ -221,6 +229,7 @@ impl Records {
             egress: egress(&self.egress),
             clock: Clock { offset_seconds: self.clock.offset_seconds, checked: self.clock.checked },
             queue: queue(&self.queue, now),
+            secrets: self.secrets.clone(),
             integrations: self.integrations.iter().map(|(name, record)| integration(name, record, now)).collect(),
             destinations: self.destinations.iter().map(|(name, record)| destination(name, record, now)).collect(),
         }

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod note;
 mod rate;
 pub mod records;
+pub mod sealing;
 pub mod sentences;
 pub mod snapshot;
 pub mod state;
@@ -28,5 +29,6 @@ pub use records::{
     AgentRecord, ClockRecord, DestinationRecord, EgressRecord, IntegrationRecord, QueueRecord, ReplayRecord,
     StreamRecord,
 };
+pub use sealing::{SealedBy, Secrets};
 pub use snapshot::{CertificateEnd, QueueState, Snapshot, Standing, Whose};
 pub use state::State;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::api_key::KeySource;
 use super::conditions::Condition;
 use super::note::FaultNote;
+use super::sealing::Secrets;
 use super::state::State;
 
 /// Everything, at `time`.
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub egress: Egress,
     pub clock: Clock,
     pub queue: Queue,
+    #[serde(default)]
+    pub secrets: Secrets,
     /// By name.
     pub integrations: Vec<Integration>,
     /// By name.

@@ -43,6 +43,11 @@ pub fn text(snapshot: &Snapshot) -> String {
     let of = format!("of {} on disk", bytes(queue.max_bytes));
     rows.row("disk", &bytes(queue.disk_bytes), &of);
 
+    if let Some(key) = snapshot.secrets.key {
+        rows.heading("Secrets");
+        rows.row("sealed by", key.as_str(), &snapshot.secrets.text);
+    }
+
     rows.heading("Integrations");
     for each in &snapshot.integrations {
         rows.row(&each.name, each.state.as_str(), &each.text);
