@@ -63,6 +63,17 @@ impl Place {
         command.output().expect("the verb runs")
     }
 
+    /// The same with variables in its environment, and this on its stdin.
+    pub fn verb_in(&self, arguments: &[&str], environment: &[(&str, &str)], stdin: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_conductor"));
+        command.args(arguments).arg("--config").arg(self.config()).envs(environment.iter().copied());
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().expect("the verb runs");
+        // A refusal may come before anything is read.
+        let _ = child.stdin.take().expect("a pipe").write_all(stdin.as_bytes());
+        child.wait_with_output().expect("the verb ends")
+    }
+
     /// Starts the agent; it may not be ready yet.
     pub fn spawn(&self) -> Agent {
         self.spawn_with(&[])
