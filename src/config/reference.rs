@@ -25,7 +25,7 @@ A secret never stands in the settings (but a proxy's password may). A key that n
 
     api-key = { file = \"/etc/conductor/acme.key\" }   # a file that holds it alone, readable by the agent only
     api-key = { credential = \"acme-key\" }            # a systemd credential (LoadCredential=acme-key:...)
-    api-key = { sealed = \"acme-key\" }                # our sealed store; this build has none yet
+    api-key = { sealed = \"acme-key\" }                # our sealed store (`conductor secret set acme-key`)
 ";
 
 /// The whole reference.
