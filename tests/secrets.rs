@@ -54,12 +54,16 @@ impl Scene {
         fs::write(place.dir.path().join("ca.pem"), authority.ca_pem()).expect("written");
         fs::write(place.dir.path().join("client.pem"), &client.cert_pem).expect("written");
         place.secret("client.key", &client.key_pem);
-        place.secret("token", &format!("{TOKEN}\n"));
+        // The token is sealed, under a credential as systemd hands it over.
+        let sealing_key: Vec<u8> = (0..32).map(|i| 0x9d ^ (i * 37)).collect();
+        fs::create_dir(place.dir.path().join("credentials")).expect("a folder");
+        fs::write(place.dir.path().join("credentials/conductor-key"), &sealing_key).expect("a credential");
         let mut marks = vec![
             Mark::new("the token", TOKEN.as_bytes()),
             Mark::new("the rotated token", ROTATED.as_bytes()),
             Mark::new("the proxy's password", PASSWORD.as_bytes()),
             Mark::new("the broken key", BROKEN_KEY.as_bytes()),
+            Mark::new("the sealing key", &sealing_key),
         ];
         marks.extend(of_key(&client));
         let proxy =
@@ -74,11 +78,22 @@ impl Scene {
             "[egress]\nallowlisted = [\"127.0.0.1\"]\nprobe = \"https://localhost:{api}/ip\"\nprobe-ca = \"ca.pem\"\n\
              proxy = \"http://agent:{PASSWORD}@{proxy}\"\n\
              [integrations.acme]\nconnector = \"abnormal-security\"\nhost = \"localhost:{api}\"\nca = \"ca.pem\"\n\
-             api-key = {{ file = \"token\" }}\nstreams = [\"threats\"]\nstart = \"24h\"\npolling-interval = \"{}ms\"\n\
+             api-key = {{ sealed = \"acme\" }}\nstreams = [\"threats\"]\nstart = \"24h\"\npolling-interval = \"{}ms\"\n\
              [destinations.soc]\ntype = \"syslog\"\naddress = \"localhost:{soc}\"\nca = \"ca.pem\"\n\
              cert = \"client.pem\"\nkey = {{ file = \"client.key\" }}\nstart = \"oldest\"\n",
             1000 + self.writings
         )
+    }
+
+    fn credentials(&self) -> String {
+        self.place.dir.path().join("credentials").display().to_string()
+    }
+
+    fn seal(&mut self, token: &str) {
+        let given = [("CREDENTIALS_DIRECTORY", &*self.credentials())];
+        let output = self.place.verb_in(&["secret", "set", "acme"], &given, &format!("{token}\n"));
+        assert!(output.status.success(), "{output:?}");
+        self.heard.push(("`secret set`".to_owned(), [output.stdout, output.stderr].concat()));
     }
 
     /// Everything that the agent and the verbs say at this moment.
@@ -91,7 +106,7 @@ impl Scene {
     }
 
     fn run_verbs(&mut self, moment: &str) {
-        let verbs: [&[&str]; 8] = [
+        let verbs: [&[&str]; 11] = [
             &["check"],
             &["check", "--json"],
             &["integration", "list"],
@@ -100,9 +115,12 @@ impl Scene {
             &["queue", "show"],
             &["queue", "export"],
             &["check", "-vv"],
+            &["secret", "list"],
+            &["secret", "reseal"],
+            &["integration", "show", "acme"],
         ];
         for verb in verbs {
-            let output = self.place.verb(verb);
+            let output = self.place.verb_in(verb, &[("CREDENTIALS_DIRECTORY", &self.credentials())], "");
             let said = [output.stdout, output.stderr].concat();
             assert!(!said.is_empty() || verb[0] == "queue", "{verb:?} said nothing");
             self.heard.push((format!("`{}` {moment}", verb.join(" ")), said));
@@ -156,7 +174,8 @@ fn no_secret_is_in_anything_that_the_agent_writes_while_it_works_fails_and_reloa
     let mut scene = Scene::new();
     let good = scene.settings();
     scene.place.write_settings(&good);
-    let mut agent = scene.place.spawn_with(&["-vv"]);
+    scene.seal(TOKEN);
+    let mut agent = scene.place.spawn_in(&["-vv"], &[("CREDENTIALS_DIRECTORY", &scene.credentials())]);
     agent.wait_until("it is ready", |agent| agent.get("/readyz").is_some_and(|(status, _)| status == 200));
     assert!(scene.soc.wait_for(8, PATIENCE), "nothing arrived:\n{}", scene.place.log());
     assert!(!scene.proxy.asked().is_empty(), "the password was not in use");
@@ -176,14 +195,14 @@ fn no_secret_is_in_anything_that_the_agent_writes_while_it_works_fails_and_reloa
     scene.reload(&mut agent, &again, "(401)");
 
     // Mistakes that people make: the secret itself in the settings, and a proxy's URL that is none.
-    let pasted = scene.settings().replace("{ file = \"token\" }", &format!("\"{ROTATED}\""));
+    let pasted = scene.settings().replace("{ sealed = \"acme\" }", &format!("\"{ROTATED}\""));
     let pasted = pasted.replace("proxy = \"http://", "proxy = \"htp//");
     scene.reload(&mut agent, &pasted, "settings-refused");
 
     // A private key that is none.
     let key = format!("-----BEGIN PRIVATE KEY-----\n{BROKEN_KEY}\n-----END PRIVATE KEY-----\n");
     scene.place.secret("client.key", &key);
-    scene.place.secret("token", ROTATED);
+    scene.seal(ROTATED);
     let again = scene.settings();
     scene.reload(&mut agent, &again, "can't be used together");
     let asked = scene.api.request_count();
@@ -201,6 +220,7 @@ fn no_secret_is_in_anything_that_the_agent_writes_while_it_works_fails_and_reloa
     assert!(log.contains("DEBUG") && log.contains("fetched"), "the log is not the whole one:\n{log}");
     let exported = scene.heard.iter().any(|(place, text)| place.contains("export") && text.len() > 1000);
     assert!(exported && scene.heard.len() > 100, "too little was searched");
+    assert!(scene.heard.iter().any(|(place, _)| place.ends_with("secrets/acme.sealed")), "the store was not searched");
     let found = scene.found();
     assert!(found.is_empty(), "{found:#?}");
 }

@@ -8,5 +8,6 @@ mod token {
     mod comparison;
     mod expiry;
     mod rotation;
+    mod sealed;
     mod set_key;
 }

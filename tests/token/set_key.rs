@@ -58,7 +58,7 @@ fn what_is_no_key_or_has_no_file_is_refused_with_what_to_do_and_changes_nothing(
         ("acme", "CANARY one two\n", "without \"Bearer\""),
         ("acme", "CANARY\u{fc}", "no key has"),
         ("unit", NEW, "LoadCredential=unit-key:"),
-        ("store", NEW, "no sealed store yet"),
+        ("store", "CANARY one two\n", "without \"Bearer\""),
         ("nobody", NEW, "conductor integration list"),
     ];
     for (name, stdin, words) in table {

@@ -40,7 +40,12 @@ pub fn look(subject: &Subject) -> Vec<Finding> {
 
 fn one(setting: &str, secret: &SecretRef, resolve: Resolve, sources: &SecretSources) -> Finding {
     if let Err(fault) = resolve(secret, sources) {
-        let advice = format!("mend that file, or what {setting} refers to; the agent looks again each minute");
+        let advice = match secret {
+            SecretRef::File(_) | SecretRef::Credential(_) => {
+                format!("mend that file, or what {setting} refers to; the agent looks again each minute")
+            }
+            SecretRef::Sealed(_) => "do what it says; the agent looks again each minute".to_owned(),
+        };
         return Finding::fault(ID, setting, &fault, advice);
     }
     match secret {
