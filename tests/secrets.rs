@@ -9,7 +9,10 @@ mod marks;
 mod proxy;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use agent::{Agent, Place};
@@ -18,7 +21,8 @@ use conductor_sim::ca::{Authority, Issued, LOOPBACK};
 use conductor_sim::soc::{Soc, SocOptions};
 use jiff::{Timestamp, ToSpan};
 use marks::Mark;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -55,7 +59,7 @@ impl Scene {
         fs::write(place.dir.path().join("client.pem"), &client.cert_pem).expect("written");
         place.secret("client.key", &client.key_pem);
         // The token is sealed, under a credential as systemd hands it over.
-        let sealing_key: Vec<u8> = (0..32).map(|i| 0x9d ^ (i * 37)).collect();
+        let sealing_key: Vec<u8> = (0..32_u8).map(|i| 0x9d ^ i.wrapping_mul(37)).collect();
         fs::create_dir(place.dir.path().join("credentials")).expect("a folder");
         fs::write(place.dir.path().join("credentials/conductor-key"), &sealing_key).expect("a credential");
         let mut marks = vec![
@@ -202,8 +206,10 @@ fn no_secret_is_in_anything_that_the_agent_writes_while_it_works_fails_and_reloa
     // A private key that is none.
     let key = format!("-----BEGIN PRIVATE KEY-----\n{BROKEN_KEY}\n-----END PRIVATE KEY-----\n");
     scene.place.secret("client.key", &key);
-    scene.seal(ROTATED);
     let again = scene.settings();
+    // The verb reads the settings: good ones first.
+    scene.place.write_settings(&again);
+    scene.seal(ROTATED);
     scene.reload(&mut agent, &again, "can't be used together");
     let asked = scene.api.request_count();
     assert!(scene.api.wait_for_requests(asked + 2, PATIENCE), "the rotated token is not in use");
@@ -223,6 +229,33 @@ fn no_secret_is_in_anything_that_the_agent_writes_while_it_works_fails_and_reloa
     assert!(scene.heard.iter().any(|(place, _)| place.ends_with("secrets/acme.sealed")), "the store was not searched");
     let found = scene.found();
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn an_agent_that_is_aborted_leaves_no_core_file_however_large_one_may_be() {
+    let place = Place::new("");
+    let shell = |script: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -c unlimited && {script}")]).current_dir(place.dir.path());
+        command
+    };
+    let other = shell("kill -ABRT $$").status().expect("a shell");
+    if !other.core_dumped() {
+        eprintln!("this machine writes core files of nobody: nothing can be shown here");
+        return;
+    }
+    let _ = fs::remove_file(place.dir.path().join("core"));
+    let mut command = shell("exec \"$AGENT\" run --config conductor.toml");
+    command.env("AGENT", env!("CARGO_BIN_EXE_conductor")).stderr(Stdio::piped());
+    let mut agent = command.spawn().expect("the agent starts");
+    let log = BufReader::new(agent.stderr.take().expect("a pipe"));
+    let runs = log.lines().map_while(Result::ok).any(|line| line.contains("conductor runs"));
+    kill(Pid::from_raw(agent.id() as i32), Signal::SIGABRT).expect("it runs");
+    let ended = agent.wait().expect("reaped");
+    assert!(runs && ended.signal() == Some(Signal::SIGABRT as i32), "{ended}");
+    let left = fs::read_dir(place.dir.path()).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let cores: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("core")).collect();
+    assert!(!ended.core_dumped() && cores.is_empty(), "{cores:?}");
 }
 
 #[test]
