@@ -36,23 +36,23 @@ impl Slope {
 
 /// Does it rise beyond the noise? More than three standard errors, in the first half and in the second, and over the whole
 /// run more than the scatter of single samples: a sawtooth that was cut in its last tooth is no leak, nor is an
-/// allocator's single step.
-pub fn rises(samples: &[(f64, f64)]) -> bool {
+/// allocator's single step. A rise below `least` is let pass.
+pub fn rises(samples: &[(f64, f64)], least: f64) -> bool {
     let whole = Slope::of(samples);
     let (first, second) = samples.split_at(samples.len() / 2);
     let both = Slope::of(first).stands_out() && Slope::of(second).stands_out();
-    both && whole.stands_out() && whole.whole > 2.0 * whole.scatter
+    both && whole.stands_out() && whole.rise > least && whole.whole > 2.0 * whole.scatter
 }
 
 #[test]
 fn a_leak_rises_and_neither_a_sawtooth_nor_a_step_does() {
     let samples = |of: fn(u32) -> f64| (0..50).map(|n| (f64::from(n), of(n))).collect::<Vec<_>>();
     let leak = samples(|n| 1000.0 + 2.0 * f64::from(n) + f64::from(n * 7 % 13));
-    assert!(rises(&leak) && (Slope::of(&leak).rise - 2.0).abs() < 0.1);
-    assert!(!rises(&samples(|n| f64::from(n * 7 % 13))));
-    assert!(!rises(&samples(|n| if n < 45 { 10.0 } else { 12.0 })), "a late step");
-    assert!(!rises(&samples(|n| if n < 20 { 10.0 } else { 12.0 })), "an early one");
-    assert!(!rises(&samples(|n| 500.0 - f64::from(n))), "what shrinks");
+    assert!(rises(&leak, 0.0) && rises(&leak, 1.9) && !rises(&leak, 2.1) && (Slope::of(&leak).rise - 2.0).abs() < 0.1);
+    assert!(!rises(&samples(|n| f64::from(n * 7 % 13)), 0.0));
+    assert!(!rises(&samples(|n| if n < 45 { 10.0 } else { 12.0 }), 0.0), "a late step");
+    assert!(!rises(&samples(|n| if n < 20 { 10.0 } else { 12.0 }), 0.0), "an early one");
+    assert!(!rises(&samples(|n| 500.0 - f64::from(n)), 0.0), "what shrinks");
     let exact = Slope::of(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]);
     assert_eq!((exact.rise, exact.whole), (2.0, 4.0));
 }
