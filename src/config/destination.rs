@@ -31,7 +31,9 @@ pub fn destination(
 ) -> Option<Destination> {
     let Some(section) = section_of(&table) else {
         // Another protocol has other keys: complaining about them would mislead. What every type has is read.
-        let shared = table.entries.iter().filter(|(key, _)| table.section.key(key).is_some());
+        // And what no type has is told: it may be `type` itself, misspelt.
+        let another = |key: &str| TYPES.iter().any(|(_, section)| section.key(key).is_some());
+        let shared = table.entries.iter().filter(|(key, _)| table.section.key(key).is_some() || !another(key));
         let table = Table { entries: shared.map(|(key, entry)| (*key, *entry)).collect(), ..table };
         let mut reader = TableReader::new(table, findings);
         reader.choice("type");

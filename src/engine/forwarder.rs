@@ -88,6 +88,7 @@ async fn forward(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
         taken: cursor,
         delivered: 0,
         open: VecDeque::new(),
+        handed_over: VecDeque::new(),
         backoff,
         has_worked: false,
     };
@@ -109,8 +110,10 @@ struct Forwarder {
     taken: Seq,
     /// Events handed over, repeats counted.
     delivered: u64,
-    /// The seqs of events that were handed over and are not confirmed.
+    /// The seqs of events that went onto a connection and are not confirmed.
     open: VecDeque<Seq>,
+    /// The seqs of all events that were handed over and are not confirmed.
+    handed_over: VecDeque<Seq>,
     backoff: Backoff,
     /// It has taken something since this task began.
     has_worked: bool,
@@ -209,11 +212,8 @@ impl Forwarder {
             self.sent = batch.upto;
             return self.take(Delivered::default()).await;
         };
+        self.handed_over.extend(events.iter().map(|stored| stored.seq));
         let delivered = self.destination.deliver(&events).await;
-        // What never went onto a connection is neither told as handed over nor, later, as handed over again.
-        let waiting = self.open.len();
-        self.open.extend(events.iter().map(|stored| stored.seq).filter(|seq| Some(*seq) <= delivered.sent));
-        self.delivered += (self.open.len() - waiting) as u64;
         self.sent = batch.upto;
         self.handed = last;
         self.settle(delivered).await
@@ -226,15 +226,15 @@ impl Forwarder {
         if fault.kind != FaultKind::Rejected {
             return Some(fault);
         }
-        let (queue, filter) = (Arc::clone(&self.facilities.queue), self.filter.clone());
-        let (taken, handed) = (self.taken, self.handed);
-        let refused =
-            off_thread(move || receiver::first_after(&queue, taken, handed, |event| receiver::passes(&filter, event)));
-        match refused.await {
-            Ok(Some(stored)) => self.set_aside(stored, &fault).await.err(),
+        let Some(refused) = self.handed_over.front().copied() else {
             // A heartbeat: it is not of the queue, and the next one comes anyway.
+            tracing::debug!(destination = self.name, "a heartbeat was refused: {}", fault.chain());
+            return None;
+        };
+        match receiver::read_one(&self.facilities, refused).await {
+            Ok(Some(stored)) => self.set_aside(stored, &fault).await.err(),
+            // The operator's rule dropped it meanwhile: what follows is innocent.
             Ok(None) => {
-                tracing::debug!(destination = self.name, "a heartbeat was refused: {}", fault.chain());
                 self.go_back();
                 None
             }
@@ -246,11 +246,20 @@ impl Forwarder {
     async fn take(&mut self, delivered: Delivered) -> Option<Fault> {
         let before = self.taken;
         let mut count = 0;
+        // What never went onto a connection is neither told as handed over nor, later, as handed over again. A batch that
+        // was held back goes when it is confirmed.
+        let known = self.open.back().copied().unwrap_or(self.taken);
+        let waiting = self.open.len();
+        self.open.extend(self.handed_over.iter().filter(|seq| **seq > known && Some(**seq) <= delivered.sent));
+        self.delivered += (self.open.len() - waiting) as u64;
         if let Some(taken) = delivered.taken {
             self.taken = self.taken.max(taken);
             while self.open.front().is_some_and(|seq| *seq <= taken) {
                 self.open.pop_front();
                 count += 1;
+            }
+            while self.handed_over.front().is_some_and(|seq| *seq <= taken) {
+                self.handed_over.pop_front();
             }
         }
         if delivered.fault.is_none() && self.taken >= self.handed {
@@ -306,6 +315,9 @@ impl Forwarder {
         let seq = stored.seq;
         receiver::set_aside(&self.facilities, &self.board_name, stored, fault).await?;
         self.taken = self.taken.max(seq);
+        // It may be the newest for long: nothing behind it would move the cursor, and after a restart it came again.
+        let (queue, name) = (Arc::clone(&self.facilities.queue), self.name.clone());
+        off_thread(move || queue.ack(&name, seq)).await;
         self.go_back();
         Ok(())
     }
@@ -315,6 +327,7 @@ impl Forwarder {
         self.sent = self.taken;
         self.handed = self.taken;
         self.open.clear();
+        self.handed_over.clear();
     }
 
     /// Goes back to the cursor, tells the fault, and returns how long to wait.

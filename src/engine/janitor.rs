@@ -26,6 +26,8 @@ const STALLED_AFTER: Duration = Duration::from_secs(60);
 /// What one look at the queue brought.
 struct Look {
     facts: Facts,
+    /// Events that the quarantine had no room for, ever.
+    counted_out: u64,
     room: Result<(), QueueError>,
     trouble: Option<QueueError>,
 }
@@ -89,7 +91,7 @@ fn look(queue: &Queue, with_books: bool, with_ids: bool) -> Look {
     if with_ids {
         queue.forget_old_ids();
     }
-    Look { facts: queue.facts(), room: queue.has_room(), trouble }
+    Look { facts: queue.facts(), room: queue.has_room(), counted_out: queue.aside_counted_out(), trouble }
 }
 
 /// Each loss by the operator's rule is a line of the log and an event of our own, for whoever reads only one of them.
@@ -167,13 +169,23 @@ fn tell(board: &Board, look: &Look) {
     );
     condition(
         Code::EventsDropped,
-        (dropped > 0).then(|| {
+        (dropped > 0 || look.counted_out > 0).then(|| {
             let told = |(name, dropped): (&String, &Dropped)| {
                 let Dropped { events, first, last } = dropped;
                 format!("{events} not taken by {name} (seq {first} to {last})", first = first.0, last = last.0)
             };
             let each: Vec<String> = facts.dropped.iter().map(told).collect();
-            format!("the queue was full and when-full = \"drop-oldest\" dropped {}", each.join(", "))
+            let by_rule = format!("the queue was full and when-full = \"drop-oldest\" dropped {}", each.join(", "));
+            let aside = format!(
+                "the quarantine was full and let its {} oldest events go: see conductor queue quarantine list, and why \
+                 receivers refuse events",
+                look.counted_out
+            );
+            match (dropped > 0, look.counted_out > 0) {
+                (true, true) => format!("{by_rule}; {aside}"),
+                (true, false) => by_rule,
+                (false, _) => aside,
+            }
         }),
     );
     // A destination that was forgotten needs no more telling how.

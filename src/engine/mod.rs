@@ -15,6 +15,7 @@ mod answers;
 mod backoff;
 pub mod clock;
 mod collector;
+mod discreet;
 mod egress_watch;
 mod expiry;
 mod forwarder;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::discreet::Discreet;
 use super::{Facilities, Forwarding, off_thread};
 use crate::config::{Filter, Protocol, Transport};
 use crate::destinations::http::settings::Given;
@@ -16,7 +17,7 @@ use crate::destinations::syslog::{SyslogDatagrams, SyslogStream};
 use crate::destinations::{Destination, elastic, http};
 use crate::event::{Event, Seq, Stored};
 use crate::fault::Fault;
-use crate::queue::{Quarantined, Queue, QueueError};
+use crate::queue::{Quarantined, QueueError};
 use crate::status::Code;
 use crate::values::{Name, Secret};
 
@@ -29,8 +30,16 @@ pub enum Said {
     Again { began_ms: i64 },
 }
 
-/// Prepares it; nothing is connected yet. One line for each protocol.
+/// Prepares it; nothing is connected yet.
 pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result<Box<dyn Destination>, Fault> {
+    let refers = as_set.destination.secrets();
+    let secrets = refers.iter().filter_map(|(_, one)| crate::secrets::resolve_text(one, &facilities.secrets).ok());
+    let secrets: Vec<Secret> = secrets.collect();
+    Ok(Box::new(Discreet::new(protocol(as_set, facilities, said)?, &secrets)))
+}
+
+/// One line for each protocol.
+fn protocol(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result<Box<dyn Destination>, Fault> {
     let set = &as_set.destination;
     let key = set.key.as_ref().map(|key| crate::secrets::resolve_text(key, &facilities.secrets)).transpose()?;
     let given = Given {
@@ -79,7 +88,7 @@ fn jetstream(
     said: Said,
 ) -> Result<Box<dyn Destination>, Fault> {
     let set = &as_set.destination;
-    let login = settings.login.resolved(|secret| crate::secrets::resolve_text(secret, &facilities.secrets))?;
+    let login = settings.login.resolved(|secret| crate::secrets::resolve_phrase(secret, &facilities.secrets))?;
     let built = jetstream::JetStream::new(&set.link, key, login, settings, set.format, &as_set.agent_name)?;
     Ok(Box::new(match said {
         Said::Once => built,
@@ -121,27 +130,11 @@ pub async fn set_aside(facilities: &Facilities, name: &Name, stored: Stored, fau
     Ok(())
 }
 
-/// The first event after `taken`, up to `handed`, that this receiver was handed.
-pub fn first_after(
-    queue: &Queue,
-    taken: Seq,
-    handed: Seq,
-    is_its_own: impl Fn(&Event) -> bool,
-) -> Result<Option<Stored>, QueueError> {
-    const AT_ONCE: (usize, usize) = (256, 256 << 10);
-    let mut at = taken;
-    while at < handed {
-        let batch = queue.read_after(at, AT_ONCE.0, AT_ONCE.1)?;
-        let found = batch.events.into_iter().find(|stored| stored.seq > taken && is_its_own(&stored.event));
-        if let Some(stored) = found {
-            return Ok(Some(stored).filter(|stored| stored.seq <= handed));
-        }
-        if batch.upto <= at {
-            break;
-        }
-        at = batch.upto;
-    }
-    Ok(None)
+/// An event of the queue by its seq; `None`: it is no longer there.
+pub async fn read_one(facilities: &Facilities, seq: Seq) -> Result<Option<Stored>, QueueError> {
+    let queue = Arc::clone(&facilities.queue);
+    let batch = off_thread(move || queue.read_after(seq.before(), 1, 1)).await?;
+    Ok(batch.events.into_iter().find(|stored| stored.seq == seq))
 }
 
 /// Does the destination's filter let this event pass?

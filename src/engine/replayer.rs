@@ -21,7 +21,7 @@ use super::stop::Stop;
 use super::{Facilities, Forwarding, off_thread};
 use crate::config::Filter;
 use crate::destinations::{Delivered, Destination};
-use crate::event::{Event, Seq};
+use crate::event::Seq;
 use crate::fault::{Fault, FaultKind, Side, reaction};
 use crate::queue::{Batch, Replaying};
 use crate::values::Name;
@@ -36,9 +36,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub async fn run(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
     let name = as_set.destination.name.clone();
     let mut changes = facilities.queue.replays();
+    let mut patience = Backoff::default();
     while !stop.is_stopped() {
         changes.mark_unchanged();
-        second_try::run(&facilities, &as_set, &mut stop).await;
+        let later = second_try::run(&facilities, &as_set, &mut patience, &stop).await;
         if let Some(record) = facilities.queue.replaying(name.as_str()) {
             tracing::info!(
                 destination = %name,
@@ -67,6 +68,7 @@ pub async fn run(facilities: Facilities, as_set: Forwarding, mut stop: Stop) {
         tokio::select! {
             () = stop.stopped() => return,
             _ = changes.changed() => {}
+            () = tokio::time::sleep(later.unwrap_or_default()), if later.is_some() => {}
         }
     }
 }
@@ -181,12 +183,9 @@ impl Replayer {
         if fault.kind != FaultKind::Rejected {
             return Err(fault);
         }
-        let (queue, filter, wanted) =
-            (Arc::clone(&self.facilities.queue), self.filter.clone(), self.record.wanted.clone());
-        let (taken, handed) = (self.taken, self.handed);
-        let mine = move |event: &Event| wanted.takes(event) && receiver::passes(&filter, event);
-        let refused = off_thread(move || receiver::first_after(&queue, taken, handed, mine)).await;
-        if let Some(stored) = refused.map_err(|error| error.fault())? {
+        // What is open is in order; the first of it is the one.
+        let Some(refused) = self.open.iter().copied().find(|seq| *seq > self.taken) else { return Ok(()) };
+        if let Some(stored) = receiver::read_one(&self.facilities, refused).await.map_err(|error| error.fault())? {
             let seq = stored.seq;
             receiver::set_aside(&self.facilities, &self.name, stored, &fault).await?;
             self.taken = seq;

@@ -18,11 +18,12 @@ use crate::queue::Quarantined;
 /// After a look that brought no receipt: how long until the next.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Tries what is due for this destination, until nothing is, or it is stopped.
-pub async fn run(facilities: &Facilities, as_set: &Forwarding, stop: &mut Stop) {
+/// Tries what is due for this destination, until nothing is, it is stopped, or the peer is not to be had now: then it
+/// returns how long to wait, so that a replay is not kept waiting behind it.
+pub async fn run(facilities: &Facilities, as_set: &Forwarding, backoff: &mut Backoff, stop: &Stop) -> Option<Duration> {
     let name = as_set.destination.name.to_string();
-    let mut backoff = Backoff::default();
     let mut peer: Option<Box<dyn Destination>> = None;
+    let mut later = None;
     while !stop.is_stopped() {
         let (queue, whose) = (Arc::clone(&facilities.queue), name.clone());
         let Some(stored) = off_thread(move || next(&queue, &whose)).await else { break };
@@ -51,17 +52,18 @@ pub async fn run(facilities: &Facilities, as_set: &Forwarding, stop: &mut Stop) 
             }
             Err(fault) => fault,
         };
-        let wait =
-            backoff.next(reaction(fault.kind, Side::Destination), fault.retry_after, Instant::now(), fastrand::f64());
-        tracing::debug!(destination = name, "the quarantine waits: {}", fault.chain());
-        tokio::select! {
-            () = stop.stopped() => {}
-            () = tokio::time::sleep(wait.max(PAUSE)) => {}
+        let at = Instant::now();
+        let wait = backoff.next(reaction(fault.kind, Side::Destination), fault.retry_after, at, fastrand::f64());
+        if backoff.failing_for(at).is_zero() {
+            tracing::info!(destination = name, "what is to be tried again of the quarantine waits: {}", fault.chain());
         }
+        later = Some(wait.max(PAUSE));
+        break;
     }
     if let Some(mut peer) = peer {
         peer.close().await;
     }
+    later
 }
 
 /// The first that is due and can be read; what is no longer here is due no more.

@@ -70,7 +70,11 @@ impl Queue {
     pub fn ack(&self, destination: &str, seq: Seq) {
         let mut state = lock(&self.state);
         let before = match state.cursors.get_mut(destination) {
-            Some(cursor) if *cursor < seq => std::mem::replace(cursor, seq),
+            Some(cursor) if *cursor < seq => {
+                let before = std::mem::replace(cursor, seq);
+                state.passed_drops(destination);
+                before
+            }
             Some(_) => {
                 let all = state.was_no_loss(destination, seq);
                 drop(state);

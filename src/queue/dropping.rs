@@ -18,6 +18,14 @@ pub struct Dropped {
     pub last: Seq,
 }
 
+/// A drop that nobody has told yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Untold {
+    lost: Dropped,
+    /// Some of it may have been handed over when it went, and be taken yet.
+    on_its_way: bool,
+}
+
 impl Dropped {
     fn span(first: Seq, last: Seq) -> Dropped {
         Dropped { events: (last.0 + 1).saturating_sub(first.0), first, last }
@@ -55,34 +63,47 @@ impl State {
         for (name, cursor) in self.cursors.iter_mut().filter(|(_, cursor)| **cursor < last) {
             let lost = Dropped::span(cursor.next().max(first), last);
             *cursor = last;
-            for account in [&mut self.untold, &mut self.dropped] {
-                let all = account.get(name).map_or(lost, |before| before.and(lost));
-                account.insert(name.clone(), all);
-            }
+            self.untold.entry(name.clone()).or_default().push(Untold { lost, on_its_way: true });
+            let all = self.dropped.get(name).map_or(lost, |before| before.and(lost));
+            self.dropped.insert(name.clone(), all);
             losers.extend(self.dropped.get(name).map(|all| (name.clone(), *all)));
         }
         losers
     }
 
+    /// It has taken what came behind the drop: what was dropped and not taken by now is lost.
+    pub(super) fn passed_drops(&mut self, destination: &str) {
+        for one in self.untold.get_mut(destination).into_iter().flatten() {
+            one.on_its_way = false;
+        }
+    }
+
     /// A destination has taken up to here what was dropped while it was on its way: that was no loss. Returns the new total.
     pub(super) fn was_no_loss(&mut self, destination: &str, seq: Seq) -> Option<Dropped> {
-        let untold = self.untold.get_mut(destination).filter(|untold| untold.first <= seq)?;
-        let all = self.dropped.get_mut(destination)?;
-        let taken = Dropped::span(untold.first, seq.min(untold.last)).events;
-        for account in [&mut *untold, &mut *all] {
-            account.events = account.events.saturating_sub(taken);
+        let untold = self.untold.get_mut(destination)?;
+        let mut taken = 0;
+        for Untold { lost, .. } in untold.iter_mut().filter(|one| one.on_its_way && one.lost.first <= seq) {
+            taken += Dropped::span(lost.first, seq.min(lost.last)).events;
+            *lost = Dropped::span(seq.min(lost.last).next(), lost.last);
         }
-        let on = seq.min(untold.last).next();
-        if all.first == untold.first {
-            all.first = on;
-        }
-        untold.first = on;
-        let (all, nothing_left) = (*all, untold.events == 0);
-        if nothing_left {
+        untold.retain(|one| one.lost.events > 0);
+        let begins = untold.first().map(|one| one.lost.first);
+        if begins.is_none() {
             self.untold.remove(destination);
+        }
+        if taken == 0 {
+            return None;
+        }
+        let mut all = *self.dropped.get(destination)?;
+        all.events = all.events.saturating_sub(taken);
+        if all.first <= seq && begins.is_some_and(|begins| all.events <= Dropped::span(begins, all.last).events) {
+            // Nothing older than what is left was told before.
+            all.first = begins.unwrap_or(all.first);
         }
         if all.events == 0 {
             self.dropped.remove(destination);
+        } else {
+            self.dropped.insert(destination.to_owned(), all);
         }
         Some(all)
     }
@@ -116,15 +137,18 @@ impl Queue {
 
     /// What was dropped and not told yet, by destination: whoever takes it tells it, or gives it back.
     pub fn take_untold_drops(&self) -> Vec<(String, Dropped)> {
-        std::mem::take(&mut lock(&self.state).untold).into_iter().collect()
+        let untold = std::mem::take(&mut lock(&self.state).untold);
+        let whole = |(name, each): (String, Vec<Untold>)| {
+            Some((name, each.into_iter().map(|one| one.lost).reduce(Dropped::and)?))
+        };
+        untold.into_iter().filter_map(whole).collect()
     }
 
     /// It could not be told.
     pub fn give_back_untold_drops(&self, drops: Vec<(String, Dropped)>) {
         let untold = &mut lock(&self.state).untold;
         for (name, before) in drops {
-            let all = untold.get(&name).map_or(before, |later| before.and(*later));
-            untold.insert(name, all);
+            untold.entry(name).or_default().insert(0, Untold { lost: before, on_its_way: false });
         }
     }
 }
@@ -161,8 +185,21 @@ mod tests {
         assert_eq!(state.was_no_loss("slow", Seq(3)), None);
         assert_eq!(state.was_no_loss("slow", Seq(6)), dropped(4, 7, 10));
         assert_eq!(state.dropped.get("slow").copied(), dropped(4, 7, 10));
-        assert_eq!(state.was_no_loss("slow", Seq(12)), dropped(0, 11, 10));
+        assert_eq!(state.was_no_loss("slow", Seq(12)).map(|all| all.events), Some(0));
         assert!(state.dropped.is_empty() && state.untold.is_empty(), "nothing is left to tell");
+    }
+
+    #[test]
+    fn an_ack_between_two_drops_gives_back_what_it_covers_and_no_more() {
+        let mut state = state(&[("slow", 50)]);
+        state.lose(Seq(1), Seq(100));
+        assert_eq!(state.was_no_loss("slow", Seq(80)).map(|all| all.events), Some(20));
+        state.passed_drops("slow");
+        state.cursors.insert("slow".into(), Seq(150));
+        state.lose(Seq(101), Seq(200));
+        assert_eq!(state.dropped["slow"].events, 20 + 50);
+        let left = state.was_no_loss("slow", Seq(180)).map(|all| all.events);
+        assert_eq!(left, Some(40), "81 to 100 and 181 to 200");
     }
 
     #[test]

@@ -142,7 +142,7 @@ struct State {
     damage: Vec<DamageNote>,
     dropped: BTreeMap<String, Dropped>,
     /// What of it nobody has told yet.
-    untold: BTreeMap<String, Dropped>,
+    untold: BTreeMap<String, Vec<dropping::Untold>>,
     /// By destination.
     replays: BTreeMap<String, Replaying>,
     /// Streams whose place the book does not have yet, and the end of what it covers then.

@@ -92,6 +92,27 @@ pub fn resolve_text(secret: &SecretRef, sources: &SecretSources) -> Result<Secre
     text(&held.text).map_err(|rest| keyless(&held.place, rest))
 }
 
+/// A password or the text of a credentials file: as it is held, but for the line end that an editor puts behind it.
+///
+/// # Errors
+/// `Keyless`, where it can't be read, is blank, or holds control characters other than line ends and tabs.
+pub fn resolve_phrase(secret: &SecretRef, sources: &SecretSources) -> Result<Secret, Fault> {
+    let held = held(secret, sources)?;
+    phrase(&held.text).map_err(|rest| keyless(&held.place, rest))
+}
+
+fn phrase(held: &str) -> Result<Secret, &'static str> {
+    let cut = held.strip_suffix('\n').unwrap_or(held);
+    let cut = cut.strip_suffix('\r').unwrap_or(cut);
+    if cut.trim().is_empty() {
+        return Err("is empty: write the password or the credentials into it");
+    }
+    if cut.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err("holds control characters: it must be text");
+    }
+    Ok(Secret::new(cut))
+}
+
 /// What a text must be to be a secret of several lines; the error is the end of a sentence, as for [`token`].
 ///
 /// # Errors

@@ -127,3 +127,13 @@ fn a_credential_is_read_from_the_folder_of_systemd_and_from_nowhere_else() {
     let fault = resolve_token(&named("secret"), &without).expect_err("no folder");
     assert!(fault.context.contains("LoadCredential=secret:"), "{fault}");
 }
+
+#[test]
+fn a_password_from_a_file_lacks_the_line_end_of_the_editor_and_keeps_its_blanks() {
+    for (held, expected) in [("pass word\n", "pass word"), ("x\r\n", "x"), (" y ", " y "), ("a\nb\n", "a\nb")] {
+        assert_eq!(phrase(held).expect("a password").reveal(), expected, "{held:?}");
+    }
+    for held in ["", "\n", " \r\n", "a\u{1}b"] {
+        assert!(phrase(held).is_err(), "{held:?}");
+    }
+}

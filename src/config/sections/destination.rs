@@ -118,7 +118,7 @@ pub static RELP: Section = Section {
         ENTERPRISE_NUMBER,
         key(
             "window",
-            Kind::Count { min: 1, max: 10_000 },
+            Kind::Count { min: 2, max: 10_000 },
             Value("128"),
             "128",
             "How many messages may be unacknowledged at a time: so many may come twice after a cut.",

@@ -181,7 +181,7 @@ impl<D: Dialect> Courier<D> {
                         self.place(),
                         answer.status
                     );
-                    tracing::debug!(location, "redirected");
+                    tracing::debug!(place = self.exchange.place(), bytes = location.len(), "redirected");
                     return Err(Fault::new(FaultKind::Refused, text).with_status(answer.status));
                 }
                 Verdict::Nothing(fault) => {
@@ -269,7 +269,7 @@ impl<D: Dialect> Courier<D> {
     fn reject(&mut self, fault: Fault) -> Result<(), Fault> {
         let Some((seq, beat)) = self.feed.first(1).next().map(|item| (item.seq, item.beat)) else { return Ok(()) };
         if beat {
-            tracing::debug!(place = self.exchange.place(), "a heartbeat was refused: {}", fault.chain());
+            tracing::debug!(place = self.exchange.place(), fault = fault.kind.as_str(), "a heartbeat was refused");
             self.feed.skip(Instant::now());
             return Ok(());
         }

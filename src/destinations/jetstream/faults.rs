@@ -129,6 +129,15 @@ pub(super) fn unconnected(server: &str, error: ConnectError) -> Fault {
     unavailable(sentence).caused_by(error)
 }
 
+/// A limit that no event fits in.
+pub(super) fn narrow(server: &str, largest: usize) -> Fault {
+    let sentence = format!(
+        "{server} takes messages of at most {largest} bytes, too few for events: raise max_payload of the server or \
+         max_msg_size of the stream to 64 KiB at the least"
+    );
+    Fault::new(FaultKind::Refused, sentence)
+}
+
 /// An acknowledgement without a place: the server knows the id, and has not stored the event.
 pub(super) fn unstored(server: &str, stream: &str) -> Fault {
     unavailable(format!(

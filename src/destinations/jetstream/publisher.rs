@@ -30,6 +30,10 @@ use crate::values::Secret;
 const CALL: Duration = Duration::from_secs(75);
 /// The longest that a close takes: the engine has 20 s for everything.
 const FAREWELL: Duration = Duration::from_secs(8);
+/// A server or a stream that takes no more than this is not set up for events.
+const LEAST_MESSAGE: usize = 16 << 10;
+/// Bytes on their way, at the most, beside the count of `window`: a server that stalls must not fill our memory.
+const MOST_OPEN_BYTES: usize = 4 << 20;
 
 /// One stream of one NATS cluster.
 #[derive(Debug)]
@@ -143,6 +147,10 @@ impl JetStream {
     async fn may_go(&mut self, until: Instant) -> Result<Step, Fault> {
         loop {
             let open = self.session.as_ref().map_or(0, Session::open_events);
+            if self.session.as_ref().is_some_and(|session| session.open_bytes() > MOST_OPEN_BYTES) {
+                self.settle(open.saturating_sub(1), until).await?;
+                continue;
+            }
             match self.order.step(open) {
                 Step::Wait => self.settle(open.saturating_sub(1), until).await?,
                 step @ (Step::Alone | Step::Behind) => return Ok(step),
@@ -234,6 +242,11 @@ impl JetStream {
             }
         };
         self.largest = kept.largest.unwrap_or(usize::MAX).min(session.largest());
+        if self.largest < LEAST_MESSAGE {
+            // Events would lose all but their names, or end in quarantine one by one; and the word comes before TLS.
+            self.turn = self.turn.wrapping_add(1);
+            return Err(faults::narrow(&session.server, self.largest));
+        }
         self.order.begin(!keeps_refused(&session.version(), kept.replicas));
         self.session = Some(session);
         Ok(())

@@ -39,7 +39,7 @@ pub(super) struct Session {
     pub(super) context: Context,
     /// `host:port`, as the operator wrote it.
     pub(super) server: String,
-    open: VecDeque<(Seq, Pending)>,
+    open: VecDeque<(Seq, usize, Pending)>,
 }
 
 impl std::fmt::Debug for Session {
@@ -122,20 +122,26 @@ impl Session {
         self.open.len()
     }
 
+    /// Bytes of the texts of those.
+    pub(super) fn open_bytes(&self) -> usize {
+        self.open.iter().map(|(_, bytes, _)| bytes).sum()
+    }
+
     /// Hands a message to the connection; does not wait for its acknowledgement.
     pub(super) async fn publish(&mut self, seq: Seq, message: Message) -> Result<(), PublishError> {
         if !self.is_connected() {
             return Err(PublishError::new(PublishErrorKind::BrokenPipe));
         }
+        let bytes = message.text.len();
         let publish = PublishMessage::build().payload(message.text).headers(message.headers);
         let pending = self.context.send_publish(message.subject, publish).await?;
-        self.open.push_back((seq, Box::pin(pending.into_future())));
+        self.open.push_back((seq, bytes, Box::pin(pending.into_future())));
         Ok(())
     }
 
     /// Waits for the oldest that is open; `None`: nothing is, or `until` has come.
     pub(super) async fn oldest(&mut self, until: Instant) -> Option<(Seq, Result<PublishAck, PublishError>)> {
-        let (seq, pending) = self.open.front_mut()?;
+        let (seq, _, pending) = self.open.front_mut()?;
         let (seq, outcome) = (*seq, timeout_at(until.into(), pending.as_mut()).await.ok()?);
         self.open.pop_front();
         Some((seq, outcome))
@@ -143,7 +149,7 @@ impl Session {
 
     /// The same for what is there already.
     pub(super) async fn oldest_now(&mut self) -> Option<(Seq, Result<PublishAck, PublishError>)> {
-        let (seq, pending) = self.open.front_mut()?;
+        let (seq, _, pending) = self.open.front_mut()?;
         let seq = *seq;
         let outcome = poll_fn(|cx| match pending.as_mut().poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),

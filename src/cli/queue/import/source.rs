@@ -103,7 +103,12 @@ fn send_file(file: &File, copying: &mut bool, stream: &mut UnixStream, shared: &
         // Counted before it goes: the agent may confirm it before this thread comes back.
         shared.lock().bytes += CHUNK;
         let sent = send_some(file, offset, copying, stream);
-        shared.lock().bytes -= CHUNK - sent.as_ref().map_or(0, |sent| *sent);
+        let unsent = CHUNK - sent.as_ref().map_or(0, |sent| *sent);
+        {
+            // Of what failed half way, the agent may have confirmed a part.
+            let mut window = shared.lock();
+            window.bytes = window.bytes.saturating_sub(unsent);
+        }
         match sent? {
             0 => return Ok(()),
             sent => offset += sent as u64,
