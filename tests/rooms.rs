@@ -61,6 +61,8 @@ const ARROWS: [(&str, &[&str]); 20] = [
             "connectors::KeyTold",
             "connectors::PollContext",
             "connectors::Trial",
+            // What a receipt is called, for the line that tells it.
+            "destinations::Receipt",
             "config",
             "secrets",
         ],
@@ -68,7 +70,21 @@ const ARROWS: [(&str, &[&str]); 20] = [
     // All, but never a connector's or a destination's inside: it reaches those by the engine.
     (
         "cli",
-        &["config", "control", "diagnosis", "egress", "engine", "evidence", "net", "queue", "secrets", "status", "web"],
+        &[
+            "config",
+            "control",
+            // What a receipt is called; the type alone.
+            "destinations::Receipt",
+            "diagnosis",
+            "egress",
+            "engine",
+            "evidence",
+            "net",
+            "queue",
+            "secrets",
+            "status",
+            "web",
+        ],
     ),
     ("main", &["cli"]),
 ];

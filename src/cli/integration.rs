@@ -11,8 +11,8 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::{Exit, Failure, settings};
-use crate::config::{Integration, Settings};
+use super::{Exit, Failure, change, settings};
+use crate::config::{Integration, Settings, Table};
 use crate::values::Name;
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +28,17 @@ pub enum Verb {
         /// As `integration list` calls it.
         name: String,
     },
+    /// Add one, in a file of its own in the state folder.
+    #[command(after_help = "Example:\n  conductor integration add acme connector=abnormal-security \
+                            host=api.abnormalplatform.com api-key='{ file = \"/etc/conductor/acme.key\" }'\n  \
+                            conductor integration test acme")]
+    Add(change::Add),
+    /// Collect again, from where it stood.
+    Enable(change::Named),
+    /// Collect nothing for now; its place is kept.
+    Disable(change::Named),
+    /// Take one out. What it collected is handed over all the same.
+    Remove(change::Named),
 }
 
 pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
@@ -36,6 +47,10 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
         Verb::Test(arguments) => test::run(config, &arguments),
         Verb::Show(arguments) => show::run(config, &arguments),
         Verb::SetKey { name } => set_key::run(&settings::load(config)?.settings, &name, &mut std::io::stdout().lock()),
+        Verb::Add(add) => change::add(config, Table::Integration, &add),
+        Verb::Enable(named) => change::enable(config, Table::Integration, &named, true),
+        Verb::Disable(named) => change::enable(config, Table::Integration, &named, false),
+        Verb::Remove(named) => change::remove(config, Table::Integration, &named),
     }
 }
 

@@ -5,7 +5,9 @@
 
 mod agent_socket;
 mod asked;
+mod change;
 mod check;
+mod destination;
 mod evidence;
 mod integration;
 mod logging;
@@ -136,6 +138,11 @@ enum Verb {
         #[command(subcommand)]
         verb: secret::Verb,
     },
+    /// The destinations: what is set, and how far an event gets.
+    Destination {
+        #[command(subcommand)]
+        verb: destination::Verb,
+    },
     /// Look into the queue, copy it out and in.
     Queue {
         #[command(subcommand)]
@@ -162,6 +169,7 @@ pub fn main() -> ExitCode {
         Verb::Evidence(verb) => evidence::run(config, &verb),
         Verb::Integration { verb } => integration::run(config, verb),
         Verb::Secret { verb } => secret::run(config, verb),
+        Verb::Destination { verb } => destination::run(config, verb),
         Verb::Queue { verb } => queue::run(config, verb),
     };
     match outcome {

@@ -5,6 +5,8 @@
 //!   (files)       (one whole)  (typed, by one table of keys)
 //! ```
 //!
+//! What the command line and the pages change goes the other way, one file at a time: [`change`].
+//!
 //! Promise: all mistakes of all files are told at once, each with its place and a hint, and none repeats a value.
 
 mod agent;
@@ -28,6 +30,7 @@ pub mod settings;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod writing;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -36,6 +39,7 @@ pub use mistakes::{Mistake, MistakeKind, Mistakes};
 pub use reference::reference;
 pub use schema::schema;
 pub use settings::*;
+pub use writing::{Change, Changed, Table, Unchanged, change};
 
 use document::{Document, Findings};
 use files::Files;
@@ -69,8 +73,12 @@ pub fn load(path: &Path, env: Environment<'_>) -> Result<Loaded, Mistakes> {
     gathered.operators(path);
     let state_dir = agent::state_dir_of(&gathered.fragments, env);
     gathered.state(&state_dir);
-    let Gathered { fragments, mistakes, warnings } = gathered;
+    read(path, gathered, env)
+}
 
+/// The fragments as settings; `main` is named where nothing else can be.
+fn read(main: &Path, gathered: Gathered, env: Environment<'_>) -> Result<Loaded, Mistakes> {
+    let Gathered { fragments, mistakes, warnings } = gathered;
     let mut findings = Findings { fragments: &fragments, mistakes, warnings };
     let parsed: Vec<_> = (0..fragments.len()).map(|index| document::parse(index, &mut findings)).collect();
     let settings = assemble(Document::gather(&parsed, &mut findings), &mut findings, env);
@@ -84,7 +92,7 @@ pub fn load(path: &Path, env: Environment<'_>) -> Result<Loaded, Mistakes> {
         _ => {
             if mistakes.is_empty() {
                 let text = "a setting could not be read and nothing says why: please report this";
-                mistakes.push(Mistake::of_file(path, MistakeKind::Wrong, text, ""));
+                mistakes.push(Mistake::of_file(main, MistakeKind::Wrong, text, ""));
             }
             Err(Mistakes::new(mistakes))
         }

@@ -109,6 +109,14 @@ impl Finding {
         Finding::failed(id, subject, Trouble::of(fault.kind), fault.chain(), advice)
     }
 
+    /// A failure as a warning, where others may do in its place.
+    pub fn or_others(self, others: bool) -> Finding {
+        match self.outcome {
+            Outcome::Failed if others => Finding { outcome: Outcome::Warning, trouble: None, ..self },
+            Outcome::Failed | Outcome::Ok | Outcome::Warning | Outcome::Skipped => self,
+        }
+    }
+
     /// The diagnostic and what it looked at.
     fn label(&self) -> String {
         format!("{} {}", self.id, self.subject).trim_end().to_owned()

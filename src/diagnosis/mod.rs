@@ -1,20 +1,22 @@
 //! What is looked at when something does not work, or before it has to: small diagnostics, each a finding.
 //!
-//! `check` looks at everything with them, `integration test` ([`connection`]) at one integration step by step, and the
-//! pages will tell the same lines live. [`examples`] shows what events will come, out of the vendor's own examples.
+//! `check` looks at everything with them, `integration test` ([`connection`]) at one integration step by step,
+//! `destination test` ([`delivery`]) at one destination, and the pages will tell the same lines live. [`examples`] shows what events will come, out of the vendor's own examples.
 //!
 //! Promise: a finding is plain data; looking changes nothing, queues nothing and tells no secret, and each look ends
-//! within [`LIMIT`].
+//! within [`LIMIT`]; the one event of [`delivery`] has a limit of its own.
 
 pub mod access;
 pub mod clock;
 pub mod connection;
+pub mod delivery;
 pub mod egress;
 pub mod examples;
 pub mod expiry;
 pub mod finding;
 pub mod greeting;
 pub mod names;
+pub mod peer;
 pub mod regions;
 pub mod way;
 

@@ -15,6 +15,7 @@ mod answers;
 mod backoff;
 pub mod clock;
 mod collector;
+pub mod delivery_trial;
 mod discreet;
 mod egress_watch;
 mod expiry;

@@ -18,6 +18,7 @@ use crate::destinations::{Destination, elastic, http};
 use crate::event::{Event, Seq, Stored};
 use crate::fault::Fault;
 use crate::queue::{Quarantined, QueueError};
+use crate::secrets::SecretSources;
 use crate::status::Code;
 use crate::values::{Name, Secret};
 
@@ -32,23 +33,28 @@ pub enum Said {
 
 /// Prepares it; nothing is connected yet.
 pub fn build(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result<Box<dyn Destination>, Fault> {
+    prepare(as_set, &facilities.secrets, said)
+}
+
+/// The same by whoever has no queue and no board.
+pub fn prepare(as_set: &Forwarding, sources: &SecretSources, said: Said) -> Result<Box<dyn Destination>, Fault> {
     let refers = as_set.destination.secrets();
-    let secrets = refers.iter().filter_map(|(_, one)| crate::secrets::resolve_text(one, &facilities.secrets).ok());
+    let secrets = refers.iter().filter_map(|(_, one)| crate::secrets::resolve_text(one, sources).ok());
     let secrets: Vec<Secret> = secrets.collect();
-    Ok(Box::new(Discreet::new(protocol(as_set, facilities, said)?, &secrets)))
+    Ok(Box::new(Discreet::new(protocol(as_set, sources, said)?, &secrets)))
 }
 
 /// One line for each protocol.
-fn protocol(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result<Box<dyn Destination>, Fault> {
+fn protocol(as_set: &Forwarding, secrets: &SecretSources, said: Said) -> Result<Box<dyn Destination>, Fault> {
     let set = &as_set.destination;
-    let key = set.key.as_ref().map(|key| crate::secrets::resolve_text(key, &facilities.secrets)).transpose()?;
+    let key = set.key.as_ref().map(|key| crate::secrets::resolve_text(key, secrets)).transpose()?;
     let given = Given {
         link: &set.link,
         key: key.clone(),
         shape: set.format,
         replayed: matches!(said, Said::Again { .. }),
         agent_name: &as_set.agent_name,
-        resolve: &|secret| crate::secrets::resolve_token(secret, &facilities.secrets),
+        resolve: &|secret| crate::secrets::resolve_token(secret, secrets),
     };
     match &set.protocol {
         Protocol::Syslog(settings) if set.link.transport == Transport::Udp => {
@@ -75,20 +81,20 @@ fn protocol(as_set: &Forwarding, facilities: &Facilities, said: Said) -> Result<
                 Said::Again { .. } => relp.replaying(),
             }))
         }
-        Protocol::JetStream(settings) => jetstream(as_set, facilities, key, settings, said),
+        Protocol::JetStream(settings) => jetstream(as_set, secrets, key, settings, said),
     }
 }
 
 #[cfg(feature = "jetstream")]
 fn jetstream(
     as_set: &Forwarding,
-    facilities: &Facilities,
+    secrets: &SecretSources,
     key: Option<Secret>,
     settings: &jetstream::Settings,
     said: Said,
 ) -> Result<Box<dyn Destination>, Fault> {
     let set = &as_set.destination;
-    let login = settings.login.resolved(|secret| crate::secrets::resolve_phrase(secret, &facilities.secrets))?;
+    let login = settings.login.resolved(|secret| crate::secrets::resolve_phrase(secret, secrets))?;
     let built = jetstream::JetStream::new(&set.link, key, login, settings, set.format, &as_set.agent_name)?;
     Ok(Box::new(match said {
         Said::Once => built,
@@ -100,7 +106,7 @@ fn jetstream(
 #[cfg(not(feature = "jetstream"))]
 fn jetstream(
     _: &Forwarding,
-    _: &Facilities,
+    _: &SecretSources,
     _: Option<Secret>,
     _: &jetstream::Settings,
     _: Said,

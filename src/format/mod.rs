@@ -46,6 +46,17 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// The word in the settings.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Shape::Json => "json",
+            Shape::Cef(_) => "cef",
+            Shape::Leef(_) => "leef",
+            Shape::Ocsf { .. } => "ocsf",
+            Shape::Ecs(_) => "ecs",
+        }
+    }
+
     /// By its word in the settings.
     pub fn from_word(word: &str) -> Option<Shape> {
         match word {

@@ -40,3 +40,38 @@ async fn the_documents_settings_bring_every_event_into_the_stream_once() {
     kept.dedup();
     assert_eq!(kept.len(), total, "each once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_event_is_stored_and_a_server_that_is_down_is_a_warning_where_another_is_up() {
+    let scene = Scene::new(1);
+    let (place, paths) = (Place::new(""), &scene.trust.paths);
+    let password = place.secret("nats.password", "change-me");
+    let destination = |address: &str, servers: &str| {
+        format!(
+            "[destinations.nats]\ntype = \"jetstream\"\naddress = \"{address}\"\nservers = [{servers}]\nca = \"{}\"\ncert = \"{}\"\n\
+             key = {{ file = \"{}\" }}\nuser = \"conductor\"\npassword = {password}\n",
+            paths.ca.display(),
+            paths.client_cert.display(),
+            paths.client_key.display(),
+        )
+    };
+    let up = scene.nats.addresses().remove(0);
+    let down = format!("127.0.0.1:{}", crate::receivers::free_port());
+    let test = |settings: String| {
+        place.write_settings(&settings);
+        let said = place.verb(&["destination", "test", "nats"]);
+        (said.status.code(), String::from_utf8_lossy(&said.stdout).into_owned())
+    };
+    for (settings, tcp) in
+        [(destination(&up, ""), "ok      tcp"), (destination(&down, &format!("\"{up}\"")), "warning tcp")]
+    {
+        let (code, text) = test(settings);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains(tcp) && text.contains("acknowledged: the stream has stored it"), "{text}");
+    }
+    assert_eq!(scene.kept().await.len(), 2, "one for each test");
+    place.secret("nats.password", "another");
+    let (code, text) = test(destination(&up, ""));
+    assert!(code == Some(69) && text.contains("failed  login"), "{text}");
+    assert_eq!(scene.kept().await.len(), 2);
+}

@@ -1,34 +1,16 @@
 //! Each destination: dialled (through its proxy) and greeted by TLS with its CA, revocation lists, certificate and key.
 //!
-//! Promise: no event and no other byte of ours is sent inside the TLS connection. It is ended in order and read to its
-//! end, because in TLS 1.3 a peer refuses our certificate only after our handshake is done (RFC 8446 section 4.4.2.4).
-
-use std::io;
-use std::time::Duration;
+//! Promise: no event and no other byte of ours is sent inside the TLS connection ([`peer`]).
 
 use jiff::Timestamp;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::client::TlsStream;
 
 use super::{LIMIT, Subject, late};
-use crate::config::{Destination, Protocol, Transport};
+use crate::config::Destination;
 use crate::diagnosis::finding::{Finding, Trouble};
-use crate::diagnosis::greeting::{self, Greeting};
-use crate::fault::{Fault, FaultKind};
-use crate::net::tls;
-use crate::secrets::{SecretSources, resolve_text};
+use crate::diagnosis::peer::{self, Met};
 
 const ID: &str = "destination";
-/// Dialling and the handshake, each.
-const STEP: Duration = Duration::from_secs(6);
-/// How long a peer may take to answer our close.
-const FAREWELL: Duration = Duration::from_secs(2);
-/// A NATS server of a large cluster lists all of it in its greeting.
-const LONGEST_INFO: usize = 64 << 10;
-/// A certificate that ends sooner is told.
-const SOON: i64 = 14 * 86_400;
 
 /// Host and port of a destination, the host as it is written.
 pub fn address(destination: &Destination) -> Option<(&str, u16)> {
@@ -47,8 +29,8 @@ pub async fn look(subject: &Subject) -> Vec<Finding> {
             if !destination.enabled {
                 return Finding::skipped(ID, &name, "is disabled", "set enabled = true to use it");
             }
-            match timeout(LIMIT, greet(&destination, &secrets)).await {
-                Ok(Ok(Met::Greeted(peer))) => judge(&name, &peer, Timestamp::now()),
+            match timeout(LIMIT, peer::greet(&destination, &secrets, &mut |_| ())).await {
+                Ok(Ok(Met::Greeted(peer))) => peer.judge(ID, &name, Timestamp::now()),
                 Ok(Ok(Met::Plain)) => Finding::ok(ID, &name, "takes connections by plain TCP, without TLS"),
                 Ok(Ok(Met::Unasked)) => Finding::skipped(
                     ID,
@@ -56,7 +38,7 @@ pub async fn look(subject: &Subject) -> Vec<Finding> {
                     "is sent datagrams, which nothing answers",
                     "look for events at the receiver",
                 ),
-                Ok(Err(fault)) => Finding::fault(ID, &name, &fault, advice(&fault, &name)),
+                Ok(Err(fault)) => Finding::fault(ID, &name, &fault, peer::advice(&fault, &name)),
                 Err(_) => late(ID, &name),
             }
         }));
@@ -69,119 +51,4 @@ pub async fn look(subject: &Subject) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// How far one came.
-enum Met {
-    Greeted(Peer),
-    /// It takes plain connections.
-    Plain,
-    /// It takes datagrams, or does not: it can't be asked.
-    Unasked,
-}
-
-/// What a handshake showed.
-struct Peer {
-    greeting: Greeting,
-    /// It reset the connection where we had closed in order.
-    reset: bool,
-}
-
-async fn greet(destination: &Destination, secrets: &SecretSources) -> Result<Met, Fault> {
-    let key = destination.key.as_ref().map(|key| resolve_text(key, secrets)).transpose()?;
-    let dialler = destination.link.dialler(key)?;
-    let Some((config, name)) = dialler.tls() else {
-        return match destination.link.transport {
-            Transport::Udp => Ok(Met::Unasked),
-            Transport::Tcp | Transport::Tls => dialler.dial(STEP).await.map(|_| Met::Plain),
-        };
-    };
-    let mut stream = dialler.dial(STEP).await?;
-    let host = dialler.host();
-    match destination.protocol {
-        // Its server speaks first, in the clear, and TLS begins behind that.
-        Protocol::JetStream(_) => server_info(&mut stream, host).await?,
-        Protocol::Syslog(_) | Protocol::Relp(_) | Protocol::Http(_) | Protocol::SplunkHec(_) | Protocol::Elastic(_) => {
-        }
-    }
-    let mut stream = tls::handshake(config, &name.to_str(), stream, STEP).await?;
-    let greeting = greeting::of(&stream);
-    let reset = farewell(&mut stream, host).await?;
-    Ok(Met::Greeted(Peer { greeting, reset }))
-}
-
-/// Reads the line that a NATS server greets with, and not a byte more.
-async fn server_info(stream: &mut TcpStream, host: &str) -> Result<(), Fault> {
-    let line = async {
-        let mut line: Vec<u8> = Vec::new();
-        while line.len() < LONGEST_INFO {
-            match stream.read_u8().await? {
-                b'\n' => return Ok(line.starts_with(b"INFO ")),
-                byte => line.push(byte),
-            }
-        }
-        Ok::<_, io::Error>(false)
-    };
-    let sentence = format!("{host} does not greet as a NATS server does: check host and port");
-    match timeout(STEP, line).await {
-        Ok(Ok(true)) => Ok(()),
-        Ok(Err(error)) => Err(Fault::new(FaultKind::Unavailable, sentence).caused_by(error)),
-        Ok(Ok(false)) | Err(_) => Err(Fault::new(FaultKind::Unavailable, sentence)),
-    }
-}
-
-/// Closes and reads to the end; an alert on the way is the peer's last word on our certificate. True: a reset.
-async fn farewell(stream: &mut TlsStream<TcpStream>, host: &str) -> Result<bool, Fault> {
-    let end = async {
-        // A peer that has refused us may be gone: its alert is read all the same.
-        let _ = stream.shutdown().await;
-        let mut unread = [0; 512];
-        loop {
-            match stream.read(&mut unread).await {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    };
-    match timeout(FAREWELL, end).await {
-        // Many receivers close without a word of TLS, or not at all.
-        Err(_) | Ok(Ok(())) => Ok(false),
-        Ok(Err(error)) => match tls::fault_of(&error, host) {
-            Some(fault) => Err(fault),
-            None => Ok(matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)),
-        },
-    }
-}
-
-fn judge(name: &str, peer: &Peer, now: Timestamp) -> Finding {
-    let mut text = peer.greeting.to_string();
-    let ends = peer.greeting.certificates.first().map(|own| own.not_after.as_second());
-    if ends.is_some_and(|ends| ends - now.as_second() < SOON) {
-        return Finding::warning(ID, name, text, "have the receiver's certificate renewed: events wait without it");
-    }
-    if peer.reset {
-        text.push_str("; it then reset the connection");
-        return Finding::warning(ID, name, text, "see the receiver's log for why it did");
-    }
-    Finding::ok(ID, name, text)
-}
-
-fn advice(fault: &Fault, name: &str) -> String {
-    let section = format!("[destinations.{name}]");
-    match fault.kind {
-        FaultKind::Keyless => format!("mend `cert` and what `key` of {section} refers to"),
-        FaultKind::Misconfigured => format!("correct {section}"),
-        FaultKind::Refused => format!("check `address`, `server-name`, `ca`, `cert` and `key` of {section}"),
-        FaultKind::Unlicensed
-        | FaultKind::Throttled
-        | FaultKind::Unavailable
-        | FaultKind::OutOfRetention
-        | FaultKind::Unreadable
-        | FaultKind::Rejected
-        | FaultKind::Full
-        | FaultKind::Corrupt => {
-            format!("check `address` of {section}, the receiver, and the firewall between; events are kept meanwhile")
-        }
-    }
 }
