@@ -1,4 +1,5 @@
-//! The receivers that customers run, as real processes: rsyslog, syslog-ng and nats-server of Debian over TLS.
+//! The receivers that customers run, as real processes over TLS: rsyslog, syslog-ng and nats-server of Debian, and two
+//! that a SOC writes itself.
 //!
 //! A syslog receiver writes one line of JSON for each message, holding every byte it was sent, so that a test can tell
 //! what the receiver *understood*. `cargo xtask setup` provides all. Use it by `mod receivers;`.
@@ -8,11 +9,13 @@
 // Each test file uses the part that it needs.
 #![allow(dead_code, unused_imports)]
 
+mod homemade;
 mod nats;
 mod process;
 mod rsyslog;
 mod syslog_ng;
 
+pub use homemade::{Homemade, Written};
 pub use nats::{Nats, block_of, document};
 pub use process::{Certs, Plan, Received, Receiver, free_port};
 pub use rsyslog::{Driver, Rsyslog};

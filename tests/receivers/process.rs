@@ -1,4 +1,4 @@
-//! What rsyslog and syslog-ng have in common: a child process, a port, and a file that grows by a line a message.
+//! What the syslog receivers have in common: a child process, a port, and a file that grows by a line a message.
 //!
 //! Promise: waiting is bounded, and a failure shows what the receiver itself had to say.
 
@@ -67,7 +67,7 @@ pub fn free_port() -> u16 {
 /// How to start one receiver: the same command again after a kill.
 #[derive(Debug)]
 pub struct Plan {
-    /// `rsyslogd` or `syslog-ng`.
+    /// Such as `rsyslogd`.
     pub program: &'static str,
     pub arguments: Vec<String>,
     pub dir: PathBuf,
