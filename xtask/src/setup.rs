@@ -73,8 +73,11 @@ exec "$here"/usr/sbin/syslog-ng --module-path "$(echo "$here"/usr/lib/syslog-ng/
     },
 ];
 
-/// Programs that are installed, and the packages that hold them: the tests' own certificates, the fuzzer's runtime.
-const PROGRAMS: [(&str, &str); 2] = [("openssl", "openssl"), ("c++", "g++")];
+/// Programs that are installed, and the packages that hold them: the tests' own certificates, the fuzzer's runtime, and
+/// what the homemade receivers are written in. `javac` stands for a Java that runs a source; with it come some 200 MB,
+/// which most CI machines have already.
+const PROGRAMS: [(&str, &str); 5] =
+    [("openssl", "openssl"), ("c++", "g++"), ("javac", "default-jdk-headless"), ("node", "nodejs"), ("ip", "iproute2")];
 
 /// What counts instructions. Where it can't be had, that is said, and nothing is counted.
 const VALGRIND: &str = "valgrind";
