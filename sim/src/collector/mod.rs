@@ -43,6 +43,8 @@ pub struct CollectorOptions {
     pub tls: Option<Issued>,
     /// PEM of the CA that clients must have a certificate of; `None`: anyone may come.
     pub client_ca: Option<String>,
+    /// Where it listens, on a port from the system.
+    pub at: Ipv4Addr,
     /// What the header Authorization must say; `None`: nothing is asked.
     pub authorization: Option<String>,
     /// The largest body, before it is decompressed; a larger one gets 413.
@@ -128,12 +130,13 @@ impl Reply {
 }
 
 impl CollectorOptions {
-    /// TLS, everyone may come, bodies up to 16 MiB.
+    /// TLS on loopback, everyone may come, bodies up to 16 MiB.
     pub fn new(language: Language, tls: Issued) -> CollectorOptions {
         CollectorOptions {
             language,
             tls: Some(tls),
             client_ca: None,
+            at: Ipv4Addr::LOCALHOST,
             authorization: None,
             largest: 16 << 20,
             poison: None,
@@ -142,8 +145,9 @@ impl CollectorOptions {
 }
 
 impl Collector {
-    /// Listens on loopback from when this returns.
+    /// Listens from when this returns.
     pub fn start(options: CollectorOptions) -> io::Result<Collector> {
+        let at = SocketAddr::from((options.at, 0));
         let server = |tls| crate::tls::server(tls, options.client_ca.as_deref(), rustls::ALL_VERSIONS);
         let language = match options.language {
             Language::Plain => Speaker::Plain(plain::Plain::default()),
@@ -160,7 +164,7 @@ impl Collector {
         });
         let serving = shared.clone();
         let serve = Arc::new(move |stream| serve::connection(serving.clone(), stream));
-        let door = Door::new("sim-collector", SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), serve)?;
+        let door = Door::new("sim-collector", at, serve)?;
         Ok(Collector { door, shared })
     }
 
