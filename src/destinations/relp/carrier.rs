@@ -3,6 +3,7 @@
 //! Promise: a connection that is aborted sends no more of what it held.
 
 use std::fmt::Debug;
+use std::io;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -13,13 +14,16 @@ use tokio_rustls::client::TlsStream;
 
 use crate::destinations::link::Dialler;
 use crate::fault::Fault;
-use crate::net::tcp_info::is_established;
+use crate::net::tcp_info::{Owed, is_established};
 use crate::net::tls;
 
 /// A stream of bytes in both directions.
 pub(super) trait Carrier: AsyncRead + AsyncWrite + Debug + Unpin + Send {
     /// Is the connection up, as far as the kernel knows?
     fn is_up(&self) -> bool;
+
+    /// For how long the peer's TCP has owed us an answer, as of [`Owed::look`].
+    fn owed(&self, owed: &mut Owed, now: Instant) -> io::Result<Duration>;
 
     /// When it is dropped, its peer shall get no more: what was not acknowledged goes again, by another connection.
     fn abort(&self);
@@ -28,6 +32,10 @@ pub(super) trait Carrier: AsyncRead + AsyncWrite + Debug + Unpin + Send {
 impl Carrier for TcpStream {
     fn is_up(&self) -> bool {
         is_established(self)
+    }
+
+    fn owed(&self, owed: &mut Owed, now: Instant) -> io::Result<Duration> {
+        owed.look(self, now.into_std())
     }
 
     fn abort(&self) {
@@ -39,6 +47,10 @@ impl Carrier for TcpStream {
 impl Carrier for TlsStream<TcpStream> {
     fn is_up(&self) -> bool {
         self.get_ref().0.is_up()
+    }
+
+    fn owed(&self, owed: &mut Owed, now: Instant) -> io::Result<Duration> {
+        self.get_ref().0.owed(owed, now)
     }
 
     fn abort(&self) {

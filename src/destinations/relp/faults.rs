@@ -45,6 +45,14 @@ pub(super) fn refused(address: &str, why: &str) -> Fault {
     Fault::new(FaultKind::Refused, sentence)
 }
 
+/// The peer's TCP owes an answer since `limit`.
+pub(super) fn dead(address: &str, limit: Duration) -> Fault {
+    unavailable(format!(
+        "nothing has come from {address} for {limit:?}, not even from its TCP: the machine or the way to it is down; what \
+         it did not acknowledge is sent again"
+    ))
+}
+
 /// Nothing was acknowledged for `limit`.
 pub(super) fn stalled(address: &str, limit: Duration) -> Fault {
     unavailable(format!(

@@ -19,12 +19,15 @@ use super::window::{Limits as WindowLimits, Window};
 use crate::VERSION;
 use crate::event::Seq;
 use crate::fault::{Fault, FaultKind};
+use crate::net::tcp_info::Owed;
 
 /// How long things may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     /// Dialling, the TLS handshake and the answer to `open`, together.
     pub(super) opening: Duration,
+    /// Without a sign of the peer's TCP though it owes one: the peer is dead, or the way to it.
+    pub(super) dead: Duration,
     /// Without any progress: the receiver has stalled.
     pub(super) stall: Duration,
     /// One call of the engine.
@@ -37,6 +40,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             opening: Duration::from_secs(10),
+            dead: Duration::from_secs(30),
             stall: Duration::from_secs(60),
             call: Duration::from_secs(80),
             farewell: Duration::from_secs(5),
@@ -75,6 +79,8 @@ enum Question {
 
 /// Reads in one look, at most: a peer that never stops talking must not keep us from looking at the clock.
 const MOST_READS: usize = 64;
+/// Between two looks at what the peer's TCP owes, which wakes nobody.
+const LOOK: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Session {
@@ -90,6 +96,7 @@ pub(super) struct Session {
     question: Question,
     /// The peer ends the connection, or has.
     ended: bool,
+    owed: Owed,
     /// Bytes that went out and answers that came.
     progress: u64,
     begun: Instant,
@@ -117,6 +124,7 @@ impl Session {
             unflushed: false,
             question: Question::None,
             ended: false,
+            owed: Owed::default(),
             progress: 0,
             begun: Instant::now(),
         };
@@ -183,7 +191,11 @@ impl Session {
             if now.duration_since(since) >= self.limits.stall {
                 return Err(faults::stalled(&self.address, self.limits.stall));
             }
-            let limit = until.min(since + self.limits.stall);
+            let unknowable = |error| faults::cut(&self.address, error);
+            if self.carrier.owed(&mut self.owed, now).map_err(unknowable)? >= self.limits.dead {
+                return Err(faults::dead(&self.address, self.limits.dead));
+            }
+            let limit = until.min(since + self.limits.stall).min(now + LOOK);
             if let Ok(exchanged) = timeout_at(limit, poll_fn(|context| self.exchange(context))).await {
                 exchanged?;
             }

@@ -8,10 +8,15 @@ use tokio::io::DuplexStream;
 use super::super::carrier::Carrier;
 use super::receiver::{Seen, serve};
 use super::*;
+use crate::net::tcp_info::Owed;
 
 impl Carrier for DuplexStream {
     fn is_up(&self) -> bool {
         true
+    }
+
+    fn owed(&self, _: &mut Owed, _: Instant) -> std::io::Result<Duration> {
+        Ok(Duration::ZERO)
     }
 
     fn abort(&self) {}
