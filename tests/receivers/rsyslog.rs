@@ -33,7 +33,17 @@ impl Rsyslog {
         Rsyslog::with(dir, port, &by_tcp(dir, certs, port, driver))
     }
 
+    /// The same for senders on other hosts too.
+    pub fn start_open(dir: &Path, certs: &Certs, port: u16, driver: Driver) -> Rsyslog {
+        Rsyslog::with(dir, port, &everywhere(by_tcp(dir, certs, port, driver)))
+    }
+
     /// The same, listening for RELP.
+    pub fn start_open_relp(dir: &Path, certs: &Certs, port: u16, driver: Driver) -> Rsyslog {
+        Rsyslog::with(dir, port, &everywhere(by_relp(dir, certs, port, driver)))
+    }
+
+    /// The same on loopback alone.
     pub fn start_relp(dir: &Path, certs: &Certs, port: u16, driver: Driver) -> Rsyslog {
         Rsyslog::with(dir, port, &by_relp(dir, certs, port, driver))
     }
@@ -59,6 +69,10 @@ impl DerefMut for Rsyslog {
     fn deref_mut(&mut self) -> &mut Receiver {
         &mut self.0
     }
+}
+
+fn everywhere(inputs: String) -> String {
+    inputs.replace("address=\"127.0.0.1\"", "address=\"0.0.0.0\"")
 }
 
 fn by_tcp(dir: &Path, certs: &Certs, port: u16, driver: Driver) -> String {
