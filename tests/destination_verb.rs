@@ -175,6 +175,29 @@ fn an_event_that_the_receiver_calls_bad_is_a_confirmation_that_failed() {
 }
 
 #[test]
+fn a_collector_that_takes_the_event_and_never_answers_is_a_confirmation_that_failed() {
+    let (trust, place) = (Trust::new(), Place::new(""));
+    let settings = "type = \"http\"\ntimeout = \"1s\"\nauth = { bearer = TOKEN }"
+        .replace("TOKEN", &place.secret("soc.token", "the-token"));
+    let (collector, destination) = collector(&trust, Language::Plain, "Bearer the-token", &settings);
+    collector.fail([Fault::Hangs { keeps: false }]);
+    let said = test(&place, &destination);
+    said.expect(69, "ok sent", "");
+    said.expect(69, "failed confirmed", "did not answer");
+}
+
+#[test]
+fn a_port_that_speaks_another_protocol_is_a_login_that_failed() {
+    let (trust, place) = (Trust::new(), Place::new(""));
+    let rsyslog = Rsyslog::start(&trust.folder("r"), &certs(&trust), free_port(), Driver::Ossl);
+    let relp = trust.destination("soc", &rsyslog.address(), "").replace("\"syslog\"", "\"relp\"");
+    let said = test(&place, &relp);
+    said.expect(69, "ok tls", "");
+    said.expect(69, "failed login", "open");
+    said.expect(69, "skipped sent", "not tried");
+}
+
+#[test]
 fn a_refused_port_a_wrong_ca_and_a_peer_that_hangs_each_stop_at_their_own_step() {
     let (trust, place) = (Trust::new(), Place::new(""));
     let refused = test(&place, &trust.destination("soc", &format!("127.0.0.1:{}", free_port()), ""));

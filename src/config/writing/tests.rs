@@ -135,3 +135,19 @@ fn a_folder_that_is_a_link_is_refused_and_nothing_is_written_behind_it() {
     assert!(matches!(refused, Err(Unchanged::Disk { .. })), "{refused:?}");
     assert_eq!(fs::read_dir(&elsewhere).expect("there").count(), 0);
 }
+
+#[test]
+fn what_root_writes_belongs_to_the_user_that_the_agent_runs_as() {
+    // Nobody else can give a file away.
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let room = Room::new();
+    let state = room.folder.path().join("state");
+    fs::create_dir_all(&state).expect("made");
+    std::os::unix::fs::chown(&state, Some(65_534), Some(65_534)).expect("given away");
+    let file = room.add("other", OTHER).expect("added").file;
+    for path in [file.as_path(), &state.join("conductor.d")] {
+        assert_eq!(fs::metadata(path).expect("there").uid(), 65_534, "{}", path.display());
+    }
+}
