@@ -1,6 +1,6 @@
 //! Compression of frames' bodies, and the memory that it works in.
 //!
-//! Promise: pure; what comes out decompresses to what went in, whatever the effort was.
+//! Promise: pure; what comes out decompresses to what went in.
 
 use std::io;
 
@@ -11,15 +11,6 @@ const KEPT: usize = 512 << 10;
 /// Entries of the match finder's table, as a power of two: 16 KiB, which stays in the nearest cache. Measured on JSON
 /// events: a tenth faster than level 1's own 14, and no larger.
 const HASH_LOG: u32 = 12;
-
-/// How much work is put into a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effort {
-    /// zstd level 1: for what comes at the pace of a vendor's API and may lie for days.
-    Dense,
-    /// The same without entropy coding of literals: for an import, which comes as fast as it is taken.
-    Quick,
-}
 
 /// Contexts are large: they are made once and reused, and so is the memory of a body.
 pub struct Codec {
@@ -52,13 +43,7 @@ impl Codec {
     }
 
     /// Appends the compressed form of `plain`.
-    pub fn compress(&mut self, plain: &[u8], effort: Effort, out: &mut Vec<u8>) -> io::Result<()> {
-        // With a target length zstd's fast strategy leaves literals as they are; 0 is the level's own, which has none.
-        let target = match effort {
-            Effort::Dense => 0,
-            Effort::Quick => 1,
-        };
-        self.compressor.set_parameter(CParameter::TargetLength(target))?;
+    pub fn compress(&mut self, plain: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         let bound = zstd::zstd_safe::compress_bound(plain.len());
         if self.packed.len() < bound {
             self.packed.resize(bound, 0);

@@ -14,7 +14,7 @@ use bytestring::ByteString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::codec::{Codec, Effort};
+use super::codec::Codec;
 use crate::event::{Checkpoint, Deferred, Event, Seq, Severity, Stored};
 
 /// Bytes of a header.
@@ -197,9 +197,7 @@ impl Draft {
         bytes.extend_from_slice(meta);
         let compressed = plain.len() >= WORTH_COMPRESSING;
         if compressed {
-            // Ids of an import are not remembered: that is how one is known.
-            let effort = if keyed { Effort::Dense } else { Effort::Quick };
-            codec.compress(&plain, effort, &mut bytes)?;
+            codec.compress(&plain, &mut bytes)?;
         } else {
             bytes.extend_from_slice(&plain);
         }
