@@ -4,6 +4,7 @@
 //! terminal. Done here once, around every protocol.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::destinations::{Delivered, Destination, Receipt};
 use crate::event::Stored;
@@ -79,6 +80,10 @@ impl Destination for Discreet {
 
     fn receipt(&self) -> Receipt {
         self.inner.receipt()
+    }
+
+    fn peer_certificate_ends(&self) -> Option<Timestamp> {
+        self.inner.peer_certificate_ends()
     }
 
     async fn close(&mut self) -> Delivered {
