@@ -19,7 +19,7 @@ use crate::queue::{NewPage, Queue};
 /// A frame: this many lines or bytes, whichever is reached first. From ten lines a frame, little is written
 /// beside the payload.
 const FRAME_LINES: usize = 512;
-const FRAME_BYTES: usize = 256 << 10;
+const FRAME_BYTES: usize = 512 << 10;
 /// What is read at once: little enough to stay in the processor's cache until it is copied into its group.
 const READ_BYTES: usize = 64 << 10;
 /// Lines that come one by one wait for others so long: from twenty a second on, a frame holds ten of them.

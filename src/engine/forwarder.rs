@@ -25,7 +25,7 @@ use crate::status::{Code, Standing};
 
 /// One batch: events and bytes of texts, whichever is reached first.
 const BATCH_EVENTS: usize = 1024;
-const BATCH_BYTES: usize = 256 << 10;
+const BATCH_BYTES: usize = 512 << 10;
 /// After this much quiet, what was handed over is confirmed.
 const QUIET: Duration = Duration::from_millis(200);
 /// A fault that lasts this long becomes a condition.

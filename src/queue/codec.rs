@@ -7,7 +7,7 @@ use std::io;
 use zstd::zstd_safe::CParameter;
 
 /// Scratch beyond this is given back after use: frames of the usual size fit.
-const KEPT: usize = 512 << 10;
+const KEPT: usize = 1 << 20;
 /// Entries of the match finder's table, as a power of two: 16 KiB, which stays in the nearest cache. Measured on JSON
 /// events: a tenth faster than level 1's own 14, and no larger.
 const HASH_LOG: u32 = 12;

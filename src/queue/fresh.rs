@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use crate::event::{Event, Seq, Stored};
 
 /// Bytes of texts held at the most (the newest frame is held whatever its size).
-const LIMIT: usize = 512 << 10;
+const LIMIT: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 pub struct Fresh {
