@@ -132,8 +132,8 @@ pub(super) fn unconnected(server: &str, error: ConnectError) -> Fault {
 /// A limit that no event fits in.
 pub(super) fn narrow(server: &str, largest: usize) -> Fault {
     let sentence = format!(
-        "{server} takes messages of at most {largest} bytes, too few for events: raise max_payload of the server or \
-         max_msg_size of the stream to 64 KiB at the least"
+        "{server} takes messages of at most {largest} bytes, too few for events: raise its max_payload to 64 KiB at the \
+         least"
     );
     Fault::new(FaultKind::Refused, sentence)
 }

@@ -30,7 +30,7 @@ use crate::values::Secret;
 const CALL: Duration = Duration::from_secs(75);
 /// The longest that a close takes: the engine has 20 s for everything.
 const FAREWELL: Duration = Duration::from_secs(8);
-/// A server or a stream that takes no more than this is not set up for events.
+/// A server that takes no more than this is not set up for events.
 const LEAST_MESSAGE: usize = 16 << 10;
 /// Bytes on their way, at the most, beside the count of `window`: a server that stalls must not fill our memory.
 const MOST_OPEN_BYTES: usize = 4 << 20;
@@ -242,10 +242,11 @@ impl JetStream {
             }
         };
         self.largest = kept.largest.unwrap_or(usize::MAX).min(session.largest());
-        if self.largest < LEAST_MESSAGE {
-            // Events would lose all but their names, or end in quarantine one by one; and the word comes before TLS.
+        if session.largest() < LEAST_MESSAGE {
+            // Events would lose all but their names, or end in quarantine one by one; and the server says it before TLS. What
+            // the stream is set to is the operator's own.
             self.turn = self.turn.wrapping_add(1);
-            return Err(faults::narrow(&session.server, self.largest));
+            return Err(faults::narrow(&session.server, session.largest()));
         }
         self.order.begin(!keeps_refused(&session.version(), kept.replicas));
         self.session = Some(session);
