@@ -78,7 +78,9 @@ fn what_a_replay_lost_to_new_events_is_counted_and_what_is_left_of_it_is_handed_
     let (handed, gone) = (figure("events"), figure("gone"));
     assert!(gone > 0, "some of it had gone: {through}");
     assert_eq!(handed + gone, all, "each was handed over or counted");
-    assert_eq!(again, (gone + 1..=all).collect::<Vec<_>>(), "what was left, in order, each once");
+    // The flood goes on: what lies behind what was handed over may go too.
+    assert_eq!(again.len() as u64, handed, "what was left, each once");
+    assert!(again.is_sorted_by(|a, b| a < b) && again.iter().all(|seq| (1..=all).contains(seq)), "in order: {again:?}");
     assert!(log.contains("the replay misses") && log.contains(" places between seq 1 and "), "{log}");
     assert!(agent.stop().0.success());
 }
