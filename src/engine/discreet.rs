@@ -13,6 +13,11 @@ use crate::values::Secret;
 
 /// A beginning of a secret this long is as good as the secret: peers cut what they repeat.
 const TELLING: usize = 8;
+/// Shorter ones are words: a password "nats" would hide every sentence about a host of that name.
+const SHORTEST: usize = 6;
+
+const NOT_TOLD: &str =
+    "what the receiver said holds a secret of ours and is not told; see its own log, and give it a new secret";
 
 /// A destination, and what its peer must not be quoted with.
 pub struct Discreet {
@@ -23,10 +28,7 @@ pub struct Discreet {
 
 impl Discreet {
     pub fn new(inner: Box<dyn Destination>, secrets: &[Secret]) -> Discreet {
-        // What begins a PEM file is no secret, and stands in many a sentence.
-        let own = secrets.iter().map(|secret| secret.reveal().trim()).filter(|text| !text.starts_with("-----BEGIN"));
-        let beginnings = own.map(|text| text.chars().take(TELLING).collect::<String>()).filter(|text| !text.is_empty());
-        Discreet { inner, beginnings: beginnings.collect() }
+        Discreet { inner, beginnings: beginnings(secrets) }
     }
 
     fn told(&self, delivered: Delivered) -> Delivered {
@@ -34,18 +36,29 @@ impl Discreet {
     }
 }
 
-/// The same fault as it may be told.
+fn beginnings(secrets: &[Secret]) -> Vec<String> {
+    // What begins a PEM file is no secret, and stands in many a sentence.
+    let own = secrets.iter().map(|secret| secret.reveal().trim()).filter(|text| !text.starts_with("-----BEGIN"));
+    let long = own.filter(|text| text.chars().count() >= SHORTEST);
+    long.map(|text| text.chars().take(TELLING).collect()).collect()
+}
+
+/// The same fault as it may be told. Where only the causes hold a secret, our own sentence still says what to do.
 fn told(fault: Fault, beginnings: &[String]) -> Fault {
-    let said = fault.chain();
-    // A JSON writer may put a backslash before a slash.
-    let plain = said.replace("\\/", "/");
-    let mut text: String = if beginnings.iter().any(|beginning| plain.contains(beginning.as_str())) {
-        "what the receiver said holds a secret of ours and is not told; see its own log, and give it a new secret"
-            .into()
-    } else {
-        said.clone()
+    let holds = |text: &str| {
+        // A JSON writer may put a backslash before a slash.
+        let plain = text.replace("\\/", "/");
+        beginnings.iter().any(|beginning| plain.contains(beginning.as_str()))
     };
-    text = text.chars().map(|c| if steers(c) { ' ' } else { c }).collect();
+    let said = fault.chain();
+    let text = if !holds(&said) {
+        said.clone()
+    } else if holds(&fault.context) {
+        NOT_TOLD.into()
+    } else {
+        format!("{}: {NOT_TOLD}", fault.context)
+    };
+    let text: String = text.chars().map(|c| if steers(c) { ' ' } else { c }).collect();
     if text == said {
         return fault;
     }
@@ -113,6 +126,18 @@ mod tests {
                 assert_eq!((fault.kind, fault.status), (FaultKind::Refused, Some(401)));
             }
         }
+    }
+
+    #[test]
+    fn our_own_sentence_is_kept_where_only_the_causes_hold_a_secret() {
+        let fault = after("log in with another password", &format!("535 {KEY}"));
+        assert_eq!(fault.chain(), format!("log in with another password: {NOT_TOLD}"));
+    }
+
+    #[test]
+    fn a_password_that_is_a_word_hides_no_sentence() {
+        assert_eq!(beginnings(&[Secret::new("nats"), Secret::new("")]), Vec::<String>::new());
+        assert_eq!(beginnings(&[Secret::new("nats-1")]), ["nats-1"]);
     }
 
     #[test]

@@ -79,6 +79,15 @@ fn home() -> PathBuf {
     target().join("fuzz")
 }
 
+/// The targets are a workspace of their own, whose lock file no other command looks at: it stays behind when the agent's
+/// dependencies change. Seconds here, or a red run after twenty minutes.
+pub fn locked() -> Result<()> {
+    let mut metadata = cargo(&["metadata", "--locked", "--format-version", "1", "--manifest-path", "fuzz/Cargo.toml"]);
+    output(&mut metadata)
+        .context("fuzz/Cargo.lock is behind: cargo update --workspace --manifest-path fuzz/Cargo.toml")?;
+    Ok(())
+}
+
 /// Builds the targets into a folder of their own; returns where their programs are.
 fn build(chosen: &[&Target]) -> Result<PathBuf> {
     // With a target named, the flags are not for build scripts and macros.

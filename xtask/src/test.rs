@@ -20,6 +20,7 @@ pub fn run(fast: bool) -> Result<()> {
         not_run.push("setup, formatting, lints and licences (--fast)".to_owned());
     } else {
         setup::run()?;
+        fuzz::locked()?;
         execute(&mut cargo(&["fmt", "--all", "--check"]))?;
         execute(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
         if on_path("cargo-deny") {

@@ -144,7 +144,7 @@ fn sentence(why: Why, status: u16) -> String {
 pub fn quote<'a>(body: &[u8], secrets: impl IntoIterator<Item = &'a str>) -> String {
     let start = String::from_utf8_lossy(body.get(..1024).unwrap_or(body));
     let line: String = start.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    // A secret may stand across the end of what is looked at: then what is told ends well before it.
+    // Looked for whole, in more than is told; the engine looks for beginnings in whatever a peer said (`discreet`).
     let told: String = line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect();
     let ours = |secret: &str| !secret.is_empty() && (line.contains(secret) || told.contains(secret));
     if secrets.into_iter().any(ours) { "(something with our own secret in it)".into() } else { told }
