@@ -3,6 +3,7 @@
 //!
 //! Promise: [`Scene::end`] holds each receiver to everything that the API held.
 
+use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +68,9 @@ impl Scene {
         );
         let integration = trust.integration(&place, "acme", &api);
         place.write_settings(&[integration, by_syslog, by_relp, by_http].concat());
+        // A long cut outlasts the pause between two heartbeats, and what is counted here is events.
+        let settings = fs::read_to_string(place.config()).expect("just written");
+        fs::write(place.config(), settings.replacen("[agent]", "[agent]\nheartbeat = \"0s\"", 1)).expect("settings");
         Scene {
             at_syslog: Arrivals::of("syslog", &folders[0], &truth),
             at_relp: Arrivals::of("relp", &folders[1], &truth),
@@ -146,9 +150,9 @@ impl Scene {
     }
 }
 
-/// What /status tells of the destinations, in the order of [`NAMES`].
+/// What /status tells of the destinations, in the order of [`NAMES`]; null for one that has not begun yet.
 pub fn told(agent: &Agent) -> [Value; 3] {
     let status = agent.status();
     let all = status["destinations"].as_array().cloned().unwrap_or_default();
-    NAMES.map(|name| all.iter().find(|one| one["name"] == name).cloned().unwrap_or_else(|| panic!("{name}: {status}")))
+    NAMES.map(|name| all.iter().find(|one| one["name"] == name).cloned().unwrap_or_default())
 }
