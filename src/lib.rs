@@ -14,6 +14,7 @@ pub mod fault;
 pub mod marks;
 pub mod values;
 
+pub mod access;
 pub mod config;
 pub mod connectors;
 pub mod control;

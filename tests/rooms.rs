@@ -14,7 +14,7 @@ use scan::{Placed, Token, mentions, tokens};
 const LEAVES: [&str; 5] = ["event", "fault", "marks", "values", "VERSION"];
 
 /// A room, and what it may name beside itself and the leaves: a room, or a path into one.
-const ARROWS: [(&str, &[&str]); 20] = [
+const ARROWS: [(&str, &[&str]); 21] = [
     ("event", &[]),
     ("fault", &[]),
     ("marks", &[]),
@@ -23,6 +23,8 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("net", &[]),
     ("queue", &[]),
     ("secrets", &[]),
+    // Its files lie in a folder such as the sealed store's: 0700, no link followed, written whole.
+    ("access", &["secrets"]),
     // Pure: what it counts is handed to it.
     ("evidence", &[]),
     ("egress", &["net"]),
@@ -50,7 +52,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     ("engine", &["connectors", "queue", "destinations", "egress", "secrets", "status", "config", "net"]),
     // The command line's way to the queue, while the engine runs beside it.
     ("control", &["queue", "evidence"]),
-    ("web", &["status", "config", "engine"]),
+    ("web", &["access", "status", "config", "engine"]),
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.
     (
         "diagnosis",
@@ -71,6 +73,7 @@ const ARROWS: [(&str, &[&str]); 20] = [
     (
         "cli",
         &[
+            "access",
             "config",
             "control",
             // What a receipt is called; the type alone.
