@@ -52,7 +52,8 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("engine", &["connectors", "queue", "destinations", "egress", "secrets", "status", "config", "net"]),
     // The command line's way to the queue, while the engine runs beside it.
     ("control", &["queue", "evidence"]),
-    ("web", &["access", "status", "config", "engine"]),
+    // Its pages also let people in, look as `conductor check` looks, and put secrets into the store.
+    ("web", &["access", "status", "config", "engine", "diagnosis", "secrets"]),
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.
     (
         "diagnosis",

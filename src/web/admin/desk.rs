@@ -1,0 +1,36 @@
+//! What the pages work with. Nothing in the house is global: whoever serves them hands it in.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::reload::ReloadBell;
+use crate::access::Access;
+use crate::secrets::SecretSources;
+use crate::status::{Board, Snapshot};
+
+/// Shared by clone.
+#[derive(Clone)]
+pub struct Desk {
+    pub board: Board,
+    /// Tells the time.
+    pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    /// Who may come in.
+    pub access: Access,
+    /// The operator's main file of settings.
+    pub settings: PathBuf,
+    pub secrets: SecretSources,
+    /// Asks the running agent to read its settings again.
+    pub reload: ReloadBell,
+}
+
+impl Desk {
+    pub(super) fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.board.snapshot(self.now())
+    }
+}

@@ -1,0 +1,45 @@
+//! `/admin/live`: what the tiles say, as it changes, as server-sent events.
+//!
+//! Promise: it says nothing that the pages do not; a stream ends within [`LONGEST`], and the browser asks again, so that
+//! a session that has ended ends it too.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::time::{Instant, sleep};
+
+use super::Desk;
+use super::tile::{self, Told};
+
+/// How often the board is looked at.
+const PACE: Duration = Duration::from_secs(2);
+/// The listener cuts such answers off at five minutes: an end in order comes before that.
+const LONGEST: Duration = Duration::from_secs(4 * 60);
+
+pub(super) async fn stream(State(desk): State<Desk>) -> Response {
+    let end = Instant::now() + LONGEST;
+    let changes = stream::unfold((desk, Vec::new()), move |(desk, before)| async move {
+        let now = next(&desk, &before, end).await?;
+        let event = Event::default().json_data(&now).unwrap_or_default();
+        Some((Ok::<_, Infallible>(event), (desk, now)))
+    });
+    Sse::new(changes).keep_alive(KeepAlive::new().interval(Duration::from_secs(20))).into_response()
+}
+
+/// What the tiles say as soon as it is not what they said before; `None` at the end.
+async fn next(desk: &Desk, before: &[Told], end: Instant) -> Option<Vec<Told>> {
+    loop {
+        let now = tile::all(&desk.snapshot());
+        if now != before {
+            return Some(now);
+        }
+        if Instant::now() + PACE >= end {
+            return None;
+        }
+        sleep(PACE).await;
+    }
+}

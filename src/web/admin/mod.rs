@@ -1,0 +1,46 @@
+//! The pages under `/admin`: made on the server, usable without a script.
+//!
+//! ```text
+//!   request ──► headers ──► guard (claimed? session? role? Origin, CSRF) ──► a page's own function
+//!                             asks [`routes::ROUTES`], the one table of paths and what each needs
+//! ```
+//!
+//! Promise: a path that is not in the table does not exist, and nobody gets past the table's word for one that is; every
+//! value on a page is escaped; no secret is ever on one.
+
+#![allow(dead_code, reason = "the frame stands before the pages that use all of it")]
+
+mod cookie;
+mod desk;
+mod frame;
+mod guard;
+mod live;
+mod login;
+mod overview;
+mod posted;
+mod reload;
+mod routes;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod visit;
+
+use axum::Router;
+use axum::middleware;
+
+pub use desk::Desk;
+pub use reload::{ReloadBell, Reloads, reload_bell};
+
+/// All pages, for a listener that speaks HTTPS: their cookie goes back over nothing else.
+pub fn router(desk: Desk) -> Router {
+    let mut router = Router::new();
+    for route in routes::ROUTES {
+        let needs = (route.needs, desk.clone());
+        router = router.route(route.path, (route.serve)().layer(middleware::from_fn_with_state(needs, guard::guard)));
+    }
+    router
+        .fallback(frame::unknown_path)
+        .method_not_allowed_fallback(frame::unknown_path)
+        .with_state(desk)
+        .layer(middleware::from_fn(guard::headers))
+}

@@ -1,0 +1,52 @@
+//! Every path of the pages, its method, and what it takes to be let in: the one table.
+//!
+//! Promise: the router is made of this table alone, so that a page without a rule can't be reached.
+
+use axum::routing::{MethodRouter, get, post};
+use http::Method;
+
+use super::{Desk, frame, live, login, overview};
+
+/// What it takes to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// Nothing: style and script.
+    Nothing,
+    /// Nothing, and it is there before the first administrator is: the claim's own page.
+    Claim,
+    /// Nothing, once there is an administrator: the login.
+    Door,
+    /// A session.
+    Session,
+    /// A session of an administrator.
+    Admin,
+}
+
+/// One path with one method.
+pub(super) struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub needs: Needs,
+    pub serve: fn() -> MethodRouter<Desk>,
+}
+
+const fn reads(path: &'static str, needs: Needs, serve: fn() -> MethodRouter<Desk>) -> Route {
+    Route { method: Method::GET, path, needs, serve }
+}
+
+/// What changes something is posted: a form with the session's CSRF token, from our own origin.
+const fn changes(path: &'static str, needs: Needs, serve: fn() -> MethodRouter<Desk>) -> Route {
+    Route { method: Method::POST, path, needs, serve }
+}
+
+pub(super) static ROUTES: &[Route] = &[
+    reads("/admin/style.css", Needs::Nothing, || get(frame::style)),
+    reads("/admin/script.js", Needs::Nothing, || get(frame::script)),
+    reads("/admin/claim", Needs::Claim, || get(login::claim_page)),
+    changes("/admin/claim", Needs::Claim, || post(login::claim)),
+    reads("/admin/login", Needs::Door, || get(login::login_page)),
+    changes("/admin/login", Needs::Door, || post(login::login)),
+    changes("/admin/logout", Needs::Session, || post(login::logout)),
+    reads("/admin/live", Needs::Session, || get(live::stream)),
+    reads("/admin", Needs::Session, || get(overview::page)),
+];
