@@ -87,6 +87,9 @@ enum Verb {
         /// Events in a run
         #[arg(long, default_value_t = 200_000)]
         events: u32,
+        /// Who runs, in this order in each round; the second is whom ratios are to
+        #[arg(long, value_delimiter = ',', default_values_t = bench::CONTESTANTS.map(str::to_owned))]
+        contestants: Vec<String>,
         /// Tests of the harness
         #[arg(default_values_t = ["steady".to_owned(), "outage".to_owned()])]
         tests: Vec<String>,
@@ -131,7 +134,9 @@ fn main() -> ExitCode {
         Verb::Sim { list: false, behaviour, listen, token, threats, others, rate } => {
             sim::run(&sim::Options { behaviour, listen, token, threats, others, rate })
         }
-        Verb::Bench { peers, rounds, events, tests } => bench::run(&bench::Options { peers, rounds, events, tests }),
+        Verb::Bench { peers, rounds, events, contestants, tests } => {
+            bench::run(&bench::Options { peers, rounds, events, contestants, tests })
+        }
         Verb::Counts { renew } => counts::run(renew).map(|outcome| match outcome {
             counts::Outcome::Held => {}
             counts::Outcome::NotJudged(why) => eprintln!("not run: {why}"),
