@@ -15,6 +15,7 @@ pub mod marks;
 pub mod values;
 
 pub mod access;
+pub mod audit;
 pub mod config;
 pub mod connectors;
 pub mod control;

@@ -25,6 +25,8 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("secrets", &[]),
     // Its files lie in a folder such as the sealed store's: 0700, no link followed, written whole.
     ("access", &["secrets"]),
+    // Several processes write it: it knows nothing but its folder.
+    ("audit", &[]),
     // Pure: what it counts is handed to it.
     ("evidence", &[]),
     ("egress", &["net"]),
@@ -49,7 +51,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
     // What a receipt is called is a destination's word; the type alone, nothing that delivers.
     ("status", &["destinations::Receipt"]),
     // It hands its connectors the client that it paces: that is what it needs the net for.
-    ("engine", &["connectors", "queue", "destinations", "egress", "secrets", "status", "config", "net"]),
+    ("engine", &["audit", "connectors", "queue", "destinations", "egress", "secrets", "status", "config", "net"]),
     // The command line's way to the queue, while the engine runs beside it.
     ("control", &["queue", "evidence"]),
     // Its pages also let people in, look as `conductor check` looks, and put secrets into the store.
@@ -75,6 +77,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
         "cli",
         &[
             "access",
+            "audit",
             "config",
             "control",
             // What a receipt is called; the type alone.

@@ -12,7 +12,7 @@ use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::unistd::Pid;
 use toml::Value;
 
-use super::{Exit, Failure, agent_socket, is_forbidden};
+use super::{Exit, Failure, agent_socket, is_forbidden, recording};
 use crate::config::{self, Change, Changed, Table, Unchanged};
 use crate::values::Name;
 
@@ -30,6 +30,20 @@ pub struct Add {
     /// `key='{ file = "/path" }'`. A value is TOML where it can be, else text. Never a secret: only where one lies.
     #[arg(required = true, value_name = "KEY=VALUE")]
     settings: Vec<String>,
+}
+
+impl Named {
+    /// As the audit log has it.
+    pub fn about(&self) -> String {
+        recording::name(&self.name)
+    }
+}
+
+impl Add {
+    /// As the audit log has it: what was set is told by name when the agent reads it.
+    pub fn about(&self) -> String {
+        recording::name(&self.name)
+    }
 }
 
 pub fn add(config: &Path, table: Table, add: &Add) -> Result<u8, Failure> {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
+use super::recording::Doing;
 use super::{Exit, Failure, change, settings};
 use crate::config::{Destination, Settings, Table};
 use crate::values::Name;
@@ -32,6 +33,19 @@ pub enum Verb {
     Disable(change::Named),
     /// Take one out. What it has not taken is kept until `conductor queue forget NAME --yes`.
     Remove(change::Named),
+}
+
+impl Verb {
+    /// For the audit log.
+    pub fn doing(&self) -> Doing {
+        match self {
+            Verb::List | Verb::Test(_) => None,
+            Verb::Add(add) => Some(("destination add", add.about())),
+            Verb::Enable(named) => Some(("destination enable", named.about())),
+            Verb::Disable(named) => Some(("destination disable", named.about())),
+            Verb::Remove(named) => Some(("destination remove", named.about())),
+        }
+    }
 }
 
 pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {

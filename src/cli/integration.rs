@@ -11,6 +11,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
+use super::recording::{self, Doing};
 use super::{Exit, Failure, change, settings};
 use crate::config::{Integration, Settings, Table};
 use crate::values::Name;
@@ -39,6 +40,20 @@ pub enum Verb {
     Disable(change::Named),
     /// Take one out. What it collected is handed over all the same.
     Remove(change::Named),
+}
+
+impl Verb {
+    /// For the audit log.
+    pub fn doing(&self) -> Doing {
+        match self {
+            Verb::List | Verb::Test(_) | Verb::Show(_) => None,
+            Verb::SetKey { name } => Some(("integration set-key", recording::name(name))),
+            Verb::Add(add) => Some(("integration add", add.about())),
+            Verb::Enable(named) => Some(("integration enable", named.about())),
+            Verb::Disable(named) => Some(("integration disable", named.about())),
+            Verb::Remove(named) => Some(("integration remove", named.about())),
+        }
+    }
 }
 
 pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {

@@ -5,6 +5,7 @@
 
 mod agent_socket;
 mod asked;
+mod audit;
 mod change;
 mod check;
 mod destination;
@@ -12,6 +13,7 @@ mod evidence;
 mod integration;
 mod logging;
 mod queue;
+mod recording;
 mod run;
 mod secret;
 mod settings;
@@ -25,6 +27,7 @@ use clap::{Parser, Subcommand};
 use crate::diagnosis::finding::Trouble;
 use crate::fault::Fault;
 use crate::queue::QueueError;
+use recording::recorded;
 
 /// Exit codes of sysexits(3), and the reason that stands behind each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +136,11 @@ enum Verb {
         #[command(subcommand)]
         verb: integration::Verb,
     },
+    /// Who did what, and whether the record of it holds.
+    Audit {
+        #[command(subcommand)]
+        verb: audit::Verb,
+    },
     /// The sealed secrets.
     Secret {
         #[command(subcommand)]
@@ -167,10 +175,11 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => check::run(config, &verb),
         Verb::Status(verb) => status::run(config, &verb),
         Verb::Evidence(verb) => evidence::run(config, &verb),
-        Verb::Integration { verb } => integration::run(config, verb),
-        Verb::Secret { verb } => secret::run(config, verb),
-        Verb::Destination { verb } => destination::run(config, verb),
-        Verb::Queue { verb } => queue::run(config, verb),
+        Verb::Audit { verb } => audit::run(config, verb),
+        Verb::Integration { verb } => recorded(config, verb.doing(), || integration::run(config, verb)),
+        Verb::Secret { verb } => recorded(config, verb.doing(), || secret::run(config, verb)),
+        Verb::Destination { verb } => recorded(config, verb.doing(), || destination::run(config, verb)),
+        Verb::Queue { verb } => recorded(config, verb.doing(), || queue::run(config, verb)),
     };
     match outcome {
         Ok(exit) => code(exit),

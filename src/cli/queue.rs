@@ -11,6 +11,7 @@ use clap::Subcommand;
 use bar::Bar;
 
 use super::agent_socket::{converse, reply};
+use super::recording::{self, Doing};
 use super::{Exit, Failure, settings};
 use crate::control::{Reply, Request, Show};
 use crate::values::ByteSize;
@@ -73,6 +74,24 @@ pub enum Verb {
         #[arg(long)]
         yes: bool,
     },
+}
+
+impl Verb {
+    /// For the audit log: what takes events out, brings some in, hands some again, or gives some up.
+    pub fn doing(&self) -> Doing {
+        match self {
+            Verb::Show { .. } | Verb::Peek { .. } | Verb::Verify { .. } | Verb::Forget { yes: false, .. } => None,
+            Verb::Export { destination, .. } => {
+                let of = destination.as_deref().map_or_else(|| "everything".to_owned(), recording::name);
+                Some(("queue export", of))
+            }
+            Verb::Import { .. } => Some(("queue import", String::new())),
+            Verb::Replay(arguments) => arguments.doing(),
+            Verb::Quarantine(arguments) => arguments.doing(),
+            Verb::Repair(repair) => repair.doing(),
+            Verb::Forget { destination, yes: true } => Some(("queue forget", recording::name(destination))),
+        }
+    }
 }
 
 pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {

@@ -15,8 +15,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::logging::{self, LogFormat};
-use super::{Exit, Failure, settings};
-use crate::config::Loaded;
+use super::{Exit, Failure, recording, settings};
+use crate::audit::{Act, Audit, ITSELF, Outcome};
+use crate::config::{self, Loaded, Settings};
 use crate::engine::clock::Clock;
 use crate::engine::{self, Engine};
 use crate::queue::{Queue, QueueError};
@@ -86,8 +87,14 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     let secrets = settings::secret_sources(&state_dir);
     let engine = Engine::start(Arc::clone(&queue), board.clone(), secrets, Clock::system()).await;
     tracing::info!(version = crate::VERSION, local = %local, state_dir = %state_dir.display(), "conductor runs");
-    let fixed = (settings.agent.state_dir.clone(), settings.local.listen);
+    let audit = Recorder::open(&state_dir, &board).await;
+    audit.record("agent start", format!("version {}", crate::VERSION), Outcome::Done).await;
+    let mut current = settings.clone();
     engine.reconcile(settings).await;
+    // Once the destinations are known to the queue: also one that begins with what comes from now on gets the start.
+    if let Some(log) = &audit.log {
+        engine.forward_audit(log.clone()).await;
+    }
     notify("READY=1");
 
     loop {
@@ -95,7 +102,7 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
             _ = hangup.recv() => {
                 // A reload waits for tasks to end; a stop that comes meanwhile goes first.
                 tokio::select! {
-                    () = reload(&config, &engine, &board, &fixed) => {}
+                    () = reload(&config, &engine, &board, &audit, &mut current) => {}
                     _ = terminate.recv() => break,
                     _ = interrupt.recv() => break,
                 }
@@ -109,11 +116,49 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     // Side by side: a receiver that stalls and a command that does not read must not add up past the promise.
     stopping.send_replace(true);
     let ((), _) = tokio::join!(engine.stop(), control);
+    audit.record("agent stop", String::new(), Outcome::Done).await;
     closing.send_replace(true);
     let _ = web.await;
     queue.close();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The agent's own entries in the audit log. What can't be recorded is a condition, and delivery goes on.
+struct Recorder {
+    log: Option<Audit>,
+    board: Board,
+}
+
+impl Recorder {
+    async fn open(state_dir: &Path, board: &Board) -> Recorder {
+        let folder = recording::folder(state_dir);
+        let opened = tokio::task::spawn_blocking(move || Audit::open(&folder)).await;
+        let mut recorder = Recorder { log: None, board: board.clone() };
+        match opened.map_err(std::io::Error::from).and_then(|opened| opened) {
+            Ok(log) => recorder.log = Some(log),
+            Err(error) => recorder.tell(&error),
+        }
+        recorder
+    }
+
+    async fn record(&self, act: &'static str, about: String, outcome: Outcome) {
+        let Some(log) = self.log.clone() else { return };
+        let act = Act { who: ITSELF.into(), from: None, act, about, outcome };
+        let recorded = tokio::task::spawn_blocking(move || log.record(&act, Timestamp::now())).await;
+        match recorded.map_err(std::io::Error::from).and_then(|recorded| recorded) {
+            Ok(_) => {
+                self.board.clear(Code::AuditBroken, "agent");
+            }
+            Err(error) => self.tell(&error),
+        }
+    }
+
+    fn tell(&self, error: &std::io::Error) {
+        let text = format!("the audit log can't be written: {error}");
+        tracing::error!("{text}");
+        self.board.raise(Code::AuditBroken, "agent", text, Timestamp::now());
+    }
 }
 
 /// Writes beside and renames, so that a link that somebody put there is replaced and never followed.
@@ -179,18 +224,24 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// Reads the settings again. What only a restart can change is told and left as it is.
-async fn reload(config: &Path, engine: &Engine, board: &Board, fixed: &(PathBuf, std::net::SocketAddr)) {
+async fn reload(config: &Path, engine: &Engine, board: &Board, audit: &Recorder, current: &mut Settings) {
     notify_reloading();
     let now = Timestamp::now();
     match settings::load(config) {
         Ok(mut loaded) => {
             board.clear(Code::SettingsRefused, "");
             loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-            if (&loaded.settings.agent.state_dir, &loaded.settings.local.listen) != (&fixed.0, &fixed.1) {
+            let (fixed, new) = (&*current, &mut loaded.settings);
+            if (&new.agent.state_dir, &new.local.listen) != (&fixed.agent.state_dir, &fixed.local.listen) {
                 tracing::warn!("agent.state-dir and local.listen take effect at the next restart");
             }
-            loaded.settings.agent.state_dir.clone_from(&fixed.0);
-            loaded.settings.local.listen = fixed.1;
+            new.agent.state_dir.clone_from(&fixed.agent.state_dir);
+            new.local.listen = fixed.local.listen;
+            let changed = config::changes(fixed, new).join(", ");
+            current.clone_from(new);
+            // Before it takes effect: whoever changed it may have changed where this goes.
+            let about = if changed.is_empty() { "nothing differs".to_owned() } else { changed };
+            audit.record("settings reload", about, Outcome::Done).await;
             engine.reconcile(loaded.settings).await;
             board.agent(|agent| agent.reloads += 1);
             tracing::info!("the settings were read again");
@@ -199,6 +250,7 @@ async fn reload(config: &Path, engine: &Engine, board: &Board, fixed: &(PathBuf,
             tracing::error!("the old settings stay in force: {}", failure.text);
             let text = format!("the new settings are wrong and the old ones stay in force: {}", failure.text);
             board.raise(Code::SettingsRefused, "", text, now);
+            audit.record("settings reload", "refused: the old settings stay in force".into(), Outcome::Failed).await;
         }
     }
     notify("READY=1");

@@ -9,6 +9,7 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::asked::asked;
+use super::recording::{self, Doing};
 use super::{Exit, Failure, settings};
 use crate::config::Settings;
 use crate::secrets::store::{self, StoreError};
@@ -28,6 +29,18 @@ pub enum Verb {
     Remove { name: String },
     /// Seals everything anew: under the credential, or under a new key file where there is none.
     Reseal,
+}
+
+impl Verb {
+    /// For the audit log.
+    pub fn doing(&self) -> Doing {
+        match self {
+            Verb::List => None,
+            Verb::Set { name } => Some(("secret set", recording::name(name))),
+            Verb::Remove { name } => Some(("secret remove", recording::name(name))),
+            Verb::Reseal => Some(("secret reseal", String::new())),
+        }
+    }
 }
 
 pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {

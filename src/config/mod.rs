@@ -10,6 +10,7 @@
 //! Promise: all mistakes of all files are told at once, each with its place and a hint, and none repeats a value.
 
 mod agent;
+mod changes;
 mod destination;
 mod document;
 mod files;
@@ -35,6 +36,7 @@ mod writing;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+pub use changes::changes;
 pub use mistakes::{Mistake, MistakeKind, Mistakes};
 pub use reference::reference;
 pub use schema::schema;

@@ -12,6 +12,7 @@
 //! comes back and raises a condition; the others do not notice.
 
 mod answers;
+mod auditing;
 mod backoff;
 pub mod clock;
 mod collector;
@@ -49,6 +50,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::audit::Audit;
 use crate::config::{self, Settings};
 use crate::egress::Observation;
 use crate::event::Event;
@@ -179,6 +181,16 @@ impl Engine {
         });
         tasks.standing.push((stopper, task));
         Engine { facilities, tasks: Mutex::new(tasks), settings, reloads }
+    }
+
+    /// Hands the entries of the audit log on as events, until the engine stops.
+    pub async fn forward_audit(&self, audit: Audit) {
+        let (stopper, stop) = stop::flag();
+        let task = supervision::supervise("audit", self.facilities.board.clone(), stop.clone(), {
+            let facilities = self.facilities.clone();
+            move || auditing::run(facilities.clone(), audit.clone(), stop.clone())
+        });
+        self.tasks.lock().await.standing.push((stopper, task));
     }
 
     /// Makes what runs agree with the settings.

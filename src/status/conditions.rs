@@ -84,6 +84,7 @@ pub enum Code {
     TaskRestarted,
     SettingsRefused,
     NoDestination,
+    AuditBroken,
 }
 
 /// One row of the table: word, severity, what it means, what to do.
@@ -91,7 +92,7 @@ struct Row(&'static str, Severity, &'static str, &'static str);
 
 impl Code {
     /// All codes, in the order of the guide.
-    pub const ALL: [Code; 33] = [
+    pub const ALL: [Code; 34] = [
         Code::QueueFull,
         Code::QueuePaused,
         Code::QueueCorrupt,
@@ -125,6 +126,7 @@ impl Code {
         Code::TaskRestarted,
         Code::SettingsRefused,
         Code::NoDestination,
+        Code::AuditBroken,
     ];
 
     /// The word in JSON, metrics, logs and the guide.
@@ -349,6 +351,12 @@ impl Code {
                 "No destination is set or enabled; everything is kept in the queue until there is one.",
                 "Without a name: add [destinations.NAME], with start = \"oldest\" if it is to get what was kept so far, and reload. \
                  With a name: do what its sentence says.",
+            ),
+            Code::AuditBroken => Row(
+                "audit-broken",
+                Error,
+                "The audit log can't be written or read, or no longer holds an entry that was forwarded.",
+                "Run `conductor audit verify`, and compare with what your SOC received; check the disk and who may write there.",
             ),
         }
     }

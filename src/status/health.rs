@@ -180,7 +180,8 @@ fn is_about_the_queue(code: Code) -> bool {
         | Code::EventsQuarantined
         | Code::TaskRestarted
         | Code::SettingsRefused
-        | Code::NoDestination => false,
+        | Code::NoDestination
+        | Code::AuditBroken => false,
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 
 use super::{Screen, converse, reply};
+use crate::cli::recording::{self, Doing};
 use crate::cli::{Exit, Failure};
 use crate::config::Settings;
 use crate::control::{Act, Reply, Request};
@@ -51,6 +52,24 @@ struct Chosen {
     /// As `list` tells it; may be said more than once.
     #[arg(long, value_name = "SEQ", required = true)]
     seq: Vec<u64>,
+}
+
+impl Arguments {
+    /// For the audit log.
+    pub fn doing(&self) -> Doing {
+        let of = |chosen: &Chosen| {
+            let seqs: Vec<String> = chosen.seq.iter().map(u64::to_string).collect();
+            format!("{} {}", recording::name(&chosen.destination), seqs.join(" "))
+        };
+        match &self.verb {
+            None | Some(Verb::List { .. } | Verb::Forget { yes: false, .. }) => None,
+            Some(Verb::Retry(chosen)) => Some(("queue quarantine retry", of(chosen))),
+            Some(Verb::Drop(chosen)) => Some(("queue quarantine drop", of(chosen))),
+            Some(Verb::Forget { destination, yes: true }) => {
+                Some(("queue quarantine forget", recording::name(destination)))
+            }
+        }
+    }
 }
 
 pub fn run(settings: &Settings, arguments: Arguments) -> Result<u8, Failure> {

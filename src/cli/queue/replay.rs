@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::bar::Bar;
 use super::{converse, reply};
 use crate::cli::evidence::moment;
+use crate::cli::recording::{self, Doing};
 use crate::cli::{Exit, Failure};
 use crate::config::Settings;
 use crate::control::{AskedReplay, Reply, Request, ShowReplay};
@@ -38,6 +39,14 @@ pub struct Arguments {
     /// End the replay that is under way.
     #[arg(long, conflicts_with_all = ["from", "to", "stream", "integration", "dry_run"])]
     cancel: bool,
+}
+
+impl Arguments {
+    /// For the audit log.
+    pub fn doing(&self) -> Doing {
+        let act = if self.cancel { "queue replay cancel" } else { "queue replay" };
+        (!self.dry_run).then(|| (act, recording::name(&self.destination)))
+    }
 }
 
 pub fn run(settings: &Settings, arguments: Arguments) -> Result<u8, Failure> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::bar::Bar;
 use crate::cli::agent_socket::{converse, folder, held, is_running, reply};
+use crate::cli::recording::Doing;
 use crate::cli::{Exit, Failure};
 use crate::config::Settings;
 use crate::control::{Reply, Request};
@@ -24,6 +25,13 @@ pub struct Repair {
     /// Do it.
     #[arg(long)]
     yes: bool,
+}
+
+impl Repair {
+    /// For the audit log.
+    pub fn doing(&self) -> Doing {
+        self.yes.then(|| ("queue repair", String::new()))
+    }
 }
 
 pub fn verify(settings: &Settings, json: bool) -> Result<u8, Failure> {

@@ -74,7 +74,7 @@ impl Feed {
     }
 
     /// The first `n`, in order.
-    pub fn first(&self, n: usize) -> impl ExactSizeIterator<Item = &Item> {
+    pub fn first(&self, n: usize) -> impl ExactSizeIterator<Item = &Item> + Clone {
         self.waiting.iter().take(n)
     }
 

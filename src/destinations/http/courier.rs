@@ -199,7 +199,7 @@ impl<D: Dialect> Courier<D> {
     /// # Errors
     /// As [`Exchange::ask`].
     pub async fn question(&mut self, path: &str, body: &[u8], until: Instant) -> Result<(Answer, String), Fault> {
-        let request = self.head.request(path, &self.more, body)?;
+        let request = self.head.request(path, &self.more, self.head.pack(body.to_vec())?)?;
         let answer = self.exchange.ask(request, until).await.map_err(|unanswered| unanswered.fault)?;
         let said = quote(&answer.body, self.head.secrets());
         Ok((answer, said))
@@ -214,7 +214,7 @@ impl<D: Dialect> Courier<D> {
             );
             return Err(Fault::new(FaultKind::Unavailable, text));
         }
-        let body = request::body(self.feed.first(n), self.dialect.frame());
+        let body = self.head.pack(request::body(self.feed.first(n), self.dialect.frame()))?;
         let mut more = self.more.clone();
         if self.keyed {
             more.push((IDEMPOTENCY_KEY, request::idempotency_key(self.feed.first(n), self.replayed)));
@@ -222,7 +222,7 @@ impl<D: Dialect> Courier<D> {
         let mut path = self.path.clone();
         let mut answer = Answer::default();
         for _ in 0..=MOST_REDIRECTS {
-            let request = self.head.request(&path, &more, &body)?;
+            let request = self.head.request(&path, &more, body.clone())?;
             let asked = self.exchange.ask(request, until).await;
             if asked.as_ref().map_or_else(|unanswered| unanswered.sent, |_| true) {
                 self.sent = self.feed.first(n).last().map(|item| item.seq).max(self.sent);

@@ -112,21 +112,29 @@ impl Head {
         self.secrets.iter().map(Secret::reveal)
     }
 
-    /// One request, its body compressed as it was set.
+    /// A body compressed as it was set, ready for as many requests as it takes.
     ///
     /// # Errors
-    /// `Misconfigured` for a path that can't be sent; `Unreadable` where compressing fails, which memory never does.
+    /// `Unreadable` where compressing fails, which memory never does.
+    pub fn pack(&self, body: Vec<u8>) -> Result<Bytes, Fault> {
+        compressed(self.compression, body)
+            .map(Bytes::from)
+            .map_err(|error| Fault::new(FaultKind::Unreadable, "a batch can't be compressed").caused_by(error))
+    }
+
+    /// One request with a body that is packed.
+    ///
+    /// # Errors
+    /// `Misconfigured` for a path that can't be sent.
     pub fn request(
         &self,
         path: &str,
         more: &[(&'static str, String)],
-        body: &[u8],
+        body: Bytes,
     ) -> Result<Request<Full<Bytes>>, Fault> {
         let wrong = |what: &str| Fault::new(FaultKind::Misconfigured, format!("{what} can't be sent: correct `url`"));
         let uri: Uri = path.parse().map_err(|error| wrong("the path of the URL").caused_by(error))?;
-        let body = compressed(self.compression, body)
-            .map_err(|error| Fault::new(FaultKind::Unreadable, "a batch can't be compressed").caused_by(error))?;
-        let mut request = Request::new(Full::new(Bytes::from(body)));
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
@@ -170,9 +178,11 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A batch as one body.
-pub fn body<'a>(batch: impl Iterator<Item = &'a Item>, frame: Frame) -> Vec<u8> {
-    let mut body = frame.open.as_bytes().to_vec();
+/// A batch as one body, in one piece of memory: growing it would move megabytes.
+pub fn body<'a>(batch: impl Iterator<Item = &'a Item> + Clone, frame: Frame) -> Vec<u8> {
+    let each = batch.clone().map(|item| item.text.len() + frame.between.len());
+    let mut body = Vec::with_capacity(each.sum::<usize>() + frame.open.len() + frame.close.len());
+    body.extend_from_slice(frame.open.as_bytes());
     for (at, item) in batch.enumerate() {
         if at > 0 {
             body.extend_from_slice(frame.between.as_bytes());
@@ -183,22 +193,24 @@ pub fn body<'a>(batch: impl Iterator<Item = &'a Item>, frame: Frame) -> Vec<u8> 
     body
 }
 
-fn compressed(compression: Compression, body: &[u8]) -> io::Result<Vec<u8>> {
+fn compressed(compression: Compression, body: Vec<u8>) -> io::Result<Vec<u8>> {
     match compression {
-        Compression::None => Ok(body.to_vec()),
+        Compression::None => Ok(body),
         Compression::Gzip => {
             let mut gzip = GzEncoder::new(Vec::with_capacity(body.len() / 4), flate2::Compression::fast());
-            gzip.write_all(body)?;
+            gzip.write_all(&body)?;
             gzip.finish()
         }
-        Compression::Zstd => zstd::bulk::compress(body, 1),
+        Compression::Zstd => zstd::bulk::compress(&body, 1),
     }
 }
 
 /// Makes one line of a JSON text: a line end in it can only stand between two tokens, where a blank does as well.
 pub fn one_line(text: &mut [u8]) {
-    for byte in text.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
-        *byte = b' ';
+    let mut from = 0;
+    while let Some(at) = memchr::memchr2(b'\n', b'\r', &text[from..]) {
+        text[from + at] = b' ';
+        from += at + 1;
     }
 }
 
@@ -239,12 +251,12 @@ mod tests {
         let plain = body(items(&["a", "b"]).iter(), frame);
         assert_eq!(plain, b"[<a>,<b>]");
         assert_eq!(body(items(&["a"]).iter(), Frame { open: "", between: "\n", close: "\n" }), b"<a>\n");
-        assert_eq!(compressed(Compression::None, &plain).expect("memory"), plain);
-        let gzip = compressed(Compression::Gzip, &plain).expect("memory");
+        assert_eq!(compressed(Compression::None, plain.clone()).expect("memory"), plain);
+        let gzip = compressed(Compression::Gzip, plain.clone()).expect("memory");
         let mut back = Vec::new();
         flate2::read::GzDecoder::new(&gzip[..]).read_to_end(&mut back).expect("gzip");
         assert_eq!(back, plain);
-        let zstd = compressed(Compression::Zstd, &plain).expect("memory");
+        let zstd = compressed(Compression::Zstd, plain.clone()).expect("memory");
         assert_eq!(zstd::bulk::decompress(&zstd, 100).expect("zstd"), plain);
     }
 
