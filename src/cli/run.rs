@@ -3,6 +3,8 @@
 //! Promise: ready is said only when the queue is open; SIGHUP reads the settings again and keeps the old ones
 //! when the new are wrong; SIGTERM ends within 20 s and loses nothing.
 
+mod service;
+
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -52,6 +54,7 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     let settings = loaded.settings;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let state_dir = settings.agent.state_dir.clone();
+    service::starting("opening the queue");
     let queue = open_queue(&state_dir, &settings.queue)?;
     let board = Board::new(settings.agent.name.clone(), Timestamp::now());
     board.queue(|record| record.state = QueueState::Open);
@@ -88,14 +91,14 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     let engine = Engine::start(Arc::clone(&queue), board.clone(), secrets, Clock::system()).await;
     tracing::info!(version = crate::VERSION, local = %local, state_dir = %state_dir.display(), "conductor runs");
     let audit = Recorder::open(&state_dir, &board).await;
-    audit.record("agent start", format!("version {}", crate::VERSION), Outcome::Done).await;
     let mut current = settings.clone();
     engine.reconcile(settings).await;
-    // Once the destinations are known to the queue: also one that begins with what comes from now on gets the start.
+    // Once the destinations are known to the queue: also one that begins with what comes from now on gets the entries.
     if let Some(log) = &audit.log {
         engine.forward_audit(log.clone()).await;
     }
-    notify("READY=1");
+    service::ready();
+    let following = tokio::spawn(service::follow(engine.rounds(), board.clone()));
 
     loop {
         tokio::select! {
@@ -111,12 +114,12 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
             _ = interrupt.recv() => break,
         }
     }
-    notify("STOPPING=1");
+    following.abort();
+    service::stopping();
     tracing::info!("stopping");
     // Side by side: a receiver that stalls and a command that does not read must not add up past the promise.
     stopping.send_replace(true);
     let ((), _) = tokio::join!(engine.stop(), control);
-    audit.record("agent stop", String::new(), Outcome::Done).await;
     closing.send_replace(true);
     let _ = web.await;
     queue.close();
@@ -225,7 +228,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 
 /// Reads the settings again. What only a restart can change is told and left as it is.
 async fn reload(config: &Path, engine: &Engine, board: &Board, audit: &Recorder, current: &mut Settings) {
-    notify_reloading();
+    service::reloading();
     let now = Timestamp::now();
     match settings::load(config) {
         Ok(mut loaded) => {
@@ -240,8 +243,9 @@ async fn reload(config: &Path, engine: &Engine, board: &Board, audit: &Recorder,
             let changed = config::changes(fixed, new).join(", ");
             current.clone_from(new);
             // Before it takes effect: whoever changed it may have changed where this goes.
-            let about = if changed.is_empty() { "nothing differs".to_owned() } else { changed };
-            audit.record("settings reload", about, Outcome::Done).await;
+            if !changed.is_empty() {
+                audit.record("settings reload", changed, Outcome::Done).await;
+            }
             engine.reconcile(loaded.settings).await;
             board.agent(|agent| agent.reloads += 1);
             tracing::info!("the settings were read again");
@@ -253,32 +257,5 @@ async fn reload(config: &Path, engine: &Engine, board: &Board, audit: &Recorder,
             audit.record("settings reload", "refused: the old settings stay in force".into(), Outcome::Failed).await;
         }
     }
-    notify("READY=1");
-}
-
-/// Tells systemd, where it listens (sd_notify(3)).
-fn notify(state: &str) {
-    let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let Ok(socket) = std::os::unix::net::UnixDatagram::unbound() else { return };
-    let path = path.to_string_lossy().into_owned();
-    let sent = match path.strip_prefix('@') {
-        Some(name) => {
-            use std::os::linux::net::SocketAddrExt;
-            std::os::unix::net::SocketAddr::from_abstract_name(name)
-                .and_then(|address| socket.send_to_addr(state.as_bytes(), &address))
-        }
-        None => socket.send_to(state.as_bytes(), &path),
-    };
-    if let Err(e) = sent {
-        tracing::debug!(error = %e, "systemd was not told {state}");
-    }
-}
-
-/// `Type=notify-reload` wants the monotonic time beside the word.
-fn notify_reloading() {
-    let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
-    if let Ok(now) = now {
-        let micros = now.tv_sec() * 1_000_000 + now.tv_nsec() / 1000;
-        notify(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
-    }
+    service::ready();
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::stop::Stop;
-use super::{Facilities, off_thread, own, sealing};
+use super::{Facilities, fault_point, off_thread, own, sealing};
 use crate::event::Seq;
 use crate::queue::{Dropped, Facts, Queue, QueueError, Replaying};
 use crate::status::{Board, Code, QueueState, ReplayRecord};
@@ -45,6 +45,7 @@ pub async fn run(facilities: Facilities, mut stop: Stop) {
         let with_ids = ids.elapsed() >= ids_every && !facilities.board.stands(Code::ClockSkew, "");
         let queue = Arc::clone(&facilities.queue);
         let look = off_thread(move || look(&queue, with_books, with_ids)).await;
+        facilities.rounds.send_modify(|rounds| *rounds += 1);
         if with_books {
             books = Instant::now();
         }
@@ -69,6 +70,7 @@ pub async fn run(facilities: Facilities, mut stop: Stop) {
 }
 
 fn look(queue: &Queue, with_books: bool, with_ids: bool) -> Look {
+    fault_point::wedge();
     let mut trouble = None;
     // Before anything is let go: the damaged segment tells where its streams stood.
     match queue.rewind_damaged() {

@@ -20,6 +20,7 @@ pub mod delivery_trial;
 mod discreet;
 mod egress_watch;
 mod expiry;
+mod fault_point;
 mod forwarder;
 mod heartbeat;
 mod janitor;
@@ -92,6 +93,8 @@ struct Facilities {
     /// The API keys in use.
     keys: Arc<key::Kept>,
     places: Arc<key::Places>,
+    /// Rounds of the janitor that went through.
+    rounds: watch::Sender<u64>,
 }
 
 /// An integration as it runs: when any of this differs, it is started anew.
@@ -152,6 +155,7 @@ impl Engine {
             reloaded,
             keys: Arc::default(),
             places,
+            rounds: watch::Sender::new(0),
         };
         let mut tasks = Tasks::default();
         let (stopper, stop) = stop::flag();
@@ -191,6 +195,12 @@ impl Engine {
             move || auditing::run(facilities.clone(), audit.clone(), stop.clone())
         });
         self.tasks.lock().await.standing.push((stopper, task));
+    }
+
+    /// Counts the engine's own rounds, one a second: each went through the runtime, a blocking thread, the queue's locks
+    /// and its disk. Where it stands still, the engine does: what a watchdog wants to know.
+    pub fn rounds(&self) -> watch::Receiver<u64> {
+        self.facilities.rounds.subscribe()
     }
 
     /// Makes what runs agree with the settings.
