@@ -16,6 +16,7 @@ mod queue;
 mod recording;
 mod run;
 mod secret;
+mod selftest;
 mod settings;
 mod status;
 
@@ -151,6 +152,8 @@ enum Verb {
         #[command(subcommand)]
         verb: destination::Verb,
     },
+    /// Try this binary on this machine: a queue whose writer is killed, and TLS; touches nothing of the agent.
+    Selftest(selftest::Arguments),
     /// Look into the queue, copy it out and in.
     Queue {
         #[command(subcommand)]
@@ -179,6 +182,7 @@ pub fn main() -> ExitCode {
         Verb::Integration { verb } => recorded(config, verb.doing(), || integration::run(config, verb)),
         Verb::Secret { verb } => recorded(config, verb.doing(), || secret::run(config, verb)),
         Verb::Destination { verb } => recorded(config, verb.doing(), || destination::run(config, verb)),
+        Verb::Selftest(verb) => selftest::run(&verb),
         Verb::Queue { verb } => recorded(config, verb.doing(), || queue::run(config, verb)),
     };
     match outcome {
