@@ -3,6 +3,7 @@
 //! Promise: names are always verified, every wait has a limit, every answer has a size limit, and a token
 //! never follows a redirect.
 
+pub mod acceptance;
 pub mod certificate;
 pub mod dial;
 pub mod http;

@@ -19,6 +19,22 @@ use crate::fault::{Fault, FaultKind};
 /// # Errors
 /// `Misconfigured` names the file and what is wrong with it.
 pub(super) fn verifier(roots: RootCertStore, file: &Path) -> Result<Arc<WebPkiServerVerifier>, Fault> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+        .with_crls(lists(file)?)
+        // The peer's own certificate: private CAs seldom publish a list for each one between.
+        .only_check_end_entity_revocation()
+        .build()
+        .map_err(|e| {
+            let text = format!("{} (`crl`) holds a revocation list that can't be used", file.display());
+            Fault::new(FaultKind::Misconfigured, text).caused_by(e)
+        })
+}
+
+/// The lists of a file, of which there is one at least.
+///
+/// # Errors
+/// `Misconfigured` names the file and what is wrong with it.
+pub(super) fn lists(file: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Fault> {
     let place = format!("{} (`crl`)", file.display());
     let wrong = |text: String| Fault::new(FaultKind::Misconfigured, text);
     let mut lists = Vec::new();
@@ -29,10 +45,5 @@ pub(super) fn verifier(roots: RootCertStore, file: &Path) -> Result<Arc<WebPkiSe
     if lists.is_empty() {
         return Err(wrong(format!("{place} holds no PEM revocation list (\"-----BEGIN X509 CRL-----\")")));
     }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
-        .with_crls(lists)
-        // The peer's own certificate: private CAs seldom publish a list for each one between.
-        .only_check_end_entity_revocation()
-        .build()
-        .map_err(|e| wrong(format!("{place} holds a revocation list that can't be used")).caused_by(e))
+    Ok(lists)
 }

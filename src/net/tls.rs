@@ -43,6 +43,18 @@ pub enum TlsVersion {
     V13,
 }
 
+impl TlsVersion {
+    /// It and those above it.
+    pub(super) fn and_above(self) -> &'static [&'static rustls::SupportedProtocolVersion] {
+        static V12: [&rustls::SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
+        static V13: [&rustls::SupportedProtocolVersion; 1] = [&rustls::version::TLS13];
+        match self {
+            TlsVersion::V12 => &V12,
+            TlsVersion::V13 => &V13,
+        }
+    }
+}
+
 /// The TLS provider that this build was made with. Never the process default: two providers in the
 /// dependency graph would make that one panic.
 pub fn provider() -> Arc<CryptoProvider> {
@@ -75,12 +87,8 @@ pub(super) fn system_roots() -> RootCertStore {
 /// As [`client_config`], over roots and the content of the CA file that are read already.
 pub(super) fn build(system: RootCertStore, ca: Option<&[u8]>, options: &TlsOptions) -> Result<ClientConfig, Fault> {
     let ca = options.ca.as_deref().zip(ca);
-    let versions: &[&rustls::SupportedProtocolVersion] = match options.min_version {
-        TlsVersion::V12 => &[&rustls::version::TLS13, &rustls::version::TLS12],
-        TlsVersion::V13 => &[&rustls::version::TLS13],
-    };
     let builder = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions)
+        .with_protocol_versions(options.min_version.and_above())
         .map_err(|e| Fault::new(FaultKind::Misconfigured, "this build's TLS provider is incomplete").caused_by(e))?;
     let roots = roots(system, ca)?;
     let builder = match options.crl.as_deref() {
@@ -100,18 +108,23 @@ pub(super) fn build(system: RootCertStore, ca: Option<&[u8]>, options: &TlsOptio
         }
     };
     let chain = certificates(cert, "cert", &read_pem(cert, "cert")?)?;
-    // The parser's own error may quote a line of the key: it is not kept as a cause.
-    let key = PrivateKeyDer::from_pem_slice(key.reveal().as_bytes()).map_err(|_| {
-        let text =
-            format!("the key of {} is not an unencrypted PEM private key (PKCS#8, PKCS#1 or SEC1)", cert.display());
-        Fault::new(FaultKind::Keyless, text)
-    })?;
+    let key = private_key(cert, key)?;
     builder.with_client_auth_cert(chain, key).map_err(|e| {
         let text = format!(
             "the certificate {} and its key can't be used together: check that they are a pair",
             cert.display()
         );
         Fault::new(FaultKind::Keyless, text).caused_by(e)
+    })
+}
+
+/// The private key of the certificate in `cert`.
+pub(super) fn private_key(cert: &Path, key: &Secret) -> Result<PrivateKeyDer<'static>, Fault> {
+    // The parser's own error may quote a line of the key: it is not kept as a cause.
+    PrivateKeyDer::from_pem_slice(key.reveal().as_bytes()).map_err(|_| {
+        let text =
+            format!("the key of {} is not an unencrypted PEM private key (PKCS#8, PKCS#1 or SEC1)", cert.display());
+        Fault::new(FaultKind::Keyless, text)
     })
 }
 
@@ -139,7 +152,7 @@ pub(super) fn read_pem(file: &Path, setting: &str) -> Result<Vec<u8>, Fault> {
     })
 }
 
-fn certificates(file: &Path, setting: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
+pub(super) fn certificates(file: &Path, setting: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Fault> {
     let place = format!("{} (`{setting}`)", file.display());
     let wrong = |text: String| Fault::new(FaultKind::Misconfigured, text);
     let mut found = Vec::new();
