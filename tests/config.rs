@@ -253,3 +253,18 @@ fn plain_syslog_goes_to_loopback_by_itself_and_elsewhere_when_it_is_allowed() {
     assert_eq!(one("far"), (Transport::Udp, true, 8 << 10));
     assert_eq!(one("safe"), (Transport::Tls, false, 64 << 10));
 }
+
+#[test]
+fn a_remote_listener_is_there_only_where_it_is_written_and_speaks_the_newest_tls_by_itself() {
+    let at = |file: &str| load(Path::new(file)).expect("it loads").settings.remote;
+    assert_eq!(at("tests/config/good/empty.toml"), None);
+    let remote = at("tests/config/good/remote.toml").expect("it is written");
+    assert_eq!((remote.listen.to_string().as_str(), remote.tls_min_version), ("[::]:443", TlsVersion::V12));
+    assert_eq!(remote.names, ["box.acme.example", "192.0.2.7"]);
+    assert!(remote.admin && remote.allow_other_hosts);
+    let keys: Vec<_> = remote.secrets().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, ["key", "health-token"]);
+    let bare = at("tests/config/good/remote-bare.toml").expect("it is written");
+    assert_eq!((bare.listen.to_string().as_str(), bare.tls_min_version), ("0.0.0.0:8443", TlsVersion::V13));
+    assert!(!bare.admin && !bare.allow_other_hosts && bare.cert.is_none());
+}

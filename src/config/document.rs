@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::fragments::Fragment;
 use super::keys::Section;
 use super::mistakes::{Mistake, MistakeKind, line_and_column};
-use super::sections::{AGENT, DESTINATION, EGRESS, INTEGRATION, LOCAL, QUEUE};
+use super::sections::{AGENT, DESTINATION, EGRESS, INTEGRATION, LOCAL, QUEUE, REMOTE};
 use super::spelling::nearest;
 
 /// A byte of a fragment.
@@ -76,6 +76,8 @@ pub struct Document<'a> {
     pub queue: Table<'a>,
     pub egress: Table<'a>,
     pub local: Table<'a>,
+    /// `None`: no file has the section, and nothing listens beyond loopback.
+    pub remote: Option<Table<'a>>,
     pub integrations: Vec<(&'a str, Table<'a>)>,
     pub destinations: Vec<(&'a str, Table<'a>)>,
 }
@@ -105,6 +107,7 @@ impl<'a> Document<'a> {
             queue: empty(&QUEUE),
             egress: empty(&EGRESS),
             local: empty(&LOCAL),
+            remote: None,
             integrations: Vec::new(),
             destinations: Vec::new(),
         };
@@ -125,17 +128,13 @@ impl<'a> Document<'a> {
             "local" => merge(&mut self.local, entry, findings),
             "integrations" => name_each(&mut self.integrations, name, &INTEGRATION, entry, findings),
             "destinations" => name_each(&mut self.destinations, name, &DESTINATION, entry, findings),
-            "remote" => findings.mistake(
-                entry.place,
-                "this build has no remote listener yet",
-                "take [remote] out; the status is on the [local] listener",
-            ),
+            "remote" => merge(self.remote.get_or_insert_with(|| empty(&REMOTE)), entry, findings),
             _ => {
-                let known = ["agent", "queue", "egress", "local", "integrations", "destinations"];
+                let known = ["agent", "queue", "egress", "local", "remote", "integrations", "destinations"];
                 let hint = match nearest(name, known) {
                     Some(meant) => format!("did you mean [{meant}]?"),
                     None => elsewhere(name).unwrap_or_else(|| {
-                        "the sections are [agent], [queue], [egress], [local], [integrations.NAME] and [destinations.NAME]"
+                        "the sections are [agent], [queue], [egress], [local], [remote], [integrations.NAME] and [destinations.NAME]"
                             .into()
                     }),
                 };

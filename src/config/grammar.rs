@@ -90,6 +90,15 @@ pub fn loopback(text: &str) -> Read<SocketAddr> {
     }
 }
 
+/// An address and a port to listen on, which others may reach.
+pub fn bind(text: &str) -> Read<SocketAddr> {
+    let address: SocketAddr = text.parse().map_err(|_| Wrong::Form)?;
+    if address.ip().is_multicast() {
+        return said("must be an address of this machine", "\"0.0.0.0:8443\" listens on all of them");
+    }
+    Ok(address)
+}
+
 /// An address that a socket can be bound to.
 pub fn source_address(text: &str) -> Read<IpAddr> {
     let address: IpAddr = text.parse().map_err(|_| Wrong::Form)?;

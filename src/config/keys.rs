@@ -81,8 +81,12 @@ pub enum Kind {
     HostPorts,
     /// The name in a certificate.
     ServerName,
+    /// A list of those.
+    ServerNames,
     /// An address and a port of loopback.
     Listen,
+    /// An address and a port of this machine.
+    Bind,
     /// An address of this machine.
     Address,
     /// A list of addresses and ranges.
@@ -133,7 +137,9 @@ impl Kind {
             Kind::HostPort => "a host and a port".into(),
             Kind::HostPorts => "a list of hosts and ports".into(),
             Kind::ServerName => "a host name or an address, without a port".into(),
+            Kind::ServerNames => "a list of host names and addresses, without ports".into(),
             Kind::Listen => "a loopback address and a port".into(),
+            Kind::Bind => "an IP address and a port".into(),
             Kind::Address => "an IP address of this machine".into(),
             Kind::Ranges => "a list of IP addresses and ranges".into(),
             Kind::Interface => "the name of a network interface, of at most 15 characters".into(),

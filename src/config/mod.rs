@@ -25,6 +25,7 @@ mod link;
 mod mistakes;
 mod reader;
 mod reference;
+mod remote;
 mod schema;
 mod sections;
 pub mod settings;
@@ -118,6 +119,11 @@ fn assemble(document: Document<'_>, findings: &mut Findings<'_>, env: Environmen
     let queue = agent::queue(document.queue, findings);
     let egress = agent::egress(document.egress, findings, &mut files);
     let local = agent::local(document.local, findings);
+    // Wrong is another thing than not there.
+    let remote = match document.remote {
+        None => Some(None),
+        Some(table) => remote::remote(table, findings, &mut files).map(Some),
+    };
     let mut integrations = Vec::new();
     for (name, table) in document.integrations {
         integration::not_our_own(name, &table, findings);
@@ -136,6 +142,7 @@ fn assemble(document: Document<'_>, findings: &mut Findings<'_>, env: Environmen
         queue: queue?,
         egress: egress?,
         local: local?,
+        remote: remote?,
         integrations: integrations?.into_iter().map(|one| (one.name.clone(), one)).collect(),
         destinations: destinations?.into_iter().map(|one| (one.name.clone(), one)).collect(),
     };

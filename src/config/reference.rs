@@ -14,8 +14,8 @@ const INTRODUCTION: &str = "\
 
 The settings are TOML, in `/etc/conductor/conductor.toml` (or `--config FILE`), then `conductor.d/*.toml` beside it,
 then `conductor.d/*.toml` in the state folder, which the agent's own commands write. Each file may hold any section.
-Nothing is written twice: a key of `[agent]`, `[queue]`, `[egress]` or `[local]`, and the name of an integration or a
-destination, stands in one file only.
+Nothing is written twice: a key of `[agent]`, `[queue]`, `[egress]`, `[local]` or `[remote]`, and the name of an integration
+or a destination, stands in one file only.
 
 Unknown keys are refused. All mistakes are told at once, with file, line and column. Relative paths begin at the folder
 of the file that names them. Sizes are written `\"4GiB\"`, `\"500MB\"` or in plain bytes; durations `\"90s\"`, `\"10m\"`,

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{Fallback, Key, Kind, Section};
-use super::sections::{AGENT, EGRESS, INTEGRATION, LOCAL, QUEUE, TYPES};
+use super::sections::{AGENT, EGRESS, INTEGRATION, LOCAL, QUEUE, REMOTE, TYPES};
 use crate::connectors::abnormal::STREAMS;
 use crate::connectors::abnormal::region::REGIONS;
 
@@ -24,6 +24,7 @@ pub fn schema() -> Value {
             "queue": section(&QUEUE),
             "egress": section(&EGRESS),
             "local": section(&LOCAL),
+            "remote": section(&REMOTE),
             "integrations": named(section(&INTEGRATION)),
             "destinations": named(json!({ "oneOf": TYPES.iter().map(|(_, of)| section(of)).collect::<Vec<Value>>() })),
         },
@@ -87,7 +88,7 @@ fn form(kind: &Kind) -> Value {
             "additionalProperties": { "type": "string", "pattern": DURATION },
         }),
         Kind::Names => json!({ "type": "array", "items": { "type": "string", "pattern": NAME } }),
-        Kind::Ranges | Kind::HostPorts => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Ranges | Kind::HostPorts | Kind::ServerNames => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Url => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^@/]+([/?].*)?$" }),
         Kind::Proxy => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp]://" }),
         Kind::Secret => secret(),
@@ -117,6 +118,7 @@ fn form(kind: &Kind) -> Value {
         | Kind::HostPort
         | Kind::ServerName
         | Kind::Listen
+        | Kind::Bind
         | Kind::Address
         | Kind::Interface
         | Kind::File

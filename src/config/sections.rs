@@ -9,11 +9,13 @@ use super::keys::{Key, Kind, Section};
 use crate::values::ByteSize;
 
 pub use destination::{DESTINATION, FILTER, SEVERITIES, TYPES};
+pub use remote::REMOTE;
 
 mod destination;
 mod http;
 #[cfg(feature = "jetstream")]
 mod jetstream;
+mod remote;
 
 /// Integrations that exist without being configured: our own events, and imported lines.
 pub const OWN_INTEGRATIONS: &[&str] = &["conductor", "import"];
@@ -27,6 +29,7 @@ pub static SECTIONS: &[&Section] = &[
     &QUEUE,
     &EGRESS,
     &LOCAL,
+    &REMOTE,
     &INTEGRATION,
     &destination::SYSLOG,
     &destination::RELP,

@@ -24,6 +24,8 @@ pub struct Settings {
     pub queue: Queue,
     pub egress: Egress,
     pub local: Local,
+    /// `None`: nothing listens beyond loopback.
+    pub remote: Option<Remote>,
     pub integrations: BTreeMap<Name, Integration>,
     pub destinations: BTreeMap<Name, Destination>,
 }
@@ -74,6 +76,36 @@ pub struct Egress {
 pub struct Local {
     /// Loopback only.
     pub listen: SocketAddr,
+}
+
+/// The HTTPS listener for the SOC's health checks and the pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Without effect where systemd hands over a socket.
+    pub listen: SocketAddr,
+    /// Our certificate's chain; `None`: one of our own making.
+    pub cert: Option<PathBuf>,
+    /// Its key; there exactly where `cert` is.
+    pub key: Option<SecretRef>,
+    pub tls_min_version: TlsVersion,
+    /// Who issues the certificates of those that may see the health.
+    pub client_ca: Option<PathBuf>,
+    pub crl: Option<PathBuf>,
+    pub health_token: Option<SecretRef>,
+    /// Under which we may be asked, beside our own and those of the certificate.
+    pub names: Vec<String>,
+    /// Whether the pages are served here.
+    pub admin: bool,
+    /// Whether what the pages write may name other hosts than the vendor's.
+    pub allow_other_hosts: bool,
+}
+
+impl Remote {
+    /// Every secret that it refers to, under the key that does.
+    pub fn secrets(&self) -> Vec<(&'static str, &SecretRef)> {
+        let key = self.key.iter().map(|key| ("key", key));
+        key.chain(self.health_token.iter().map(|token| ("health-token", token))).collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
