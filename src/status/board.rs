@@ -15,6 +15,7 @@ use super::records::{
     AgentRecord, ClockRecord, DestinationRecord, EgressRecord, FaultCounts, IntegrationRecord, QueueRecord,
     StreamRecord,
 };
+use super::remote::Remote;
 use super::sealing::Secrets;
 use super::sentences::{self, seconds_between};
 use super::snapshot::{Agent, Clock, Destination, Egress, Integration, Queue, QueueState, Snapshot, Standing, Stream};
@@ -34,6 +35,7 @@ struct Records {
     queue: QueueRecord,
     egress: EgressRecord,
     secrets: Secrets,
+    remote: Option<Remote>,
     integrations: BTreeMap<Name, IntegrationRecord>,
     destinations: BTreeMap<Name, DestinationRecord>,
     conditions: BTreeMap<(Code, String), Condition>,
@@ -50,6 +52,7 @@ impl Board {
             queue: QueueRecord::default(),
             egress: EgressRecord::default(),
             secrets: Secrets::default(),
+            remote: None,
             integrations: BTreeMap::new(),
             destinations: BTreeMap::new(),
             conditions: BTreeMap::new(),
@@ -79,6 +82,11 @@ impl Board {
     /// Writes under what secrets are sealed.
     pub fn secrets(&self, told: Secrets) {
         self.lock().secrets = told;
+    }
+
+    /// Writes how the remote listener stands; `None`: it does not listen.
+    pub fn remote(&self, told: Option<Remote>) {
+        self.lock().remote = told;
     }
 
     /// Writes about an integration, which comes into being by this.
@@ -230,6 +238,7 @@ impl Records {
             clock: Clock { offset_seconds: self.clock.offset_seconds, checked: self.clock.checked },
             queue: queue(&self.queue, now),
             secrets: self.secrets.clone(),
+            remote: self.remote.clone(),
             integrations: self.integrations.iter().map(|(name, record)| integration(name, record, now)).collect(),
             destinations: self.destinations.iter().map(|(name, record)| destination(name, record, now)).collect(),
         }

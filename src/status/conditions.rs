@@ -81,6 +81,9 @@ pub enum Code {
     CertificateNotTaken,
     EventsQuarantined,
     EventsDropped,
+    RemoteDown,
+    RemoteNotTaken,
+    RemoteExpiring,
     TaskRestarted,
     SettingsRefused,
     NoDestination,
@@ -92,7 +95,7 @@ struct Row(&'static str, Severity, &'static str, &'static str);
 
 impl Code {
     /// All codes, in the order of the guide.
-    pub const ALL: [Code; 34] = [
+    pub const ALL: [Code; 37] = [
         Code::QueueFull,
         Code::QueuePaused,
         Code::QueueCorrupt,
@@ -123,6 +126,9 @@ impl Code {
         Code::CertificateNotTaken,
         Code::EventsQuarantined,
         Code::EventsDropped,
+        Code::RemoteDown,
+        Code::RemoteNotTaken,
+        Code::RemoteExpiring,
         Code::TaskRestarted,
         Code::SettingsRefused,
         Code::NoDestination,
@@ -332,6 +338,24 @@ impl Code {
                 Error,
                 "Events left the queue before every destination took them, by the rule when-full = \"drop-oldest\".",
                 "Raise [queue] max-size, or set when-full to \"pause\".",
+            ),
+            Code::RemoteDown => Row(
+                "remote-down",
+                Error,
+                "The remote listener does not listen: its address can't be had, or its certificate or another of its files can't be used.",
+                "Do what its sentence says. It is tried again by itself within seconds; collecting and delivering go on.",
+            ),
+            Code::RemoteNotTaken => Row(
+                "remote-not-taken",
+                Warning,
+                "Changed files of the remote listener (certificate, key, CA, revocation list or token) can't be used. What was read before stays in use.",
+                "Do what its sentence says. The files are looked at again within seconds.",
+            ),
+            Code::RemoteExpiring => Row(
+                "remote-expiring",
+                Warning,
+                "The certificate of the remote listener ends within 30 days, or has ended.",
+                "Have it renewed and put the new one into the file of [remote] cert; it is taken into use by itself within seconds.",
             ),
             Code::TaskRestarted => Row(
                 "task-restarted",

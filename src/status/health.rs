@@ -178,6 +178,9 @@ fn is_about_the_queue(code: Code) -> bool {
         | Code::CertificateExpiring
         | Code::CertificateNotTaken
         | Code::EventsQuarantined
+        | Code::RemoteDown
+        | Code::RemoteNotTaken
+        | Code::RemoteExpiring
         | Code::TaskRestarted
         | Code::SettingsRefused
         | Code::NoDestination

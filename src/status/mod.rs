@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod note;
 mod rate;
 pub mod records;
+pub mod remote;
 pub mod sealing;
 pub mod sentences;
 pub mod snapshot;
@@ -29,6 +30,7 @@ pub use records::{
     AgentRecord, ClockRecord, DestinationRecord, EgressRecord, IntegrationRecord, QueueRecord, ReplayRecord,
     StreamRecord,
 };
+pub use remote::{Certified, Remote};
 pub use sealing::{SealedBy, Secrets};
 pub use snapshot::{CertificateEnd, QueueState, Snapshot, Standing, Whose};
 pub use state::State;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::api_key::KeySource;
 use super::conditions::Condition;
 use super::note::FaultNote;
+use super::remote::Remote;
 use super::sealing::Secrets;
 use super::state::State;
 
@@ -30,6 +31,9 @@ pub struct Snapshot {
     pub queue: Queue,
     #[serde(default)]
     pub secrets: Secrets,
+    /// `null`: nothing listens beyond loopback.
+    #[serde(default)]
+    pub remote: Option<Remote>,
     /// By name.
     pub integrations: Vec<Integration>,
     /// By name.

@@ -48,6 +48,12 @@ pub fn text(snapshot: &Snapshot) -> String {
         rows.row("sealed by", key.as_str(), &snapshot.secrets.text);
     }
 
+    if let Some(remote) = &snapshot.remote {
+        rows.heading("Remote");
+        rows.row("listens on", &remote.listen, &remote.text);
+        rows.row("certificate", remote.certificate.as_str(), &format!("SHA-256 {}", remote.fingerprint_sha256));
+    }
+
     rows.heading("Integrations");
     for each in &snapshot.integrations {
         rows.row(&each.name, each.state.as_str(), &each.text);
