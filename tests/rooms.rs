@@ -54,8 +54,9 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ("engine", &["audit", "connectors", "queue", "destinations", "egress", "secrets", "status", "config", "net"]),
     // The command line's way to the queue, while the engine runs beside it.
     ("control", &["queue", "evidence"]),
-    // Its pages also let people in, look as `conductor check` looks, and put secrets into the store.
-    ("web", &["access", "status", "config", "engine", "diagnosis", "secrets"]),
+    // The remote listener's TLS, and where its key and its token are. The pages let people in, look as `conductor check`
+    // looks, and put secrets into the store.
+    ("web", &["access", "status", "config", "engine", "diagnosis", "net::acceptance", "net::certificate", "secrets"]),
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.
     (
         "diagnosis",

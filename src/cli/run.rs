@@ -24,6 +24,7 @@ use crate::engine::clock::Clock;
 use crate::engine::{self, Engine};
 use crate::queue::{Queue, QueueError};
 use crate::status::{Board, Code, QueueState};
+use crate::web::remote;
 use crate::{control, web};
 
 /// Where the bound address of the local listener is written, for `listen = "127.0.0.1:0"`.
@@ -39,18 +40,23 @@ pub struct Arguments {
 pub fn run(config: &Path, verbose: u8, arguments: &Arguments) -> Result<u8, Failure> {
     logging::begin(arguments.log_format, verbose);
     let loaded = settings::load(config)?;
+    // While there is one thread: the variables that tell of it are taken out of the environment.
+    let socket = remote::handed_over().unwrap_or_else(|error| {
+        tracing::error!("{}", remote::none_handed_over(&error));
+        None
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(32)
         .enable_all()
         .build()
         .map_err(|e| Failure::new(Exit::Software, format!("the runtime can't start: {e}")))?;
-    let outcome = runtime.block_on(serve(config.to_owned(), loaded));
+    let outcome = runtime.block_on(serve(config.to_owned(), loaded, socket));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     outcome.map(|()| 0)
 }
 
-async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
+async fn serve(config: PathBuf, loaded: Loaded, handed: Option<std::net::TcpListener>) -> Result<(), Failure> {
     let settings = loaded.settings;
     loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let state_dir = settings.agent.state_dir.clone();
@@ -81,13 +87,23 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     let (closing, closed) = watch::channel(false);
-    let web = tokio::spawn(web::serve(listener, board.clone(), Timestamp::now, until(closed)));
+    let web = tokio::spawn(web::serve(listener, board.clone(), Timestamp::now, until(closed.clone())));
     let control = tokio::spawn({
         let (state_dir, queue, stop) = (state_dir.clone(), Arc::clone(&queue), until(stopped));
         async move { control::serve(socket, &state_dir, queue, stop).await }
     });
 
     let secrets = settings::secret_sources(&state_dir);
+    let (remote, remote_settings) = watch::channel(settings.remote.clone());
+    let post = remote::Post {
+        board: board.clone(),
+        clock: Arc::new(Timestamp::now),
+        secrets: secrets.clone(),
+        state_dir: state_dir.clone(),
+        pages: None,
+        socket: handed,
+    };
+    let from_afar = tokio::spawn(remote::run(post, remote_settings, until(closed)));
     let engine = Engine::start(Arc::clone(&queue), board.clone(), secrets, Clock::system()).await;
     tracing::info!(version = crate::VERSION, local = %local, state_dir = %state_dir.display(), "conductor runs");
     let audit = Recorder::open(&state_dir, &board).await;
@@ -105,7 +121,7 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
             _ = hangup.recv() => {
                 // A reload waits for tasks to end; a stop that comes meanwhile goes first.
                 tokio::select! {
-                    () = reload(&config, &engine, &board, &audit, &mut current) => {}
+                    () = reload(&config, &engine, &board, &audit, &remote, &mut current) => {}
                     _ = terminate.recv() => break,
                     _ = interrupt.recv() => break,
                 }
@@ -121,7 +137,7 @@ async fn serve(config: PathBuf, loaded: Loaded) -> Result<(), Failure> {
     stopping.send_replace(true);
     let ((), _) = tokio::join!(engine.stop(), control);
     closing.send_replace(true);
-    let _ = web.await;
+    let _ = tokio::join!(web, from_afar);
     queue.close();
     tracing::info!("stopped");
     Ok(())
@@ -227,7 +243,14 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 }
 
 /// Reads the settings again. What only a restart can change is told and left as it is.
-async fn reload(config: &Path, engine: &Engine, board: &Board, audit: &Recorder, current: &mut Settings) {
+async fn reload(
+    config: &Path,
+    engine: &Engine,
+    board: &Board,
+    audit: &Recorder,
+    remote: &watch::Sender<Option<config::Remote>>,
+    current: &mut Settings,
+) {
     service::reloading();
     let now = Timestamp::now();
     match settings::load(config) {
@@ -246,6 +269,7 @@ async fn reload(config: &Path, engine: &Engine, board: &Board, audit: &Recorder,
             if !changed.is_empty() {
                 audit.record("settings reload", changed, Outcome::Done).await;
             }
+            remote.send_replace(loaded.settings.remote.clone());
             engine.reconcile(loaded.settings).await;
             board.agent(|agent| agent.reloads += 1);
             tracing::info!("the settings were read again");

@@ -35,7 +35,7 @@ impl Hosts {
 }
 
 /// The host of `host`, `host:port`, `[v6]` or `[v6]:port`, without brackets; `None` if it is none of these.
-fn host_of(authority: &str) -> Option<&str> {
+pub(super) fn host_of(authority: &str) -> Option<&str> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (host, port) = rest.split_once(']')?;
@@ -48,29 +48,38 @@ fn host_of(authority: &str) -> Option<&str> {
     (port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit())).then_some(host)
 }
 
-/// What is wrong with a request before anybody looks at its path.
-fn refusal(hosts: Hosts, uri: &Uri, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+/// Why a request is not looked at, before anybody looks at its path.
+pub(super) type Refusal = (StatusCode, &'static str);
+
+/// Is the request for us, under a name that `ours` admits? `misdirected` says what those names are.
+pub(super) fn host_refusal(
+    uri: &Uri,
+    headers: &HeaderMap,
+    ours: impl Fn(&str) -> bool,
+    misdirected: &'static str,
+) -> Option<Refusal> {
     let mut names = headers.get_all(header::HOST).iter();
     let (Some(name), None) = (names.next(), names.next()) else {
         return Some((StatusCode::BAD_REQUEST, "The request must have one Host header.\n"));
     };
     // An absolute request target (as towards a proxy) names a host of its own: it must be ours as well.
     let named = uri.authority().map(|authority| authority.as_str());
-    let ours = name.to_str().is_ok_and(|name| hosts.admit(name)) && named.is_none_or(|name| hosts.admit(name));
-    if !ours {
-        let text = "This listener answers to localhost, 127.0.0.1, [::1] and the address it is bound to only. \
-                    Ask it by one of these names.\n";
-        return Some((StatusCode::MISDIRECTED_REQUEST, text));
-    }
-    let length = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
-    if length || headers.contains_key(header::TRANSFER_ENCODING) {
-        return Some((StatusCode::PAYLOAD_TOO_LARGE, "This listener takes no request bodies.\n"));
-    }
-    None
+    let ours = name.to_str().is_ok_and(&ours) && named.is_none_or(&ours);
+    (!ours).then_some((StatusCode::MISDIRECTED_REQUEST, misdirected))
 }
 
+/// Does it bring a body to where none is taken?
+pub(super) fn body_refusal(headers: &HeaderMap) -> Option<Refusal> {
+    let length = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    (length || headers.contains_key(header::TRANSFER_ENCODING))
+        .then_some((StatusCode::PAYLOAD_TOO_LARGE, "This listener takes no request bodies.\n"))
+}
+
+const MISDIRECTED: &str = "This listener answers to localhost, 127.0.0.1, [::1] and the address it is bound to only. \
+                           Ask it by one of these names.\n";
+
 /// The pages need one style sheet of their own and nothing else; nobody may frame, cache or sniff them.
-const SECURITY: [(HeaderName, HeaderValue); 7] = [
+pub(super) const SECURITY: [(HeaderName, HeaderValue); 7] = [
     (
         header::CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -87,7 +96,9 @@ const SECURITY: [(HeaderName, HeaderValue); 7] = [
 
 /// Stands around all routes.
 pub async fn guard(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
-    let mut response = match refusal(hosts, request.uri(), request.headers()) {
+    let (uri, headers) = (request.uri(), request.headers());
+    let refusal = host_refusal(uri, headers, |name| hosts.admit(name), MISDIRECTED).or_else(|| body_refusal(headers));
+    let mut response = match refusal {
         Some(refused) => refused.into_response(),
         None => next.run(request).await,
     };

@@ -1,51 +1,35 @@
-//! Accepts connections and gives each one request, ten seconds and a slot.
+//! The local listener: gives each connection one request, ten seconds and a slot.
 //!
-//! Promise: no peer holds a connection longer than [`Limits::request`], there are never more than
-//! [`Limits::connections`], and a stop ends them all within [`Limits::stop`].
+//! Promise: no peer holds a connection longer than [`LIMITS`] say, and a stop ends them all within a second.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
+use http::Extensions;
 use jiff::Timestamp;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::net::TcpListener;
 
+use super::connections::{self, Limits};
+use super::conversation::converse;
 use super::guard::Hosts;
 use super::routes;
 use crate::status::Board;
 
-/// What one peer, and all of them, may cost us.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// From the accepted connection to the last byte of the answer.
-    request: Duration,
-    /// At the same time; more wait in the kernel's backlog.
-    connections: usize,
-    /// From the stop to the end of the last connection.
-    stop: Duration,
-    /// Request line and headers together, in bytes; hyper takes no less than 8 KiB.
-    head: usize,
-    /// Number of headers.
-    headers: usize,
-}
-
+/// All peers are on this machine: one address is all of them.
 const LIMITS: Limits = Limits {
+    handshake: Duration::ZERO,
+    // No keep-alive, so one limit of time covers a peer that sends slowly, one that reads slowly and one that does
+    // neither.
     request: Duration::from_secs(10),
+    idle: None,
+    stream: Duration::from_secs(10),
     connections: 64,
+    per_address: 64,
     stop: Duration::from_secs(1),
     head: 16 * 1024,
     headers: 64,
 };
-
-/// How long accepting rests after it failed (no file descriptors left): it would spin otherwise.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
 
 /// Serves the board on `listener` until `stop` resolves; ends at most a second later. `clock` tells the time
 /// that ages are reckoned from. Never fails: what goes wrong with one connection ends that connection.
@@ -60,73 +44,14 @@ pub async fn serve(
 }
 
 async fn accept_all(listener: TcpListener, router: Router, stop: impl Future<Output = ()>, limits: Limits) {
-    let slots = Arc::new(Semaphore::new(limits.connections));
-    let (stopping, stopped) = watch::channel(false);
-    let mut connections = JoinSet::new();
-    let mut stop = pin!(stop);
-    loop {
-        let (stream, slot) = tokio::select! {
-            biased;
-            () = &mut stop => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &slots) => accepted,
-        };
-        let (router, mut stopped) = (router.clone(), stopped.clone());
-        connections.spawn(async move {
-            converse(stream, router, &mut stopped, limits).await;
-            drop(slot);
-        });
-    }
-    drop(listener);
-    stopping.send_replace(true);
-    let rest = async { while connections.join_next().await.is_some() {} };
-    // What has not ended by then is aborted as the set is dropped.
-    let _ = tokio::time::timeout(limits.stop, rest).await;
-}
-
-/// Waits for a free slot first, then for a connection. Can be dropped at any time without losing one.
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
-    // The semaphore is never closed, so there always is a permit to wait for.
-    let slot = Arc::clone(slots).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return (stream, slot),
-            Err(error) => {
-                tracing::warn!(%error, "the status listener can't accept a connection; it goes on");
-                tokio::time::sleep(ACCEPT_REST).await;
-            }
+    connections::accept_all("status", listener, stop, limits, |stream, _, mut ending| {
+        let router = router.clone();
+        async move {
+            let end = async { drop(ending.wait_for(|ending| *ending).await) };
+            converse(stream, router, Extensions::new(), end, limits).await;
         }
-    }
-}
-
-/// One request on one connection: no keep-alive, so one limit of time covers a peer that sends slowly, one
-/// that reads slowly and one that does neither.
-async fn converse<S>(stream: S, router: Router, stopped: &mut watch::Receiver<bool>, limits: Limits)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut http = http1::Builder::new();
-    http.keep_alive(false).max_buf_size(limits.head).max_headers(limits.headers);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
-    let mut deadline = pin!(tokio::time::sleep(limits.request));
-    let mut told = false;
-    loop {
-        tokio::select! {
-            // What can be answered at once is answered, however late it is.
-            biased;
-            ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "a connection to the status listener ended early");
-                }
-                return;
-            }
-            () = &mut deadline => return,
-            _ = stopped.wait_for(|stopped| *stopped), if !told => {
-                told = true;
-                connection.as_mut().graceful_shutdown();
-            }
-        }
-    }
+    })
+    .await;
 }
 
 #[cfg(test)]

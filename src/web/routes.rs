@@ -32,20 +32,32 @@ impl Told {
     }
 }
 
-/// All routes behind the guard.
+/// All routes of the local listener behind its guard.
 pub fn router(board: Board, clock: Clock, hosts: Hosts) -> Router {
-    Router::new()
+    machine_routes()
         .route("/", get(status_page))
         .route("/style.css", get(style))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown_path)
+        .with_state(Told { board, clock })
+        .layer(middleware::from_fn_with_state(hosts, guard::guard))
+}
+
+/// What machines ask, without a guard: whoever serves it has decided who may.
+pub fn machines(board: Board, clock: Clock) -> Router {
+    machine_routes()
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(unknown_machine_path)
+        .with_state(Told { board, clock })
+}
+
+fn machine_routes() -> Router<Told> {
+    Router::new()
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/health", get(health_json))
         .route("/status", get(status_json))
         .route("/metrics", get(metrics_text))
-        .method_not_allowed_fallback(wrong_method)
-        .fallback(unknown_path)
-        .with_state(Told { board, clock })
-        .layer(middleware::from_fn_with_state(hosts, guard::guard))
 }
 
 async fn alive() -> &'static str {
@@ -90,6 +102,10 @@ async fn style() -> Response {
 
 async fn unknown_path() -> (StatusCode, &'static str) {
     (StatusCode::NOT_FOUND, "There is nothing here. Try /, /status, /health, /healthz, /readyz or /metrics.\n")
+}
+
+async fn unknown_machine_path() -> (StatusCode, &'static str) {
+    (StatusCode::NOT_FOUND, "There is nothing here. Try /status, /health, /healthz, /readyz or /metrics.\n")
 }
 
 async fn wrong_method() -> (StatusCode, &'static str) {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -231,8 +232,7 @@ async fn a_peer_that_does_not_read_its_answer_is_let_go() {
     let (mut peer, ours) = tokio::io::duplex(64);
     peer.write_all(b"GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("the request goes out");
     let router = routes::router(samples::healthy(), Arc::new(samples::now), Hosts::bound_to(None));
-    let (_stopping, mut stopped) = watch::channel(false);
-    let conversation = converse(ours, router, &mut stopped, limits);
+    let conversation = converse(ours, router, Extensions::new(), std::future::pending(), limits);
     tokio::time::timeout(Duration::from_secs(60), conversation).await.expect("it ends, though the answer is stuck");
 }
 
