@@ -14,6 +14,7 @@ pub fn changes(old: &Settings, new: &Settings) -> Vec<String> {
         ("[queue]", old.queue != new.queue),
         ("[egress]", old.egress != new.egress),
         ("[local]", old.local != new.local),
+        ("[remote]", old.remote != new.remote),
     ];
     let mut changed: Vec<String> =
         once.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect();
