@@ -12,6 +12,7 @@ use super::stop::Stop;
 use super::{Facilities, fault_point, off_thread, own, sealing};
 use crate::event::Seq;
 use crate::queue::{Dropped, Facts, Queue, QueueError, Replaying};
+use crate::status::history::Reading;
 use crate::status::{Board, Code, QueueState, ReplayRecord};
 use crate::values::Name;
 
@@ -139,6 +140,9 @@ fn tell(board: &Board, look: &Look) {
         record.appended = facts.appended;
         record.dropped = dropped;
     });
+    let oldest_seconds = facts.oldest_seconds.unwrap_or(0);
+    let reading = Reading { depth: facts.waiting, oldest_seconds, kept_total: facts.appended };
+    board.history(|history| history.note(reading, now));
     let condition = |code: Code, text: Option<String>| match text {
         Some(text) => {
             if board.raise(code, "", &text, now) {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::api_key::KeyExpiry;
 use super::conditions::{Code, Condition, Severity};
+use super::history::History;
 use super::records::{
     AgentRecord, ClockRecord, DestinationRecord, EgressRecord, FaultCounts, IntegrationRecord, QueueRecord,
     StreamRecord,
@@ -27,12 +28,13 @@ use crate::values::Name;
 pub struct Board(Arc<Mutex<Records>>);
 
 #[derive(Debug)]
-struct Records {
+pub(super) struct Records {
     name: String,
     started: Timestamp,
     agent: AgentRecord,
     clock: ClockRecord,
     queue: QueueRecord,
+    pub(super) history: History,
     egress: EgressRecord,
     secrets: Secrets,
     remote: Option<Remote>,
@@ -50,6 +52,7 @@ impl Board {
             agent: AgentRecord::default(),
             clock: ClockRecord::default(),
             queue: QueueRecord::default(),
+            history: History::default(),
             egress: EgressRecord::default(),
             secrets: Secrets::default(),
             remote: None,
@@ -197,7 +200,7 @@ impl Board {
         self.lock().snapshot(now)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Records> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Records> {
         // Records are plain data, whole after every statement: what a panicking writer left can be read.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

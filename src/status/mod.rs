@@ -8,6 +8,7 @@ pub mod api_key;
 pub mod board;
 pub mod conditions;
 pub mod health;
+pub mod history;
 pub mod metrics;
 pub mod note;
 mod rate;
