@@ -7,6 +7,7 @@ mod queue {
     mod broken_disk;
     mod clock;
     mod corruption;
+    mod looking;
     mod model;
     mod places;
     mod power;
