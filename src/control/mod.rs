@@ -25,8 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Deferred;
 use crate::evidence::{Asked, Report};
 
-pub use quarantine::Act;
-pub use replay::{AskedReplay, ShowReplay};
+pub use crate::queue::{Act, AskedReplay, ShowReplay};
 pub use server::{bind, serve};
 pub use verbs::answer;
 

@@ -4,29 +4,10 @@
 
 use std::io::{self, Write};
 
-use serde::{Deserialize, Serialize};
-
 use super::reply::reply;
 use super::{Reply, line};
 use crate::event::Seq;
-use crate::queue::{Quarantined, Queue, QueueError};
-
-/// What becomes of events in quarantine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Act {
-    /// Their destination is handed them again.
-    Retry,
-    /// They are let go.
-    Drop,
-}
-
-/// Entries of one destination, or of all.
-fn of(queue: &Queue, destination: Option<&str>) -> Vec<Quarantined> {
-    let mut entries = queue.quarantined();
-    entries.retain(|entry| destination.is_none_or(|name| name == entry.destination));
-    entries
-}
+use crate::queue::{Act, Queue};
 
 /// The entries, or with `events` the events themselves as lines of an export.
 pub fn list(
@@ -35,7 +16,7 @@ pub fn list(
     events: bool,
     output: &mut impl Write,
 ) -> io::Result<Result<Reply, String>> {
-    for entry in of(queue, destination) {
+    for entry in queue.quarantined_of(destination) {
         if !events {
             reply(output, &Reply::Quarantined { quarantined: entry })?;
             continue;
@@ -60,18 +41,5 @@ pub fn list(
 
 /// Does it to these seqs of a destination; to all of them where none is named.
 pub fn act(queue: &Queue, act: Act, destination: &str, seqs: &[Seq]) -> Result<Reply, String> {
-    let entries = of(queue, Some(destination));
-    if let Some(unknown) = seqs.iter().find(|seq| !entries.iter().any(|entry| entry.seq == **seq)) {
-        return Err(format!("the quarantine holds no event {unknown} of {destination:?}: nothing was done"));
-    }
-    let mut events = 0;
-    for entry in entries.iter().filter(|entry| seqs.is_empty() || seqs.contains(&entry.seq)) {
-        let done: Result<(), QueueError> = match act {
-            Act::Retry => queue.retry_aside(destination, entry.seq),
-            Act::Drop => queue.drop_aside(destination, entry.seq),
-        };
-        done.map_err(|error| format!("{events} events were seen to, then: {error}"))?;
-        events += 1;
-    }
-    Ok(Reply::Acted { acted: act, events })
+    queue.act_aside(act, destination, seqs).map(|events| Reply::Acted { acted: act, events })
 }

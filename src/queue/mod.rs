@@ -27,6 +27,7 @@
 
 mod again;
 mod aside;
+mod asked;
 mod barrier;
 mod book;
 mod bookkeeping;
@@ -61,6 +62,7 @@ use tokio::sync::watch;
 
 pub use again::{Replaying, Span, Wanted};
 pub use aside::Quarantined;
+pub use asked::{Act, AskedReplay, ShowReplay};
 pub use dropping::Dropped;
 pub use error::QueueError;
 pub use facts::{DamageNote, Facts, OpenReport};
