@@ -50,8 +50,23 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ),
     // What a receipt is called is a destination's word; the type alone, nothing that delivers.
     ("status", &["destinations::Receipt"]),
-    // It hands its connectors the client that it paces: that is what it needs the net for.
-    ("engine", &["audit", "connectors", "queue", "destinations", "egress", "secrets", "status", "config", "net"]),
+    (
+        "engine",
+        &[
+            "audit",
+            "connectors",
+            "queue",
+            "destinations",
+            "egress",
+            "secrets",
+            "status",
+            "config",
+            // It hands its connectors the client that it paces.
+            "net",
+            // A search asks for the subject and the sender of an event, whatever the vendor calls them.
+            "format::particulars",
+        ],
+    ),
     // The command line's way to the queue, while the engine runs beside it.
     ("control", &["queue", "evidence"]),
     // The remote listener's TLS, and where its key and its token are. The pages let people in, look as `conductor check`

@@ -25,6 +25,7 @@ mod forwarder;
 mod heartbeat;
 mod janitor;
 mod key;
+pub mod ledger;
 mod opening;
 mod own;
 mod pace;
