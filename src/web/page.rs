@@ -49,12 +49,13 @@ struct QueueCard {
     kept: String,
 }
 
-struct ConditionRow<'a> {
-    condition: &'a Condition,
-    class: &'static str,
-    stands: String,
+/// A condition as pages show it.
+pub(super) struct ConditionRow<'a> {
+    pub(super) condition: &'a Condition,
+    pub(super) class: &'static str,
+    pub(super) stands: String,
     /// Its pieces; each second one is something to type.
-    advice: Vec<&'static str>,
+    pub(super) advice: Vec<&'static str>,
 }
 
 struct IntegrationTile<'a> {
@@ -136,7 +137,7 @@ impl QueueCard {
 }
 
 impl<'a> ConditionRow<'a> {
-    fn new(condition: &'a Condition, now: Timestamp) -> ConditionRow<'a> {
+    pub(super) fn new(condition: &'a Condition, now: Timestamp) -> ConditionRow<'a> {
         use crate::status::conditions::Severity;
         let class = match condition.severity {
             Severity::Info => "plain",
@@ -203,7 +204,8 @@ fn state_class(state: State) -> &'static str {
     }
 }
 
-fn state_text(snapshot: &Snapshot) -> String {
+/// How the agent stands, in a sentence.
+pub(super) fn state_text(snapshot: &Snapshot) -> String {
     match snapshot.state {
         State::Healthy => "Nothing needs attention.".into(),
         State::Degraded => format!(

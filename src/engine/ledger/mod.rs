@@ -4,6 +4,8 @@
 //! after [`LONGEST`] or [`MOST_BYTES`] and says how far it came.
 
 mod fate;
+#[cfg(test)]
+pub(crate) mod samples;
 mod search;
 
 use std::collections::BTreeMap;
@@ -16,8 +18,9 @@ use tokio::sync::{Semaphore, watch};
 use super::{Engine, off_thread};
 use crate::config::Settings;
 use crate::event::{Seq, Stored};
-use crate::queue::{Act, AskedReplay, LookedBack, Looker, Quarantined, Queue, ShowReplay, Wanted};
+use crate::queue::{AskedReplay, LookedBack, Looker, Queue, Wanted};
 
+pub use crate::queue::{Act, Quarantined, ShowReplay};
 pub use fate::Fate;
 pub use search::{Asked, Hit, MOST_HITS};
 
@@ -78,15 +81,16 @@ pub struct Aside {
 impl Engine {
     /// The queue as the pages may use it.
     pub fn ledger(&self) -> Ledger {
-        Ledger {
-            queue: Arc::clone(&self.facilities.queue),
-            settings: self.settings.subscribe(),
-            turns: Arc::new(Semaphore::new(AT_ONE_TIME)),
-        }
+        Ledger::new(Arc::clone(&self.facilities.queue), self.settings.subscribe())
     }
 }
 
 impl Ledger {
+    /// Over this queue; `settings` are those in force.
+    fn new(queue: Arc<Queue>, settings: watch::Receiver<Option<Arc<Settings>>>) -> Ledger {
+        Ledger { queue, settings, turns: Arc::new(Semaphore::new(AT_ONE_TIME)) }
+    }
+
     /// The settings in force; `None`: none were read yet.
     pub fn settings(&self) -> Option<Arc<Settings>> {
         self.settings.borrow().clone()

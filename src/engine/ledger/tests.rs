@@ -3,19 +3,7 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::event::{Event, Severity};
-use crate::queue::disk::RealDisk;
-use crate::queue::{NewPage, Options};
-
-const SETTINGS: &str = "
-    [destinations.soc]
-    type = \"relp\"
-    address = \"127.0.0.1:1\"
-    [destinations.grave]
-    type = \"relp\"
-    address = \"127.0.0.1:2\"
-    filter = { severity-at-least = \"critical\" }
-";
+use crate::event::Event;
 
 struct Scene {
     _dir: tempfile::TempDir,
@@ -23,41 +11,14 @@ struct Scene {
 }
 
 fn event(n: u64) -> Event {
-    Event {
-        id: Event::make_id("acme", "threats", &format!("t{n}"), "v"),
-        integration: "acme".into(),
-        stream: "threats".into(),
-        kind: "threat".into(),
-        severity: Severity::High,
-        occurred: Timestamp::UNIX_EPOCH,
-        observed: Timestamp::UNIX_EPOCH,
-        summary: format!("threat {n}").into(),
-        raw: format!("{{\"subject\":\"mail {n}\"}}").into(),
-    }
+    samples::event("threats", n, &format!("{{\"subject\":\"mail {n}\"}}"))
 }
 
 /// 40 pages of three events.
 fn scene() -> Scene {
     let dir = tempfile::tempdir().expect("a folder");
-    let file = dir.path().join("conductor.toml");
-    std::fs::write(&file, SETTINGS).expect("written");
-    let state = dir.path().join("state").to_string_lossy().into_owned();
-    let loaded = crate::config::load(&file, &|_| Some(state.clone())).expect("settings");
-    let options = Options { max_bytes: 1 << 30, drop_oldest: false, keep_ms: 3_600_000, keep_bytes: 1 << 30 };
-    let now_ms = || Timestamp::now().as_millisecond();
-    let opened = Queue::open(&dir.path().join("queue"), options, Arc::new(RealDisk), now_ms);
-    let (queue, _) = opened.expect("the queue opens");
-    for n in 0..40 {
-        let events = (n * 3 + 1..=n * 3 + 3).map(event).collect();
-        queue
-            .append(NewPage { integration: "acme".into(), stream: "threats".into(), events, ..NewPage::default() })
-            .expect("kept");
-    }
-    queue.register("soc", true);
-    queue.register("grave", true);
-    let (sender, settings) = watch::channel(Some(Arc::new(loaded.settings)));
-    drop(sender);
-    let ledger = Ledger { queue: Arc::new(queue), settings, turns: Arc::new(Semaphore::new(AT_ONE_TIME)) };
+    let pages = (0..40).map(|n| (n * 3 + 1..=n * 3 + 3).map(event).collect()).collect();
+    let ledger = samples::ledger(dir.path(), pages);
     Scene { _dir: dir, ledger }
 }
 

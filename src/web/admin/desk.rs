@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::reload::ReloadBell;
 use crate::access::Access;
+use crate::engine::ledger::Ledger;
 use crate::secrets::SecretSources;
 use crate::status::{Board, Snapshot};
 
@@ -21,6 +22,8 @@ pub struct Desk {
     /// The operator's main file of settings.
     pub settings: PathBuf,
     pub secrets: SecretSources,
+    /// The queue, to be searched.
+    pub ledger: Ledger,
     /// Asks the running agent to read its settings again.
     pub reload: ReloadBell,
 }

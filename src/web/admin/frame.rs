@@ -27,7 +27,18 @@ pub(super) enum Place {
 }
 
 /// What was done before this page was shown: the word after `?said=`, and its sentence.
-const SAID: &[(&str, &str)] = &[("logged-out", "You are logged out.")];
+const SAID: &[(&str, &str)] = &[
+    ("logged-out", "You are logged out."),
+    (
+        "replay-begun",
+        "The events are handed over again; the destination's tile and conductor status tell what is left.",
+    ),
+    ("replay-empty", "Nothing that the destination took since then is meant for it: nothing was begun."),
+    ("replay-counting", "The events are still being counted; the replay begins by itself."),
+    ("nothing-ticked", "No event was ticked: nothing was done."),
+    ("aside-retried", "The events are tried again; one that is refused once more stays here with the newer reason."),
+    ("aside-dropped", "The events were dropped."),
+];
 
 /// One line of the navigation.
 pub(super) struct Item {
@@ -158,7 +169,8 @@ pub(super) fn broken(error: &dyn std::error::Error) -> Response {
 }
 
 pub(super) async fn style(State(_): State<Desk>) -> Response {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("style.css")).into_response()
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], concat!(include_str!("style.css"), include_str!("views.css")))
+        .into_response()
 }
 
 pub(super) async fn script(State(_): State<Desk>) -> Response {

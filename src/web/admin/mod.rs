@@ -10,8 +10,11 @@
 
 #![allow(dead_code, reason = "the frame stands before the pages that use all of it")]
 
+mod acts;
+mod chart;
 mod cookie;
 mod desk;
+mod events;
 mod frame;
 mod guard;
 mod live;
@@ -20,6 +23,7 @@ mod overview;
 mod posted;
 mod reload;
 mod routes;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -5,7 +5,7 @@
 use axum::routing::{MethodRouter, get, post};
 use http::Method;
 
-use super::{Desk, frame, live, login, overview};
+use super::{Desk, events, frame, live, login, overview};
 
 /// What it takes to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,4 +49,13 @@ pub(super) static ROUTES: &[Route] = &[
     changes("/admin/logout", Needs::Session, || post(login::logout)),
     reads("/admin/live", Needs::Session, || get(live::stream)),
     reads("/admin", Needs::Session, || get(overview::page)),
+    reads("/admin/events", Needs::Session, || get(events::page)),
+    reads("/admin/events/{id}", Needs::Session, || get(events::event)),
+    reads("/admin/events/{id}/raw", Needs::Session, || get(events::raw)),
+    reads("/admin/events/{id}/replay", Needs::Admin, || get(events::ask_replay)),
+    changes("/admin/events/{id}/replay", Needs::Admin, || post(events::begin_replay)),
+    reads("/admin/events/quarantine", Needs::Session, || get(events::quarantine)),
+    changes("/admin/events/quarantine/retry", Needs::Admin, || post(events::retry_aside)),
+    changes("/admin/events/quarantine/sure", Needs::Admin, || post(events::sure_to_drop)),
+    changes("/admin/events/quarantine/drop", Needs::Admin, || post(events::drop_aside)),
 ];

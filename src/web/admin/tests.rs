@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use super::routes::{Needs, ROUTES};
 use super::*;
 use crate::access::{Access, Role};
+use crate::engine::ledger;
 use crate::secrets::SecretSources;
 use crate::status::samples;
 use crate::web::Caller;
@@ -49,6 +50,7 @@ impl Site {
             access: Access::open(state_dir.join("access")).expect("an empty folder"),
             settings,
             secrets: SecretSources { credentials_dir: None, state_dir },
+            ledger: ledger::samples::ledger(folder.path(), Vec::new()),
             reload,
         };
         Site { folder, router: router(desk.clone()), desk, reloads: Some(reloads) }
