@@ -126,6 +126,7 @@ fn scene(dir: &std::path::Path) -> (Arc<Queue>, Replayer) {
         egress: watch::channel(None).1,
         heartbeat: watch::channel(None).1,
         reloaded: watch::channel(0).1,
+        rounds: watch::Sender::new(0),
         keys: Arc::default(),
         places: key::Places::new(SecretSources::default()),
     };
