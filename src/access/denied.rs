@@ -39,4 +39,8 @@ pub enum Broken {
     Random(String),
     #[error("a password can't be hashed: {0}")]
     Hash(String),
+    #[error(
+        "the key of a second factor can't be used: {0}; `conductor user drop-second-factor NAME` lets that user in by password"
+    )]
+    Sealed(String),
 }

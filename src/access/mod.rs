@@ -6,52 +6,69 @@
 //! (memory)                   sessions and counts of wrong tries: a restart of the agent logs everybody out
 //! ```
 //!
-//! Everything is synchronous, time is an argument, and a password costs some 50 ms of work: call from a blocking thread.
-//! Promise: nobody gets in without what a user of the file knows or what the console has just shown, and nothing that is
-//! kept on the disk lets its reader in.
+//! Another process may change the files at any time; they are looked at anew when they did. Everything is synchronous,
+//! time is an argument, and a password is some 35 ms of work: call from a blocking thread. Promise: nobody gets in without
+//! what a user of the file knows or what the console has just shown, and nothing that is kept on the disk lets its reader in.
 
+mod claim;
 mod denied;
+mod letters;
+mod login;
+mod password;
+mod people;
+mod second_factor;
 mod session;
+mod store;
+mod totp;
+mod tries;
 mod users;
 
-use std::net::IpAddr;
+use std::collections::HashMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::values::Secret;
+use crate::secrets::{SecretSources, Stamp};
 
+pub use claim::ClaimCode;
 pub use denied::{Broken, Denied};
+pub use second_factor::{Enrolment, RecoveryCodes};
 pub use session::{Opened, Session};
 pub use users::{Role, User};
 
+use password::Hashing;
+use session::Sessions;
+use store::Store;
+use tries::Tries;
+use users::Users;
+
 /// Who may use the pages. Cheap to clone; clones share sessions and counts.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Access {
-    folder: PathBuf,
+    inner: Arc<Inner>,
 }
 
-/// A one-time code for the first admin, or for a lost one. Shown once.
-#[derive(Clone, Debug)]
-pub struct ClaimCode {
-    /// `XXXX-XXXX-XXXX`.
-    pub code: Secret,
-    /// It counts until then.
-    pub until: Timestamp,
+struct Inner {
+    store: Store,
+    /// Where keys of second factors are sealed.
+    sealed: Option<SecretSources>,
+    hashing: Hashing,
+    /// Held for moments; never while a password is worked on or a lock of the folder is waited for.
+    state: Mutex<State>,
 }
 
-/// What an authenticator app is given, once.
-#[derive(Clone, Debug)]
-pub struct Enrolment {
-    /// The key in base32, to type.
-    pub key: Secret,
-    /// `otpauth://totp/…`, to make a QR code of.
-    pub uri: Secret,
+#[derive(Default)]
+struct State {
+    /// The file as it was when it had this stamp.
+    users: Arc<Users>,
+    stamp: Option<Stamp>,
+    sessions: Sessions,
+    tries: Tries,
+    /// The last steps of second factors that counted, for when the disk did not take them.
+    steps: HashMap<String, i64>,
 }
-
-/// The codes that let a user in without the authenticator app, each once. Shown once.
-#[derive(Clone, Debug)]
-pub struct RecoveryCodes(pub Vec<Secret>);
 
 /// An act that was done: what the audit log keeps of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,101 +79,42 @@ pub struct Done {
     pub about: String,
 }
 
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("store", &self.inner.store).finish_non_exhaustive()
+    }
+}
+
 impl Access {
-    /// The users of this folder (`STATE/access`); it is made (0700) when something is first written.
+    /// The users of this folder (`STATE/access`); it is made (0700) when something is first written. Keys of second
+    /// factors are kept in the users file as they are: see [`Access::open_sealed`].
     ///
     /// # Errors
     /// Of the disk, or a users file that does not read.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Access, Broken> {
-        Ok(Access { folder: folder.into() })
+        Access::with(folder.into(), None)
+    }
+
+    /// The same, with the sealed store for the keys of second factors: what the agent uses.
+    ///
+    /// # Errors
+    /// As [`Access::open`].
+    pub fn open_sealed(folder: impl Into<PathBuf>, sources: SecretSources) -> Result<Access, Broken> {
+        Access::with(folder.into(), Some(sources))
+    }
+
+    fn with(folder: PathBuf, sealed: Option<SecretSources>) -> Result<Access, Broken> {
+        let store = Store::new(&folder)?;
+        let inner = Inner { store, sealed, hashing: Hashing::default(), state: Mutex::default() };
+        let access = Access { inner: Arc::new(inner) };
+        access.look()?;
+        Ok(access)
     }
 
     /// Is there an admin? Until then there is nothing but the claim page. A users file that does not read counts as one
     /// that has: nobody claims a box by damaging its file.
     pub fn claimed(&self) -> bool {
-        false
-    }
-
-    /// A new claim code, for 15 minutes; one that was open is void. Also by another process than the agent.
-    ///
-    /// # Errors
-    /// Of the disk.
-    pub fn new_claim(&self, now: Timestamp) -> Result<ClaimCode, Broken> {
-        Err(Broken::Random(format!("not built yet ({now}, {})", self.folder.display())))
-    }
-
-    /// By a claim code: adds this admin, or resets the user of that name (password, role, second factor) and ends its
-    /// sessions.
-    ///
-    /// # Errors
-    /// See [`Denied`]; a name or a password that can't be one costs no try.
-    pub fn claim(
-        &self,
-        _code: &str,
-        _name: &str,
-        _password: &str,
-        _from: IpAddr,
-        _now: Timestamp,
-    ) -> Result<Opened, Denied> {
-        Err(Denied::Wrong)
-    }
-
-    /// By name and password, and `second` where the user has a second factor: the app's six digits, or a recovery code.
-    ///
-    /// # Errors
-    /// See [`Denied`].
-    pub fn login(
-        &self,
-        _name: &str,
-        _password: &str,
-        _second: Option<&str>,
-        _from: IpAddr,
-        _now: Timestamp,
-    ) -> Result<Opened, Denied> {
-        Err(Denied::Wrong)
-    }
-
-    /// The session of this cookie, if it still goes on. Counts as use.
-    pub fn session(&self, _cookie: &str, _now: Timestamp) -> Option<Session> {
-        None
-    }
-
-    /// Ends the session; whose it was.
-    pub fn logout(&self, _cookie: &str) -> Option<Done> {
-        None
-    }
-
-    /// The user's own new password: ends all its sessions and opens a new one.
-    ///
-    /// # Errors
-    /// See [`Denied`].
-    pub fn change_password(&self, _cookie: &str, _old: &str, _new: &str, _now: Timestamp) -> Result<Opened, Denied> {
-        Err(Denied::Wrong)
-    }
-
-    /// A key for the user's authenticator app. Nothing changes before [`Access::confirm_second_factor`]. Asks for the
-    /// password: who finds a page left open must not lock its user out.
-    ///
-    /// # Errors
-    /// See [`Denied`].
-    pub fn begin_second_factor(&self, _cookie: &str, _password: &str, _now: Timestamp) -> Result<Enrolment, Denied> {
-        Err(Denied::Wrong)
-    }
-
-    /// By a code of the app: from now on a login needs one. Ends the user's other sessions.
-    ///
-    /// # Errors
-    /// See [`Denied`].
-    pub fn confirm_second_factor(&self, _cookie: &str, _code: &str, _now: Timestamp) -> Result<RecoveryCodes, Denied> {
-        Err(Denied::Wrong)
-    }
-
-    /// The user gives its own second factor up, by its password.
-    ///
-    /// # Errors
-    /// See [`Denied`].
-    pub fn drop_second_factor(&self, _cookie: &str, _password: &str, _now: Timestamp) -> Result<Done, Denied> {
-        Err(Denied::Wrong)
+        self.look().map_or(true, |users| users.has_admin())
     }
 
     /// All users, by name.
@@ -164,46 +122,68 @@ impl Access {
     /// # Errors
     /// Of the disk.
     pub fn users(&self) -> Result<Vec<User>, Broken> {
-        Ok(Vec::new())
+        Ok(self.look()?.shown())
     }
 
-    /// Adds a user. Who may is for the caller to judge: an admin on the pages, root at the console.
-    ///
-    /// # Errors
-    /// [`Denied::Refused`] or [`Denied::Broken`].
-    pub fn add_user(&self, _name: &str, _password: &str, _role: Role, _now: Timestamp) -> Result<Done, Denied> {
-        Err(Denied::Wrong)
+    /// The session of this cookie, if it still goes on. Counts as use.
+    pub fn session(&self, cookie: &str, now: Timestamp) -> Option<Session> {
+        let users = self.look().ok()?;
+        let mut state = self.state();
+        let held = state.sessions.use_now(cookie, now)?;
+        match users.get(&held.session.user).filter(|user| user.generation == held.generation) {
+            Some(user) => {
+                held.session.role = user.role;
+                held.session.second_factor = user.second_factor.is_some();
+                Some(held.session.clone())
+            }
+            // Removed, or changed by somebody else: by a command beside us, say.
+            None => {
+                state.sessions.end(cookie);
+                None
+            }
+        }
     }
 
-    /// Takes a user out and ends its sessions. The last admin stays.
-    ///
-    /// # Errors
-    /// As [`Access::add_user`].
-    pub fn remove_user(&self, _name: &str, _now: Timestamp) -> Result<Done, Denied> {
-        Err(Denied::Wrong)
+    /// Ends the session; whose it was.
+    pub fn logout(&self, cookie: &str) -> Option<Done> {
+        let ended = self.state().sessions.end(cookie)?;
+        Some(Done { user: ended.user, about: "logged out".to_owned() })
     }
 
-    /// Another role; ends the user's sessions. The last admin stays one.
-    ///
-    /// # Errors
-    /// As [`Access::add_user`].
-    pub fn set_role(&self, _name: &str, _role: Role, _now: Timestamp) -> Result<Done, Denied> {
-        Err(Denied::Wrong)
+    /// The users as the file has them now.
+    fn look(&self) -> Result<Arc<Users>, Broken> {
+        let stamp = self.inner.store.stamp();
+        {
+            let state = self.state();
+            if state.stamp == stamp {
+                return Ok(state.users.clone());
+            }
+        }
+        // The stamp is older than what is read: a change in between is read once more.
+        let users = Arc::new(self.inner.store.users()?);
+        let unknown = users.unknown();
+        if !unknown.is_empty() {
+            tracing::warn!("the users file has fields of a later version, which are kept: {}", unknown.join(", "));
+        }
+        let mut state = self.state();
+        state.stamp = stamp;
+        state.users = users.clone();
+        Ok(users)
     }
 
-    /// Another password, set by somebody else than the user; ends the user's sessions. The second factor stays.
-    ///
-    /// # Errors
-    /// As [`Access::add_user`].
-    pub fn reset_password(&self, _name: &str, _password: &str, _now: Timestamp) -> Result<Done, Denied> {
-        Err(Denied::Wrong)
+    /// Reads the users under the folder's lock, and writes them if the change was made.
+    fn change<T>(&self, change: impl FnOnce(&mut Users) -> Result<T, Denied>) -> Result<T, Denied> {
+        let room = self.inner.store.lock()?;
+        let mut users = room.users()?;
+        let done = change(&mut users)?;
+        room.put_users(&users)?;
+        Ok(done)
     }
 
-    /// Takes another user's second factor away (a lost phone); ends the user's sessions.
-    ///
-    /// # Errors
-    /// As [`Access::add_user`].
-    pub fn reset_second_factor(&self, _name: &str, _now: Timestamp) -> Result<Done, Denied> {
-        Err(Denied::Wrong)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

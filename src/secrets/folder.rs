@@ -1,4 +1,4 @@
-//! The folder of the sealed store: `STATE/secrets`, 0700, its files 0600.
+//! A folder of secrets in the state folder, 0700, its files 0600: the sealed store's (`STATE/secrets`), or another room's.
 //!
 //! A command of root's and the agent's own user both write here, so every file is opened from the folder's handle and no
 //! link is followed: who may change the state folder does not choose what root writes. Promise: a file holds its old
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::fill;
 
-/// Below the state folder.
+/// The sealed store's, below the state folder.
 pub const NAME: &str = "secrets";
 /// What is being written. One is enough: writers hold the lock.
 const BESIDE: &str = ".new";
@@ -33,42 +33,58 @@ pub struct Folder {
 pub struct Lock(#[allow(dead_code, reason = "held for its drop")] Flock<File>);
 
 impl Folder {
-    /// `None`: nothing was ever sealed here.
+    /// The sealed store's. `None`: nothing was ever sealed here.
     ///
     /// # Errors
     /// Of the file system; a link in its place is one.
     pub fn find(state_dir: &Path) -> io::Result<Option<Folder>> {
-        let path = state_dir.join(NAME);
+        Folder::find_named(state_dir, NAME)
+    }
+
+    /// The folder of this name. `None`: it is not there.
+    ///
+    /// # Errors
+    /// As [`Folder::find`].
+    pub fn find_named(state_dir: &Path, name: &str) -> io::Result<Option<Folder>> {
+        let path = state_dir.join(name);
         let state = match File::open(state_dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             found => found?,
         };
-        match openat(state.as_fd(), NAME, folder_flags(), Mode::empty()) {
+        match openat(state.as_fd(), name, folder_flags(), Mode::empty()) {
             Ok(at) => Ok(Some(Folder { path, at: File::from(at) })),
             Err(nix::Error::ENOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// The folder; made where it is not there yet.
+    /// The sealed store's; made where it is not there yet.
     ///
     /// # Errors
     /// Of the file system.
     pub fn make(state_dir: &Path) -> io::Result<Folder> {
-        if let Some(found) = Folder::find(state_dir)? {
+        Folder::make_named(state_dir, NAME)
+    }
+
+    /// The folder of this name; made where it is not there yet.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn make_named(state_dir: &Path, name: &str) -> io::Result<Folder> {
+        if let Some(found) = Folder::find_named(state_dir, name)? {
             return Ok(found);
         }
         DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
         let state = File::open(state_dir)?;
-        match mkdirat(state.as_fd(), NAME, Mode::S_IRWXU) {
+        match mkdirat(state.as_fd(), name, Mode::S_IRWXU) {
             Err(error) if error != nix::Error::EEXIST => return Err(error.into()),
             _ => {}
         }
-        let at = File::from(openat(state.as_fd(), NAME, folder_flags(), Mode::empty())?);
+        let at = File::from(openat(state.as_fd(), name, folder_flags(), Mode::empty())?);
         hand_on(&at, &state.metadata()?)?;
         // The folder reaches the disk with the one above it.
         state.sync_all()?;
-        Ok(Folder { path: state_dir.join(NAME), at })
+        Ok(Folder { path: state_dir.join(name), at })
     }
 
     /// For messages.

@@ -21,6 +21,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::values::{Name, Secret, SecretRef};
 
 pub use first_seen::first_seen;
+pub use folder::{Folder, Lock};
 pub use replace::replace;
 pub use sealing::KeyKind;
 pub use stamp::{Stamp, stamp};
