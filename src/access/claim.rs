@@ -83,7 +83,7 @@ impl Access {
             None => "claimed: added as admin".to_owned(),
             Some(was) => {
                 let factor = if was.second_factor.is_some() { ", its second factor dropped" } else { "" };
-                format!("claimed: {} reset to admin with a new password{factor}, {ended} sessions ended", was.role)
+                format!("claimed: {} reset to admin with a new password{factor}, sessions ended: {ended}", was.role)
             }
         };
         let opened = state.sessions.open(&who(&user, from), about, now);

@@ -83,7 +83,7 @@ impl Access {
         let mut state = self.state();
         // This one too: its page opens a new one.
         let ended = state.sessions.end_of(&session.user, None).saturating_sub(1);
-        let about = format!("own password changed, {ended} other sessions ended");
+        let about = format!("own password changed, other sessions ended: {ended}");
         Ok(state.sessions.open(&who(&after, session.from), about, now)?)
     }
 

@@ -36,13 +36,16 @@ pub use claim::ClaimCode;
 pub use denied::{Broken, Denied};
 pub use second_factor::{Enrolment, RecoveryCodes};
 pub use session::{Opened, Session};
-pub use users::{Role, User};
+pub use users::{Role, User, user_name};
 
 use password::Hashing;
 use session::Sessions;
 use store::Store;
 use tries::Tries;
 use users::Users;
+
+/// The folder's name in the state folder.
+pub const FOLDER: &str = "access";
 
 /// Who may use the pages. Cheap to clone; clones share sessions and counts.
 #[derive(Clone)]
@@ -75,7 +78,7 @@ struct State {
 pub struct Done {
     /// Whom it was done to.
     pub user: String,
-    /// What was done, for a person: `added as viewer`, `password set, 2 sessions ended`.
+    /// What was done, for a person: `added as viewer`, `password set, sessions ended: 2`.
     pub about: String,
 }
 

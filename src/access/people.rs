@@ -110,7 +110,7 @@ impl Access {
 
     fn done(&self, user: String, about: String) -> Done {
         let ended = self.state().sessions.end_of(&user, None);
-        let about = if ended == 0 { about } else { format!("{about}, {ended} sessions ended") };
+        let about = if ended == 0 { about } else { format!("{about}, sessions ended: {ended}") };
         Done { user, about }
     }
 }

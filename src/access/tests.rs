@@ -147,7 +147,7 @@ fn a_claim_recovers_a_lost_admin_and_ends_its_sessions_and_no_others() {
     let code = this.code(4);
     let opened = this.agent.claim(code.reveal(), "alice", OTHER, from(9), at(5)).expect("claimed");
     assert!(!this.is_in(&old, 6) && this.is_in(&opened, 6) && this.is_in(&bob, 6));
-    assert_eq!(opened.about, "claimed: admin reset to admin with a new password, 1 sessions ended");
+    assert_eq!(opened.about, "claimed: admin reset to admin with a new password, sessions ended: 1");
     wrong(this.agent.login("alice", PASSWORD, None, from(7), at(6)));
     this.agent.login("alice", OTHER, None, from(8), at(6)).expect("in");
     let code = this.code(10);
@@ -186,7 +186,7 @@ fn a_new_password_ends_the_users_other_sessions_and_renews_its_own() {
     let new = change(PASSWORD, OTHER, 20).expect("changed");
     assert!(!this.is_in(&one, 21) && !this.is_in(&two, 21) && this.is_in(&new, 21));
     assert_ne!(new.cookie.reveal(), two.cookie.reveal());
-    assert_eq!(new.about, "own password changed, 1 other sessions ended");
+    assert_eq!(new.about, "own password changed, other sessions ended: 1");
     wrong(this.login("alice", PASSWORD, 22));
     this.login("alice", OTHER, 24).expect("in");
     refused(this.agent.change_password(one.cookie.reveal(), OTHER, PASSWORD, at(25)), "log in again");
@@ -230,7 +230,7 @@ fn the_last_admin_stays_and_what_can_not_be_is_refused_with_a_sentence() {
     let done = this.agent.add_user("bob", OTHER, Role::Admin, at(2)).expect("added");
     assert_eq!(done, Done { user: "bob".into(), about: "added as admin".into() });
     let done = this.agent.remove_user("alice").expect("there is another");
-    assert_eq!(done.about, "removed, was admin, 1 sessions ended");
+    assert_eq!(done.about, "removed, was admin, sessions ended: 1");
     assert!(!this.is_in(&admin, 3));
 }
 

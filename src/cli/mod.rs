@@ -8,6 +8,7 @@ mod asked;
 mod audit;
 mod change;
 mod check;
+mod claim;
 mod destination;
 mod evidence;
 mod integration;
@@ -19,6 +20,7 @@ mod secret;
 mod selftest;
 mod settings;
 mod status;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -142,6 +144,13 @@ enum Verb {
         #[command(subcommand)]
         verb: audit::Verb,
     },
+    /// A one-time code for the first admin of the pages, and for a lost one: root, or the agent's user, on the box.
+    Claim,
+    /// The users of the pages.
+    User {
+        #[command(subcommand)]
+        verb: user::Verb,
+    },
     /// The sealed secrets.
     Secret {
         #[command(subcommand)]
@@ -180,6 +189,8 @@ pub fn main() -> ExitCode {
         Verb::Evidence(verb) => evidence::run(config, &verb),
         Verb::Audit { verb } => audit::run(config, verb),
         Verb::Integration { verb } => recorded(config, verb.doing(), || integration::run(config, verb)),
+        Verb::Claim => recorded(config, claim::doing(), || claim::run(config)),
+        Verb::User { verb } => recorded(config, verb.doing(), || user::run(config, verb)),
         Verb::Secret { verb } => recorded(config, verb.doing(), || secret::run(config, verb)),
         Verb::Destination { verb } => recorded(config, verb.doing(), || destination::run(config, verb)),
         Verb::Selftest(verb) => selftest::run(&verb),
