@@ -11,6 +11,21 @@ use serde_json::Value;
 
 const CANARY: &str = "CANARY-audit-3b77e1";
 
+/// A place whose audit log is forwarded, as it is unless somebody says otherwise.
+fn place() -> Place {
+    let place = Place::new("");
+    write_settings(&place, "");
+    place
+}
+
+fn write_settings(place: &Place, more: &str) {
+    place.write_settings(more);
+    let text = fs::read_to_string(place.config()).expect("settings");
+    let usual = text.replace("forward-audit = false\n", "");
+    assert_ne!(usual, text);
+    fs::write(place.config(), usual).expect("settings");
+}
+
 fn log(place: &Place) -> PathBuf {
     place.state().join("audit/audit.jsonl")
 }
@@ -57,7 +72,7 @@ fn all_is_forwarded(place: &Place, agent: &mut Agent) {
 
 #[test]
 fn what_is_done_with_and_without_the_agent_is_recorded_in_one_chain_and_forwarded_once() {
-    let place = Place::new("");
+    let place = place();
     let key = place.secret("acme.key", CANARY);
     let mut agent = place.start();
     let added = place.verb(&["integration", "add", "acme", "host=127.0.0.1:9", &format!("api-key={key}")]);
@@ -106,7 +121,7 @@ fn what_is_done_with_and_without_the_agent_is_recorded_in_one_chain_and_forwarde
 
 #[test]
 fn an_edited_entry_is_named_by_verify() {
-    let place = Place::new("");
+    let place = place();
     assert!(place.start().stop().0.success());
     for name in ["soc", "siem"] {
         assert!(place.verb_in(&["secret", "set", name], &[], CANARY).status.success());
@@ -123,7 +138,7 @@ fn an_edited_entry_is_named_by_verify() {
 
 #[test]
 fn what_was_cut_off_at_the_end_is_noticed_by_what_was_forwarded() {
-    let place = Place::new("");
+    let place = place();
     let mut agent = place.start();
     for name in ["soc", "siem"] {
         assert!(place.verb_in(&["secret", "set", name], &[], CANARY).status.success());
@@ -144,9 +159,9 @@ fn what_was_cut_off_at_the_end_is_noticed_by_what_was_forwarded() {
 
 #[test]
 fn a_reload_that_is_refused_is_recorded_and_what_it_would_have_changed_is_not() {
-    let place = Place::new("");
+    let place = place();
     let mut agent = place.start();
-    place.write_settings(&format!("[integrations.acme]\napi-key = \"{CANARY}\"\n"));
+    write_settings(&place, &format!("[integrations.acme]\napi-key = \"{CANARY}\"\n"));
     agent.signal(Signal::SIGHUP);
     agent.wait_until("it is recorded", |_| {
         acts(&lines(&place)).iter().any(|act| act.starts_with("settings reload [refused") && act.ends_with("failed"))

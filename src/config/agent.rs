@@ -34,7 +34,8 @@ pub fn agent(table: Table<'_>, findings: &mut Findings<'_>, env: Environment<'_>
         (false, _) => Some(usual_state_dir(env)),
     };
     let heartbeat = reader.duration("heartbeat");
-    Some(Agent { name: name?, state_dir: state_dir?, heartbeat: heartbeat? })
+    let forward_audit = reader.flag("forward-audit");
+    Some(Agent { name: name?, state_dir: state_dir?, heartbeat: heartbeat?, forward_audit: forward_audit? })
 }
 
 /// The state folder as far as it can be told before the settings are read, because some of them lie in it.

@@ -66,6 +66,14 @@ pub static AGENT: Section = Section {
             r#""5m""#,
             "How often a heartbeat goes to every destination; \"0s\": never.",
         ),
+        key(
+            "forward-audit",
+            Kind::Flag,
+            Value("true"),
+            "false",
+            "Whether entries of the audit log are handed to the destinations, as events of the integration conductor: what was \
+             cut off at the log's end is seen by that alone.",
+        ),
     ],
 };
 

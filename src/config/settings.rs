@@ -37,6 +37,8 @@ pub struct Agent {
     pub state_dir: PathBuf,
     /// How often a heartbeat goes to every destination; zero: never.
     pub heartbeat: Duration,
+    /// Whether entries of the audit log become events.
+    pub forward_audit: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

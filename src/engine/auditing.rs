@@ -5,14 +5,17 @@
 //! (what a chain alone can't show) is a condition.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::stop::Stop;
 use super::{Facilities, off_thread, own};
 use crate::audit::{Act, Audit, Entry, ITSELF, Outcome};
+use crate::config::Settings;
 use crate::event::{Checkpoint, Event, Severity};
 use crate::queue::{NewPage, Queue, QueueError};
 use crate::status::Code;
@@ -51,9 +54,21 @@ struct Known {
     checkpoint: Option<String>,
 }
 
-pub async fn run(facilities: Facilities, audit: Audit, mut stop: Stop) {
+pub async fn run(
+    facilities: Facilities,
+    settings: watch::Receiver<Option<Arc<Settings>>>,
+    audit: Audit,
+    mut stop: Stop,
+) {
     let mut known = Known::default();
     loop {
+        let wanted = settings.borrow().as_ref().is_some_and(|settings| settings.agent.forward_audit);
+        if !wanted {
+            tokio::select! {
+                () = stop.stopped() => return,
+                () = tokio::time::sleep(EVERY) => continue,
+            }
+        }
         let (queue, log, last) = (facilities.queue.clone(), audit.clone(), known);
         let (looked, now_known) = off_thread(move || look(&queue, &log, last)).await;
         known = now_known;

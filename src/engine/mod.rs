@@ -192,8 +192,8 @@ impl Engine {
     pub async fn forward_audit(&self, audit: Audit) {
         let (stopper, stop) = stop::flag();
         let task = supervision::supervise("audit", self.facilities.board.clone(), stop.clone(), {
-            let facilities = self.facilities.clone();
-            move || auditing::run(facilities.clone(), audit.clone(), stop.clone())
+            let (facilities, settings) = (self.facilities.clone(), self.settings.subscribe());
+            move || auditing::run(facilities.clone(), settings.clone(), audit.clone(), stop.clone())
         });
         self.tasks.lock().await.standing.push((stopper, task));
     }
