@@ -16,6 +16,7 @@ pub mod values;
 
 pub mod access;
 pub mod audit;
+pub mod bundle;
 pub mod config;
 pub mod connectors;
 pub mod control;

@@ -94,6 +94,7 @@ const ARROWS: [(&str, &[&str]); 22] = [
         &[
             "access",
             "audit",
+            "bundle",
             "config",
             "control",
             // What a receipt is called; the type alone.
@@ -109,6 +110,8 @@ const ARROWS: [(&str, &[&str]); 22] = [
             "web",
         ],
     ),
+    // What we say about ourselves, packed; the secrets it knows only to search for them.
+    ("bundle", &["audit", "config", "secrets", "status"]),
     ("main", &["cli"]),
 ];
 

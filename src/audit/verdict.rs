@@ -23,6 +23,20 @@ pub struct Verdict {
     pub aside: Vec<String>,
 }
 
+impl Verdict {
+    /// As `audit verify --json` tells it.
+    pub fn to_json(&self) -> serde_json::Value {
+        let misfit = self.misfit.as_ref().map(|misfit| {
+            serde_json::json!({"file": misfit.file, "line": misfit.line, "number": misfit.number, "why": misfit.why})
+        });
+        let (last, hash) = self.last.clone().unzip();
+        serde_json::json!({
+            "holds": self.misfit.is_none(), "entries": self.entries, "first": self.first, "last": last,
+            "last_hash": hash, "misfit": misfit, "torn_bytes": self.torn, "set_aside": self.aside,
+        })
+    }
+}
+
 /// A line that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {

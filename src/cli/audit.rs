@@ -60,15 +60,7 @@ pub fn run(config: &Path, verb: Verb) -> Result<u8, Failure> {
 fn verify(verdict: &Verdict, json: bool, out: &mut impl Write) -> Result<u8, Failure> {
     let exit = if verdict.misfit.is_none() { 0 } else { Exit::Disk as u8 };
     if json {
-        let misfit = verdict.misfit.as_ref().map(|misfit| {
-            serde_json::json!({"file": misfit.file, "line": misfit.line, "number": misfit.number, "why": misfit.why})
-        });
-        let (last, hash) = verdict.last.clone().unzip();
-        let told = serde_json::json!({
-            "holds": verdict.misfit.is_none(), "entries": verdict.entries, "first": verdict.first, "last": last,
-            "last_hash": hash, "misfit": misfit, "torn_bytes": verdict.torn, "set_aside": verdict.aside,
-        });
-        writeln!(out, "{told}")?;
+        writeln!(out, "{}", verdict.to_json())?;
         return Ok(exit);
     }
     if verdict.torn > 0 {

@@ -20,6 +20,7 @@ mod secret;
 mod selftest;
 mod settings;
 mod status;
+mod support_bundle;
 mod user;
 
 use std::path::PathBuf;
@@ -151,6 +152,8 @@ enum Verb {
         #[command(subcommand)]
         verb: user::Verb,
     },
+    /// What somebody who helps needs to see, in one file without secrets and events.
+    SupportBundle(support_bundle::Arguments),
     /// The sealed secrets.
     Secret {
         #[command(subcommand)]
@@ -187,6 +190,9 @@ pub fn main() -> ExitCode {
         Verb::Check(verb) => check::run(config, &verb),
         Verb::Status(verb) => status::run(config, &verb),
         Verb::Evidence(verb) => evidence::run(config, &verb),
+        Verb::SupportBundle(verb) => {
+            recorded(config, Some(("support-bundle", String::new())), || support_bundle::run(config, &verb))
+        }
         Verb::Audit { verb } => audit::run(config, verb),
         Verb::Integration { verb } => recorded(config, verb.doing(), || integration::run(config, verb)),
         Verb::Claim => recorded(config, claim::doing(), || claim::run(config)),

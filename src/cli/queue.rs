@@ -15,6 +15,7 @@ use super::recording::{self, Doing};
 use super::{Exit, Failure, settings};
 use crate::control::{Reply, Request, Show};
 use crate::values::ByteSize;
+pub use verify::verified;
 
 mod bar;
 pub mod export_file;

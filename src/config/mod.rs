@@ -24,6 +24,7 @@ mod keys;
 mod link;
 mod mistakes;
 mod reader;
+mod redacting;
 mod reference;
 mod remote;
 mod schema;
@@ -39,6 +40,7 @@ use std::path::{Path, PathBuf};
 
 pub use changes::changes;
 pub use mistakes::{Mistake, MistakeKind, Mistakes};
+pub use redacting::redacted;
 pub use reference::reference;
 pub use schema::schema;
 pub use settings::*;

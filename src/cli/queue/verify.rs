@@ -47,6 +47,13 @@ pub fn verify(settings: &Settings, json: bool) -> Result<u8, Failure> {
     Ok(code(&verified))
 }
 
+/// The same as one JSON value, for the support bundle.
+pub fn verified(settings: &Settings) -> Result<serde_json::Value, Failure> {
+    let verified =
+        if is_running(&settings.agent.state_dir) { of_the_agent(settings)? } else { of_the_files(settings)? };
+    Ok(serde_json::to_value(&verified).map_err(io::Error::from)?)
+}
+
 pub fn repair(settings: &Settings, asked: &Repair) -> Result<u8, Failure> {
     let state_dir = &settings.agent.state_dir;
     if is_running(state_dir) {
