@@ -9,7 +9,7 @@ use super::files::Files;
 use super::format::format;
 use super::grammar::{Read, Wrong, said};
 use super::http;
-use super::integration::identity;
+use super::integration::{door, identity};
 use super::jetstream::jetstream;
 use super::keys::{Kind, Section};
 use super::link;
@@ -28,6 +28,7 @@ pub fn destination(
     table: Table<'_>,
     findings: &mut Findings<'_>,
     files: &mut Files,
+    other_hosts: bool,
 ) -> Option<Destination> {
     let Some(section) = section_of(&table) else {
         // Another protocol has other keys: complaining about them would mislead. What every type has is read.
@@ -59,10 +60,22 @@ pub fn destination(
         Some(_) | None => None,
     };
     let common = common(&mut reader);
-    let link = place.map(|place| place.link).or(link);
+    let door = door(&mut reader, other_hosts);
+    let link = place.map(|place| place.link).or(link).map(|link| Link { door, ..link });
+    if let Some(why) = link.as_ref().and_then(leads_astray) {
+        let hint = "name the receiver itself; to mean this address, define the destination in a file of your own, or write \
+                    allow-other-hosts = true under [remote]";
+        reader.wrong(if web { "url" } else { "address" }, &format!("leads to {why}, and a page set it"), hint);
+    }
     kind?;
     let (enabled, start, filter) = common?;
     Some(Destination { name: name?, enabled, start, filter, format: format?, link: link?, key, protocol: protocol? })
+}
+
+/// Why the address that is written out may not be dialled; where a name leads is seen at each connection.
+fn leads_astray(link: &Link) -> Option<&'static str> {
+    let (host, _) = link.host_and_port()?;
+    link.door.refuses(host.trim_matches(['[', ']']).parse().ok()?)
 }
 
 /// What every type has.

@@ -11,9 +11,9 @@ use super::grammar::{Read, Wrong, api_host, said};
 use super::keys::Key;
 use super::reader::{TableReader, duration, text, value_place};
 use super::sections::OWN_INTEGRATIONS;
-use super::settings::{Connector, Integration};
+use super::settings::{Connector, Door, Integration};
 use super::spelling::nearest;
-use crate::connectors::abnormal::{self, STREAMS};
+use crate::connectors::abnormal::{self, STREAMS, region};
 use crate::values::Name;
 
 /// The vendor's limit for one customer, per minute.
@@ -25,6 +25,7 @@ pub fn integration(
     table: Table<'_>,
     findings: &mut Findings<'_>,
     files: &mut Files,
+    other_hosts: bool,
 ) -> Option<Integration> {
     let name = identity(name, &table, findings);
     let mut reader = TableReader::new(table, findings);
@@ -32,6 +33,17 @@ pub fn integration(
     // Checked, and carried by nothing yet: no page shows titles.
     reader.line("title");
     let host = reader.text("host", api_host);
+    let door = door(&mut reader, other_hosts);
+    let vendors = host.as_deref().is_none_or(|host| region::regions().iter().any(|region| region.answers_at(host)));
+    if door == Door::Guarded && !vendors {
+        let all: Vec<String> = region::regions().into_iter().map(|region| region.host).collect();
+        let hint = format!(
+            "it is one of {}; to name another, define the integration in a file of your own, or write allow-other-hosts = true \
+             under [remote]",
+            all.join(", ")
+        );
+        reader.wrong("host", "is none of the vendor's, and a page set it", &hint);
+    }
     let ca = files.path(&mut reader, "ca");
     let api_key = files.secret(&mut reader, "api-key");
     let api_key_expires = expiry(&mut reader);
@@ -62,6 +74,7 @@ pub fn integration(
         api_key_max_age: api_key_max_age?,
         requests_per_minute: u32::try_from(requests?).ok()?,
         ca,
+        door,
         connector: Connector::Abnormal(abnormal::Settings {
             host: host?,
             polling_interval: polling_interval?,
@@ -73,6 +86,12 @@ pub fn integration(
             enrich: enrich?,
         }),
     })
+}
+
+/// Who named the host. `other_hosts`: the operator's own file lets pages name any.
+pub fn door(reader: &mut TableReader<'_, '_, '_>, other_hosts: bool) -> Door {
+    let by_page = reader.choice("set-by").is_some();
+    if by_page && !other_hosts { Door::Guarded } else { Door::Open }
 }
 
 /// The name, where it can be one. `[integrations.conductor]` would mix its events with our own.

@@ -126,15 +126,17 @@ fn assemble(document: Document<'_>, findings: &mut Findings<'_>, env: Environmen
         None => Some(None),
         Some(table) => remote::remote(table, findings, &mut files).map(Some),
     };
+    // A [remote] that is wrong is told already: what follows from it is not told as well.
+    let other_hosts = remote.as_ref().is_none_or(|remote| remote.as_ref().is_some_and(|remote| remote.allow_other_hosts));
     let mut integrations = Vec::new();
     for (name, table) in document.integrations {
         integration::not_our_own(name, &table, findings);
-        integrations.push(integration::integration(name, table, findings, &mut files));
+        integrations.push(integration::integration(name, table, findings, &mut files, other_hosts));
     }
     let destinations: Vec<_> = document
         .destinations
         .into_iter()
-        .map(|(name, table)| destination::destination(name, table, findings, &mut files))
+        .map(|(name, table)| destination::destination(name, table, findings, &mut files, other_hosts))
         .collect();
     files.look(findings);
     let integrations: Option<Vec<Integration>> = integrations.into_iter().collect();

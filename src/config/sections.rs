@@ -228,6 +228,7 @@ pub static INTEGRATION: Section = Section {
         ),
         key("intervals", Kind::Intervals, Nothing, r#"{ abuse-campaigns = "1h" }"#, "Intervals of single streams."),
         key("enabled", Kind::Flag, Value("true"), "false", "Whether it is collected."),
+        SET_BY,
         key(
             "start",
             Kind::Duration { min: Duration::ZERO },
@@ -272,6 +273,16 @@ pub static INTEGRATION: Section = Section {
         ),
     ],
 };
+
+/// Of integrations and destinations.
+const SET_BY: Key = key(
+    "set-by",
+    Kind::Choice { now: &["page"], later: &[], says: "" },
+    Nothing,
+    r#""page""#,
+    "Written by the pages: its host may then be no part of this machine, its link or a cloud's metadata service, at every \
+     connection; an integration's must be one of the vendor's. `allow-other-hosts` under [remote] lifts it.",
+);
 
 const fn key(
     name: &'static str,

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::connectors::abnormal;
 pub use crate::connectors::abnormal::region::Region;
-pub use crate::destinations::link::{Link, TlsVersion, Transport};
+pub use crate::destinations::link::{Door, Link, TlsVersion, Transport};
 use crate::destinations::{elastic, http, jetstream, relp, splunk_hec, syslog};
 use crate::event::Severity;
 pub use crate::format::Shape;
@@ -125,6 +125,8 @@ pub struct Integration {
     pub requests_per_minute: u32,
     /// A CA file beside the system's roots.
     pub ca: Option<PathBuf>,
+    /// Who named the host: where it may lead.
+    pub door: Door,
     pub connector: Connector,
 }
 

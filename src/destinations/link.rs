@@ -17,6 +17,7 @@ use crate::net::dial::{self, Path};
 use crate::net::tls::{self, TlsOptions};
 use crate::values::Secret;
 
+pub use crate::net::door::Door;
 pub use crate::net::tls::TlsVersion;
 
 /// What the operator set about the way. Validated by `config`.
@@ -40,6 +41,8 @@ pub struct Link {
     pub insecure: bool,
     /// An older connection is ended in order and made anew; `None`: never.
     pub max_connection_age: Option<Duration>,
+    /// Who named it all: where it may lead.
+    pub door: Door,
 }
 
 /// What carries the protocol.
@@ -117,9 +120,10 @@ impl Link {
         Ok(Dialler { host, port, path: self.path(), tls, address, loopback_only, max_connection_age })
     }
 
-    /// The way out: destinations are inside, so [egress] has no say, only the proxy of their own.
+    /// The way out: destinations are inside, so [egress] has no say, only the proxy of their own, which who named the
+    /// destination named too.
     pub fn path(&self) -> Path {
-        Path { proxy: self.proxy.clone(), ..Path::default() }
+        Path { proxy: self.proxy.clone(), door: self.door, proxy_door: self.door, ..Path::default() }
     }
 }
 
@@ -166,12 +170,21 @@ impl Dialler {
         Ok(stream)
     }
 
+    /// May a client of its own dial this server (`host:port`)? See [`dial::judge`].
+    ///
+    /// # Errors
+    /// As of [`dial::judge`].
+    pub async fn judge(&self, server: &str, limit: Duration) -> Result<(), Fault> {
+        let (host, port) = server.rsplit_once(':').unwrap_or((server, ""));
+        dial::judge(host.trim_matches(['[', ']']), port.parse().unwrap_or_default(), self.path.door, limit).await
+    }
+
     /// A socket for datagrams to the peer.
     ///
     /// # Errors
     /// `Unavailable`: the name is not resolved, or there is no way; `Refused` as of [`Dialler::dial`].
     pub async fn datagrams(&self, limit: Duration) -> Result<UdpSocket, Fault> {
-        let socket = dial::datagrams(&self.host, self.port, limit).await?;
+        let socket = dial::datagrams(&self.host, self.port, self.path.door, limit).await?;
         let failed =
             |e| Fault::new(FaultKind::Unavailable, format!("there is no way to {}", self.address)).caused_by(e);
         self.admit(socket.peer_addr().map_err(failed)?)?;

@@ -102,7 +102,7 @@ async fn reach(
     tell: &mut (dyn FnMut(Finding) + Send),
 ) -> Result<(), &'static str> {
     let (integration, host) = (subject.integration, trial::host(subject.integration));
-    let way = match Way::to(host, subject.egress) {
+    let way = match Way::to(host, integration, subject.egress) {
         Ok(way) => way,
         Err(fault) => {
             let advice = format!("correct `host` of [integrations.{}], or `proxy` under [egress]", integration.name);

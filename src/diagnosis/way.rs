@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::finding::Finding;
 use super::{LIMIT, late};
-use crate::config::Egress;
+use crate::config::{Egress, Integration};
 use crate::engine::way_out;
 use crate::fault::{Fault, FaultKind};
 use crate::net::dial::{Path, dial};
@@ -36,16 +36,16 @@ pub fn towards(url: &str, egress: &Egress) -> Result<Option<Proxy>, Fault> {
 }
 
 impl Way {
-    /// The way to `host` or `host:port`, over HTTPS.
+    /// The way to `host` or `host:port` of an integration, over HTTPS.
     ///
     /// # Errors
     /// `Misconfigured`: a host or a proxy that can't be one.
-    pub fn to(host: &str, egress: &Egress) -> Result<Way, Fault> {
+    pub fn to(host: &str, integration: &Integration, egress: &Egress) -> Result<Way, Fault> {
         let wrong = || Fault::new(FaultKind::Misconfigured, "`host` is not a host");
         let uri: Uri = format!("https://{host}/").parse().map_err(|_| wrong())?;
         let bare = uri.host().ok_or_else(wrong)?.trim_matches(['[', ']']).to_owned();
         let environment = Environment::read();
-        let mut path = way_out::path(egress);
+        let mut path = way_out::path_of(integration, egress);
         let proxy = path.proxy_for(&uri, &environment)?;
         let by = if path.proxy.is_some() { "`proxy` under [egress]" } else { "HTTPS_PROXY of the environment" };
         path.proxy = path.proxy.or(environment.https).filter(|_| proxy.is_some());

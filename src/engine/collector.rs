@@ -96,7 +96,7 @@ pub(super) fn client(
 ) -> Result<Arc<dyn Get>, Fault> {
     let http = Client::new(ClientOptions {
         tls: TlsOptions { ca: integration.ca.clone(), ..TlsOptions::default() },
-        path: way_out::path(egress),
+        path: way_out::path_of(integration, egress),
         limits: Limits { body: LARGEST_ANSWER, idle: rest(integration), ..Limits::default() },
         shared,
     })?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::config::Egress;
+use crate::config::{Egress, Integration};
 use crate::egress::{self, Observation};
 use crate::fault::Fault;
 use crate::net::dial::Path;
@@ -20,7 +20,13 @@ pub fn path(settings: &Egress) -> Path {
         source_address: settings.source_address,
         interface: settings.interface.clone(),
         proxy: settings.proxy.clone(),
+        ..Path::default()
     }
+}
+
+/// The same towards an integration's host. The proxy is the operator's own in any case.
+pub fn path_of(integration: &Integration, settings: &Egress) -> Path {
+    Path { door: integration.door, ..path(settings) }
 }
 
 /// A client that leaves by that way, for questions without a token and short answers.

@@ -12,6 +12,7 @@ use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::door::Door;
 use super::names::Names;
 use super::proxy::{Proxy, ask_for_tunnel};
 use crate::fault::{Fault, FaultKind};
@@ -26,6 +27,9 @@ const MOST_ADDRESSES: usize = 16;
 const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
+/// How long our own name servers are waited for where a proxy will look the name up itself.
+const PATIENCE_FOR_OUR_NAMES: Duration = Duration::from_secs(2);
+
 /// The way out that the operator chose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path {
@@ -33,6 +37,10 @@ pub struct Path {
     pub interface: Option<String>,
     /// `http://[user:password@]host:port`; `None`: for HTTP the environment's, then none; for [`dial`] none.
     pub proxy: Option<Secret>,
+    /// Which addresses the host may lead to.
+    pub door: Door,
+    /// Which addresses the proxy may have: who named the host may not have named the proxy.
+    pub proxy_door: Door,
 }
 
 /// Connects to `host:port` by `path`, through `path.proxy` where one is set. The environment's proxy is for
@@ -40,7 +48,8 @@ pub struct Path {
 ///
 /// # Errors
 /// `Unavailable` says what failed: DNS, refused, no answer, the proxy's status, a source address or interface
-/// that the box lacks. `Misconfigured`: a proxy URL or host that can't be one.
+/// that the box lacks. `Misconfigured`: a proxy URL or host that can't be one. `Refused`: an address that the path's door
+/// does not let through.
 pub async fn dial(host: &str, port: u16, path: &Path, limit: Duration) -> Result<TcpStream, Fault> {
     let proxy = path.explicit_proxy()?;
     dial_by(&Names::default(), proxy.as_ref(), host, port, path, Instant::now() + limit).await
@@ -49,10 +58,10 @@ pub async fn dial(host: &str, port: u16, path: &Path, limit: Duration) -> Result
 /// A socket for datagrams to the first address that `host` leads to: of those nobody can be asked which one answers.
 ///
 /// # Errors
-/// `Unavailable`: DNS, or no way there.
-pub async fn datagrams(host: &str, port: u16, limit: Duration) -> Result<UdpSocket, Fault> {
+/// `Unavailable`: DNS, or no way there. `Refused`: as of [`dial`].
+pub async fn datagrams(host: &str, port: u16, door: Door, limit: Duration) -> Result<UdpSocket, Fault> {
     let what = place(host, port);
-    let order = addresses(&Names::default(), host, port, None, Instant::now() + limit, &what).await?;
+    let order = addresses(&Names::default(), host, port, (None, door), Instant::now() + limit, &what).await?;
     let failed = |e| Fault::new(FaultKind::Unavailable, format!("{what} can't be reached")).caused_by(e);
     let mut missed = None;
     for address in order {
@@ -65,6 +74,21 @@ pub async fn datagrams(host: &str, port: u16, limit: Duration) -> Result<UdpSock
         }
     }
     Err(failed(missed.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())))
+}
+
+/// May a client that dials by itself dial there? It looks the name up again: what its resolver answers then is not judged.
+///
+/// # Errors
+/// `Unavailable`: DNS; `Refused`: as of [`dial`].
+pub async fn judge(host: &str, port: u16, door: Door, limit: Duration) -> Result<(), Fault> {
+    if door == Door::Open {
+        return Ok(());
+    }
+    let (what, names) = (place(host, port), Names::default());
+    let found = addresses(&names, host, port, (None, Door::Open), Instant::now() + limit, &what).await?;
+    // It may take any of them.
+    let refused = found.iter().find_map(|at| door.refuses(at.ip()).map(|why| (at.ip(), why)));
+    refused.map_or(Ok(()), |(address, why)| Err(closed(host, address, why)))
 }
 
 /// As [`dial`], with the proxy already chosen.
@@ -83,11 +107,35 @@ pub(super) async fn dial_by(
         return Err(Fault::new(FaultKind::Misconfigured, text));
     }
     let Some(proxy) = proxy else {
-        return direct(names, host, port, path, deadline, &place(host, port)).await;
+        return direct(names, host, port, path, path.door, deadline, &place(host, port)).await;
     };
-    let mut stream = direct(names, &proxy.host, proxy.port, path, deadline, &format!("the proxy {proxy}")).await?;
+    judge_behind_proxy(names, host, port, path.door, deadline).await?;
+    let what = format!("the proxy {proxy}");
+    let mut stream = direct(names, &proxy.host, proxy.port, path, path.proxy_door, deadline, &what).await?;
     ask_for_tunnel(&mut stream, proxy, host, port, deadline).await?;
     Ok(stream)
+}
+
+/// What of a host behind a proxy can be known: an address that is written out, and where the name leads by our own
+/// name servers, if those know it. Where it leads by the proxy's is the proxy's to judge.
+async fn judge_behind_proxy(names: &Names, host: &str, port: u16, door: Door, deadline: Instant) -> Result<(), Fault> {
+    if door == Door::Open {
+        return Ok(());
+    }
+    let patience = deadline.min(Instant::now() + PATIENCE_FOR_OUR_NAMES);
+    let found = timeout_at(patience, names.find(host, port)).await;
+    let refused = found.ok().and_then(Result::ok).into_iter().flatten();
+    let refused = refused.filter_map(|address| door.refuses(address.ip()).map(|why| (address.ip(), why))).next();
+    refused.map_or(Ok(()), |(address, why)| Err(closed(host, address, why)))
+}
+
+/// A host that was named by a page and leads where it may not.
+fn closed(host: &str, address: IpAddr, why: &str) -> Fault {
+    let text = format!(
+        "{host} leads to {address}, which is {why}: nothing that was set on a page may be dialled there. If it is meant, define it \
+         in a settings file of your own, or write allow-other-hosts = true under [remote]"
+    );
+    Fault::new(FaultKind::Refused, text)
 }
 
 /// `host:port`, with the brackets that an IPv6 address needs.
@@ -101,10 +149,11 @@ async fn direct(
     host: &str,
     port: u16,
     path: &Path,
+    door: Door,
     deadline: Instant,
     what: &str,
 ) -> Result<TcpStream, Fault> {
-    let order = addresses(names, host, port, path.source_address, deadline, what).await?;
+    let order = addresses(names, host, port, (path.source_address, door), deadline, what).await?;
     race(order, path, deadline, what).await
 }
 
@@ -113,7 +162,7 @@ async fn addresses(
     names: &Names,
     host: &str,
     port: u16,
-    source: Option<IpAddr>,
+    (source, door): (Option<IpAddr>, Door),
     deadline: Instant,
     what: &str,
 ) -> Result<VecDeque<SocketAddr>, Fault> {
@@ -131,6 +180,13 @@ async fn addresses(
             return Err(Fault::new(FaultKind::Unavailable, text));
         }
     };
+    // What is dialled is what was judged: no name is looked up twice for one connection.
+    let (found, refused): (Vec<_>, Vec<_>) = found.into_iter().partition(|at| door.refuses(at.ip()).is_none());
+    if let (true, Some((address, why))) =
+        (found.is_empty(), refused.iter().find_map(|at| door.refuses(at.ip()).map(|why| (at.ip(), why))))
+    {
+        return Err(closed(host, address, why));
+    }
     let order = interleave(found, source);
     if order.is_empty() {
         let why = match source {

@@ -6,6 +6,7 @@
 pub mod acceptance;
 pub mod certificate;
 pub mod dial;
+pub mod door;
 pub mod http;
 mod large;
 mod names;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::keys::Fallback::{Nothing, Required, Told, Value};
 use super::super::keys::{Key, Kind, Section};
-use super::key;
+use super::{SET_BY, key};
 use crate::values::ByteSize;
 
 /// What every type has: read where the type is none that this build speaks.
@@ -14,7 +14,7 @@ pub static DESTINATION: Section = Section {
     path: "destinations.NAME",
     of_type: None,
     doc: "A receiver of the SOC. NAME is its identity: the place it has reached in the queue is kept under it.",
-    keys: &[TYPE, START, FILTER_KEY, ENABLED],
+    keys: &[TYPE, START, FILTER_KEY, ENABLED, SET_BY],
 };
 
 /// The types that this build speaks.
@@ -83,6 +83,7 @@ pub static SYSLOG: Section = Section {
         START,
         FILTER_KEY,
         ENABLED,
+        SET_BY,
         INSECURE,
     ],
 };
@@ -127,6 +128,7 @@ pub static RELP: Section = Section {
         START,
         FILTER_KEY,
         ENABLED,
+        SET_BY,
         INSECURE,
     ],
 };

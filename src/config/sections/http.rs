@@ -10,7 +10,7 @@ use super::destination::{
     CA, CERT, CRL, ENABLED, FILTER_KEY, FORMAT, INSECURE, KEY, MAX_CONNECTION_AGE, OCSF_CLASS, PROXY, SERVER_NAME,
     SEVERITY_NUMBERS, START, TLS_MIN_VERSION, TYPE,
 };
-use super::key;
+use super::{SET_BY, key};
 use crate::values::ByteSize;
 
 pub static HTTP: Section = Section {
@@ -67,6 +67,7 @@ pub static HTTP: Section = Section {
         START,
         FILTER_KEY,
         ENABLED,
+        SET_BY,
         INSECURE,
     ],
 };
@@ -147,6 +148,7 @@ pub static SPLUNK_HEC: Section = Section {
         START,
         FILTER_KEY,
         ENABLED,
+        SET_BY,
         INSECURE,
     ],
 };
@@ -197,6 +199,7 @@ pub static ELASTIC: Section = Section {
         START,
         FILTER_KEY,
         ENABLED,
+        SET_BY,
         INSECURE,
     ],
 };

@@ -8,7 +8,7 @@ use super::destination::{
     CA, CERT, CRL, ENABLED, FILTER_KEY, FORMAT, INSECURE, KEY, OCSF_CLASS, SEVERITY_NUMBERS, START, TLS_MIN_VERSION,
     TYPE,
 };
-use super::key;
+use super::{SET_BY, key};
 
 pub static JETSTREAM: Section = Section {
     path: "destinations.NAME",
@@ -87,6 +87,7 @@ pub static JETSTREAM: Section = Section {
         START,
         FILTER_KEY,
         ENABLED,
+        SET_BY,
         INSECURE,
     ],
 };

@@ -28,6 +28,8 @@ use crate::values::Secret;
 
 /// The longest that one call takes: the engine gives it 90 s.
 const CALL: Duration = Duration::from_secs(75);
+/// How long a name that a page set is looked up for, before the library looks it up again.
+const JUDGED_WITHIN: Duration = Duration::from_secs(5);
 /// The longest that a close takes: the engine has 20 s for everything.
 const FAREWELL: Duration = Duration::from_secs(8);
 /// A server that takes no more than this is not set up for events.
@@ -217,7 +219,11 @@ impl JetStream {
         let mut first = None;
         for _ in 0..self.servers.len() {
             let server = &self.servers[self.turn % self.servers.len()];
-            let fault = match Session::open(&self.way, self.tls()?, server).await {
+            let opened = match self.dialler.judge(server, JUDGED_WITHIN).await {
+                Ok(()) => Session::open(&self.way, self.tls()?, server).await,
+                Err(fault) => Err(fault),
+            };
+            let fault = match opened {
                 Ok(session) => return self.begin(session).await,
                 Err(fault) => fault,
             };
