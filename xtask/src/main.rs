@@ -11,6 +11,7 @@ mod counts;
 mod demo;
 mod fuzz;
 mod packages;
+mod sbom;
 mod setup;
 mod sim;
 mod soak;
@@ -117,6 +118,12 @@ enum Verb {
         #[arg(long, default_value_t = 5_000_000)]
         events: u64,
     },
+    /// Write what the shipped program is made of: a CycloneDX document under target/sbom
+    Sbom {
+        /// The machine that it is built for
+        #[arg(long, default_value = "x86_64-unknown-linux-gnu")]
+        target: String,
+    },
     /// Kill, cut and restart the release build, many rounds long
     Torture {
         /// Rounds of each campaign
@@ -146,6 +153,7 @@ fn main() -> ExitCode {
             fuzz::run(target.as_deref(), length)
         }
         Verb::Soak { events } => soak::run(events),
+        Verb::Sbom { target } => sbom::run(&target),
         Verb::Torture { rounds } => torture::run(rounds),
     };
     match done {
