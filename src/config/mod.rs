@@ -127,7 +127,8 @@ fn assemble(document: Document<'_>, findings: &mut Findings<'_>, env: Environmen
         Some(table) => remote::remote(table, findings, &mut files).map(Some),
     };
     // A [remote] that is wrong is told already: what follows from it is not told as well.
-    let other_hosts = remote.as_ref().is_none_or(|remote| remote.as_ref().is_some_and(|remote| remote.allow_other_hosts));
+    let other_hosts =
+        remote.as_ref().is_none_or(|remote| remote.as_ref().is_some_and(|remote| remote.allow_other_hosts));
     let mut integrations = Vec::new();
     for (name, table) in document.integrations {
         integration::not_our_own(name, &table, findings);

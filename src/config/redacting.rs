@@ -122,6 +122,7 @@ fn kept(value: Value, kind: &Kind) -> Value {
         | Kind::HostPort
         | Kind::ServerName
         | Kind::Listen
+        | Kind::Bind
         | Kind::Address
         | Kind::Interface
         | Kind::File
@@ -132,7 +133,7 @@ fn kept(value: Value, kind: &Kind) -> Value {
                 left_out()
             }
         }
-        Kind::Streams | Kind::Names | Kind::HostPorts | Kind::Ranges => match value {
+        Kind::Streams | Kind::Names | Kind::ServerNames | Kind::HostPorts | Kind::Ranges => match value {
             Value::Array(all) => Value::Array(all.into_iter().filter(|one| one.is_str()).collect()),
             Value::String(_) => value,
             _ => left_out(),
