@@ -6,9 +6,11 @@
 
 mod disk;
 mod integrations;
+mod nagios;
 mod names;
 mod peers;
 mod proxy;
+mod remote;
 mod secrets;
 mod settings;
 
@@ -43,6 +45,11 @@ pub struct Arguments {
     /// Print the JSON Schema of the settings, for editors, and do nothing else.
     #[arg(long)]
     print_schema: bool,
+    /// How the running agent is, for Nagios, Icinga and their like: one line with numbers; exit 0, 1, 2 or 3.
+    #[arg(long, conflicts_with_all = ["offline", "json", "print_schema"])]
+    nagios: bool,
+    #[command(flatten)]
+    from: nagios::FromAfar,
 }
 
 /// What the diagnostics look at.
@@ -56,6 +63,10 @@ pub fn run(config: &Path, arguments: &Arguments) -> Result<u8, Failure> {
     if arguments.print_schema {
         writeln!(stdout, "{:#}", config::schema())?;
         return Ok(0);
+    }
+    if arguments.nagios {
+        drop(stdout);
+        return nagios::run(config, &arguments.from);
     }
     let mut report = Report::default();
     match settings::load(config) {
@@ -91,9 +102,14 @@ fn look(subject: Arc<Subject>, offline: bool) -> Result<Vec<Finding>, Failure> {
     let findings = runtime.block_on(async {
         let here = {
             let (for_secrets, for_disk) = (Arc::clone(&subject), Arc::clone(&subject));
+            let for_remote = Arc::clone(&subject);
+            let remote = off_thread("remote", Trouble::Permission, move || remote::look(&for_remote));
             let secrets = off_thread("secrets", Trouble::Permission, move || secrets::look(&for_secrets));
             let disk = off_thread("disk", Trouble::Disk, move || disk::look(&for_disk.settings));
-            async { tokio::join!(secrets, disk) }
+            async {
+                let (secrets, disk, remote) = tokio::join!(secrets, disk, remote);
+                (secrets, disk.into_iter().chain(remote).collect::<Vec<_>>())
+            }
         };
         if offline {
             let ((secrets, disk), online) = (here.await, ONLINE.iter().map(|id| skipped_offline(id)));

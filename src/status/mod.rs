@@ -11,6 +11,7 @@ pub mod health;
 pub mod history;
 pub mod metrics;
 pub mod note;
+pub mod plugin;
 mod rate;
 pub mod records;
 pub mod remote;
