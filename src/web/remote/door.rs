@@ -126,6 +126,7 @@ async fn enter(State(door): State<Door>, request: Request) -> Response {
     let wing = Wing::of(uri.path());
     let refused = guard::host_refusal(uri, headers, |name| set.names.admit(name, connected.local), MISDIRECTED);
     let lasting = lasting(&set, headers);
+    let mut from_pages = false;
     let mut response = match refused.or_else(|| framing(headers)) {
         Some(refused) => cut(refused),
         None => {
@@ -136,7 +137,10 @@ async fn enter(State(door): State<Door>, request: Request) -> Response {
                     Some(refused) => cut(refused),
                     None => ask(door.told, request).await,
                 },
-                (Verdict::Pages, Some(pages)) => ask(pages, request).await,
+                (Verdict::Pages, Some(pages)) => {
+                    from_pages = true;
+                    ask(pages, request).await
+                }
                 (Verdict::Onward, _) => (StatusCode::SEE_OTHER, [(header::LOCATION, "/admin")]).into_response(),
                 (Verdict::Pages | Verdict::Nothing, _) => {
                     (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response()
@@ -145,7 +149,7 @@ async fn enter(State(door): State<Door>, request: Request) -> Response {
             }
         }
     };
-    secure(response.headers_mut(), wing, lasting);
+    secure(response.headers_mut(), from_pages, lasting);
     response
 }
 
@@ -201,12 +205,9 @@ fn lasting(set: &Set, headers: &HeaderMap) -> bool {
     set.certified == Certified::Operator && host.is_some_and(|host| !host.eq_ignore_ascii_case("localhost"))
 }
 
-/// What a page has set itself stays.
-fn secure(headers: &mut HeaderMap, wing: Wing, lasting: bool) {
-    let pages = match wing {
-        Wing::Pages => Some((header::CONTENT_SECURITY_POLICY, PAGES_POLICY)),
-        Wing::Alive | Wing::Told | Wing::Root => None,
-    };
+/// What a page has set itself stays. Where no page answers, nothing tells whether there are any.
+fn secure(headers: &mut HeaderMap, from_pages: bool, lasting: bool) {
+    let pages = from_pages.then_some((header::CONTENT_SECURITY_POLICY, PAGES_POLICY));
     let lasting = lasting.then_some((header::STRICT_TRANSPORT_SECURITY, LASTING));
     let all: Vec<(HeaderName, HeaderValue)> = pages.into_iter().chain(lasting).chain(guard::SECURITY).collect();
     for (name, value) in all {

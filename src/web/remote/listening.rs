@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use axum::Router;
 use http::Extensions;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
@@ -37,6 +37,9 @@ const LIMITS: Limits = Limits {
     head: 16 * 1024,
     headers: 64,
 };
+
+/// Connections that wait for a place.
+const BACKLOG: u32 = 1024;
 
 /// How often the files are looked at, and how soon what failed is tried again.
 const LOOK: Duration = Duration::from_secs(5);
@@ -102,7 +105,7 @@ async fn listen(
     mut stop: Stop<'_>,
 ) -> Next {
     let opened = match read(post, &wanted).await {
-        Ok((set, stamps)) => bind(post, wanted.listen).await.map(|listener| (set, stamps, listener)),
+        Ok((set, stamps)) => bind(post, wanted.listen).map(|listener| (set, stamps, listener)),
         Err(fault) => Err(fault.chain()),
     };
     let (set, stamps, listener) = match opened {
@@ -178,8 +181,10 @@ async fn watch_papers(
                     tracing::info!("the files of the remote listener were read again and are in use");
                 }
                 settled = true;
+                // In use first: who was told of it finds it.
+                let set = Arc::new(set);
+                in_use.send_replace(Arc::clone(&set));
                 tell(post, &set, address, false);
-                in_use.send_replace(Arc::new(set));
             }
             Err(fault) => {
                 stamps = look(post, &wanted).await;
@@ -193,14 +198,23 @@ async fn watch_papers(
     }
 }
 
-async fn bind(post: &Post, wanted: SocketAddr) -> Result<TcpListener, String> {
+fn bind(post: &Post, wanted: SocketAddr) -> Result<TcpListener, String> {
     let bound = match &post.socket {
         Some(socket) => socket.try_clone().and_then(TcpListener::from_std),
-        None => TcpListener::bind(wanted).await,
+        None => open(wanted),
     };
     bound.map_err(|e: io::Error| {
         format!("it can't have {wanted}: {e}; set [remote] listen to an address of this box and a free port (below 1024 by a socket unit)")
     })
+}
+
+/// With room for a burst: who finds the backlog full waits a second before he knocks again.
+fn open(wanted: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if wanted.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart finds connections of before in their last minute.
+    socket.set_reuseaddr(true)?;
+    socket.bind(wanted)?;
+    socket.listen(BACKLOG)
 }
 
 async fn read(post: &Arc<Post>, wanted: &Remote) -> Result<(Set, Stamps), Fault> {
