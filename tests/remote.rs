@@ -15,4 +15,5 @@ mod remote {
     mod requests;
     mod scene;
     mod strangers;
+    mod tools;
 }

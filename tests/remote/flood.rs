@@ -111,5 +111,5 @@ fn a_peer_that_dribbles_its_request_is_let_go_and_so_is_one_that_never_shakes_ha
     silent.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("set");
     let mut silent = silent;
     let ended = std::io::Read::read(&mut silent, &mut [0; 16]);
-    assert!(matches!(ended, Ok(_)) || ended.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset));
+    assert!(ended.is_ok() || ended.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset));
 }

@@ -69,6 +69,7 @@ fn a_stranger_gets_healthz_and_one_and_the_same_answer_to_everything_else() {
         }
     }
     let log = scene.place.log();
+    assert_eq!(log.matches("a wrong health-token was shown").count(), 1, "told, and told once a minute");
     assert!(!log.contains(half), "nothing that was sent as a token is in the log");
 }
 

@@ -2,7 +2,8 @@
 //!
 //! rsyslog and syslog-ng exclude each other as packages, and each of them and nats-server would start a daemon, so they
 //! are downloaded and *unpacked* under `target/tools`; only their shared libraries (and openssl and g++) are installed. A machine that logs with
-//! one of them keeps it. `target/tools/bin` holds a starter for each, which the tests look for before PATH.
+//! one of them keeps it. The SOC's tools (promtool, the blackbox exporter, check_http) are unpacked beside them, for the
+//! same reason. `target/tools/bin` holds a starter for each, which the tests look for before PATH.
 //!
 //! Promise: quick and silent towards the network when all is there; nothing that is installed gets removed.
 
@@ -16,7 +17,7 @@ use anyhow::{Context, Result, bail};
 use crate::commands::{self, on_path, output, root};
 use crate::packages::{library_packages, missing_libraries};
 
-/// A receiver that is unpacked, not installed.
+/// A receiver, or a tool of the SOC, that is unpacked, not installed.
 struct Receiver {
     /// The name of its folder under `target/tools`.
     name: &'static str,
@@ -32,7 +33,7 @@ struct Receiver {
     starter: &'static str,
 }
 
-const RECEIVERS: [Receiver; 3] = [
+const RECEIVERS: [Receiver; 6] = [
     Receiver {
         name: "rsyslog",
         packages: &["rsyslog", "rsyslog-openssl", "rsyslog-gnutls", "rsyslog-relp"],
@@ -71,13 +72,44 @@ exec "$here"/usr/sbin/syslog-ng --module-path "$(echo "$here"/usr/lib/syslog-ng/
         libraries: "usr/lib",
         starter: r#"exec "$here"/usr/sbin/nats-server "$@""#,
     },
+    // What watches us: each judges a block of docs/monitoring.md.
+    Receiver {
+        name: "prometheus",
+        packages: &["prometheus"],
+        program: "promtool",
+        objects: &["usr/bin/promtool"],
+        libraries: "usr/lib",
+        starter: r#"exec "$here"/usr/bin/promtool "$@""#,
+    },
+    Receiver {
+        name: "blackbox-exporter",
+        packages: &["prometheus-blackbox-exporter"],
+        program: "blackbox_exporter",
+        objects: &["usr/bin/prometheus-blackbox-exporter"],
+        libraries: "usr/lib",
+        starter: r#"exec "$here"/usr/bin/prometheus-blackbox-exporter "$@""#,
+    },
+    Receiver {
+        name: "monitoring-plugins",
+        packages: &["monitoring-plugins-basic"],
+        program: "check_http",
+        objects: &["usr/lib/nagios/plugins/check_http"],
+        libraries: "usr/lib",
+        starter: r#"exec "$here"/usr/lib/nagios/plugins/check_http "$@""#,
+    },
 ];
 
 /// Programs that are installed, and the packages that hold them: the tests' own certificates, the fuzzer's runtime, and
 /// what the homemade receivers are written in. `javac` stands for a Java that runs a source; with it come some 200 MB,
 /// which most CI machines have already.
-const PROGRAMS: [(&str, &str); 5] =
-    [("openssl", "openssl"), ("c++", "g++"), ("javac", "default-jdk-headless"), ("node", "nodejs"), ("ip", "iproute2")];
+const PROGRAMS: [(&str, &str); 6] = [
+    ("openssl", "openssl"),
+    ("curl", "curl"),
+    ("c++", "g++"),
+    ("javac", "default-jdk-headless"),
+    ("node", "nodejs"),
+    ("ip", "iproute2"),
+];
 
 /// What counts instructions. Where it can't be had, that is said, and nothing is counted.
 const VALGRIND: &str = "valgrind";
