@@ -15,8 +15,6 @@ pub fn look(subject: &Subject) -> Vec<Finding> {
     let Some(remote) = &settings.remote else { return Vec::new() };
     vec![match try_out(remote, &subject.secrets, &settings.agent.state_dir, Timestamp::now()) {
         Ok(()) => Finding::ok(ID, "", format!("the listener of {} can use its files", remote.listen)),
-        Err(fault) => {
-            Finding::fault(ID, "", &fault, "correct it; a running agent looks again within seconds".to_owned())
-        }
+        Err(fault) => Finding::fault(ID, "", &fault, "correct it; a running agent looks again within seconds"),
     }]
 }

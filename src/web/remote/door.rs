@@ -6,7 +6,8 @@
 
 use std::hint::black_box;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -17,9 +18,11 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::papers::Set;
 use crate::status::Certified;
+use crate::web::Caller;
 use crate::web::guard::{self, Refusal};
 
 /// The health-token, as its hash alone.
@@ -107,13 +110,14 @@ fn judge(wing: Wing, reads: bool, known: bool, pages: bool) -> Verdict {
 #[derive(Clone)]
 pub(super) struct Door {
     set: watch::Receiver<Arc<Set>>,
+    wrong: Arc<Wrong>,
     told: Router,
     pages: Option<Router>,
 }
 
 /// The door as a service.
 pub(super) fn door(set: watch::Receiver<Arc<Set>>, told: Router, pages: Option<Router>) -> Router {
-    Router::new().fallback(enter).with_state(Door { set, told, pages })
+    Router::new().fallback(enter).with_state(Door { set, wrong: Arc::default(), told, pages })
 }
 
 async fn enter(State(door): State<Door>, request: Request) -> Response {
@@ -131,6 +135,9 @@ async fn enter(State(door): State<Door>, request: Request) -> Response {
         Some(refused) => cut(refused),
         None => {
             let known = connected.certified || set.token.as_ref().is_some_and(|token| bears(headers, token));
+            if !known && headers.contains_key(header::AUTHORIZATION) {
+                door.wrong.tell(request.extensions().get::<Caller>().copied(), Instant::now());
+            }
             let reads = matches!(*request.method(), Method::GET | Method::HEAD);
             match (judge(wing, reads, known, set.admin), door.pages) {
                 (Verdict::Tell, _) => match guard::body_refusal(headers) {
@@ -152,6 +159,25 @@ async fn enter(State(door): State<Door>, request: Request) -> Response {
     secure(response.headers_mut(), from_pages, lasting);
     response
 }
+
+/// When a wrong token was last told: whoever guesses must not fill the log.
+#[derive(Debug, Default)]
+struct Wrong(Mutex<Option<Instant>>);
+
+impl Wrong {
+    fn tell(&self, caller: Option<Caller>, now: Instant) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some_and(|last| now.duration_since(last) < TOLD_EVERY) {
+            return;
+        }
+        *last = Some(now);
+        if let Some(Caller { address }) = caller {
+            tracing::warn!(%address, "a wrong health-token was shown to the remote listener; more of them within a minute are not told");
+        }
+    }
+}
+
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 async fn ask(router: Router, request: Request) -> Response {
     match TowerToHyperService::new(router).call(request).await {
