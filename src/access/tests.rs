@@ -96,15 +96,15 @@ fn nothing_is_open_before_a_claim_and_the_code_of_a_command_makes_the_first_admi
 #[test]
 fn a_code_ends_after_a_quarter_of_an_hour_and_by_a_newer_one_and_when_the_clock_is_set_back() {
     let this = Box::new();
-    for second in [900, -1] {
+    for (second, n) in [(900, 1), (-1, 3)] {
         let code = this.code(0);
-        wrong(this.claim(code.reveal(), 1, second));
-        wrong(this.claim(code.reveal(), 2, 10));
+        wrong(this.claim(code.reveal(), n, second));
+        wrong(this.claim(code.reveal(), n + 1, 10));
     }
     let old = this.code(2000);
     let code = this.code(2001);
-    wrong(this.claim(old.reveal(), 3, 2002));
-    this.claim(code.reveal(), 4, 2900).expect("the newer one counts, to its end");
+    wrong(this.claim(old.reveal(), 5, 2002));
+    this.claim(code.reveal(), 6, 2900).expect("the newer one counts, to its end");
 }
 
 #[test]
