@@ -18,6 +18,8 @@ use crate::secrets::store::{self, StoreError};
 use crate::values::{Name, Secret};
 
 const RECOVERY_CODES: usize = 8;
+/// How our entries of the sealed store begin.
+const ENTRY: &str = "second-factor-";
 
 /// What an authenticator app is given, once.
 #[derive(Clone, Debug)]
@@ -108,6 +110,15 @@ impl Access {
         Ok(Done { user: session.user, about: "own second factor dropped".to_owned() })
     }
 
+    /// The user whose second factor's key is this entry of the sealed store.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn whose_key(&self, entry: &Name) -> Result<Option<String>, Broken> {
+        let users = self.look()?;
+        Ok(users.whose_key(entry.as_str()).map(|user| user.name.clone()))
+    }
+
     /// Is this the second factor? If so, how it was proved.
     pub(super) fn judge_second(
         &self,
@@ -156,7 +167,7 @@ impl Access {
     /// Seals a key, where there is a store.
     fn keep_key(&self, key: &[u8]) -> Result<FactorKey, Denied> {
         let Some(sources) = &self.inner.sealed else { return Ok(FactorKey::plain(key)) };
-        let name = format!("second-factor-{}", letters::draw(letters::CLAIM)?.reveal().to_lowercase());
+        let name = format!("{ENTRY}{}", letters::draw(letters::CLAIM)?.reveal().to_lowercase());
         let entry: Name = name.parse().map_err(Broken::Sealed)?;
         let text = Zeroizing::new(STANDARD.encode(key));
         store::seal(&entry, &text, sources).map_err(|error| Broken::Sealed(told(&error)))?;

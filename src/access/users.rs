@@ -241,6 +241,14 @@ impl Users {
         self.users.iter().find(|user| user.name == name)
     }
 
+    /// The user whose second factor is sealed as this.
+    pub fn whose_key(&self, entry: &str) -> Option<&Record> {
+        self.users.iter().find(|user| match user.second_factor.as_ref().map(|factor| &factor.key) {
+            Some(FactorKey::Sealed(name)) => name == entry,
+            Some(FactorKey::Plain(_)) | None => false,
+        })
+    }
+
     pub fn get_mut(&mut self, name: &str) -> Option<&mut Record> {
         self.users.iter_mut().find(|user| user.name == name)
     }

@@ -10,7 +10,8 @@ use clap::Subcommand;
 
 use super::asked::asked;
 use super::recording::{self, Doing};
-use super::{Exit, Failure, settings};
+use super::{Exit, Failure, settings, user};
+use crate::access::{self, Access};
 use crate::config::Settings;
 use crate::secrets::store::{self, StoreError};
 use crate::secrets::{self, KeyKind, SecretSources};
@@ -107,7 +108,14 @@ fn list(settings: &Settings, sources: &SecretSources, stdout: &mut impl Write) -
     let mut exit = 0;
     for entry in entries {
         let uses = uses(settings, &entry.name).into_iter().map(|one| one.setting).collect::<Vec<_>>().join(", ");
-        let uses = if uses.is_empty() { "used by nothing".to_owned() } else { format!("used by {uses}") };
+        let uses = match uses.as_str() {
+            // A users file that does not read is told of by whoever uses it.
+            "" => factor_of(&entry.name, sources).ok().flatten().map_or_else(
+                || "used by nothing".to_owned(),
+                |user| format!("used by the second factor of the user {user}"),
+            ),
+            uses => format!("used by {uses}"),
+        };
         match entry.opens {
             Ok(kind) => writeln!(stdout, "{:<20} {uses}; opens by {}", entry.name.as_str(), told(kind))?,
             Err(fault) => {
@@ -124,12 +132,22 @@ fn remove(settings: &Settings, name: &Name, sources: &SecretSources, stdout: &mu
         let text = format!("{} refers to the secret {name}: take it out of the settings first", one.setting);
         return Err(Failure::new(Exit::Usage, text));
     }
+    if let Some(user) = factor_of(name, sources)? {
+        let text = format!("the second factor of {user} needs {name}: say `conductor user drop-second-factor {user}`");
+        return Err(Failure::new(Exit::Usage, text));
+    }
     if !store::remove(name, sources)? {
         let text = format!("no secret is sealed under {name}: see `conductor secret list`");
         return Err(Failure::new(Exit::Usage, text));
     }
     writeln!(stdout, "the secret {name} is gone from the store; revoke it where it was made")?;
     Ok(0)
+}
+
+/// The user of the pages whose second factor this is the key of.
+fn factor_of(name: &Name, sources: &SecretSources) -> Result<Option<String>, Failure> {
+    let access = Access::open(sources.state_dir.join(access::FOLDER));
+    access.and_then(|access| access.whose_key(name)).map_err(user::broken)
 }
 
 fn reseal(sources: &SecretSources, stdout: &mut impl Write) -> Result<u8, Failure> {

@@ -108,6 +108,9 @@ fn the_apps_key_lies_in_the_sealed_store_and_leaves_it_with_the_factor() {
     assert!(!kept.contains(&STANDARD.encode(&key)) && kept.contains("sealed"), "{kept}");
     assert_eq!(store::list(&sources).expect("listed").len(), 1);
     login(&this, Some(&code(&key, 200)), 200).expect("in");
+    let entry = &store::list(&sources).expect("listed")[0].name;
+    assert_eq!(this.command().whose_key(entry).expect("looked"), Some("alice".into()));
+    assert_eq!(this.agent.whose_key(&"acme".parse().expect("a name")).expect("looked"), None);
     let sealed = store::path(store::list(&sources).expect("listed")[0].name.as_str(), &sources);
     fs::write(&sealed, "damaged").expect("written");
     let Err(Denied::Broken(told)) = login(&this, Some(&code(&key, 300)), 300) else { panic!("let in") };
