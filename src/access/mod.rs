@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Another process may change the files at any time; they are looked at anew when they did. Everything is synchronous,
-//! time is an argument, and a password is some 35 ms of work: call from a blocking thread. Promise: nobody gets in without
+//! time is an argument, and a password is some 20 ms of work or more: call from a blocking thread. Promise: nobody gets in without
 //! what a user of the file knows or what the console has just shown, and nothing that is kept on the disk lets its reader in.
 
 mod claim;
