@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -47,6 +47,9 @@ impl Token {
         black_box(differences) == 0
     }
 }
+
+/// What the pages read of a body, in bytes.
+const BODY: usize = 1 << 20;
 
 /// What the connection says of who asks.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +120,8 @@ pub(super) struct Door {
 
 /// The door as a service.
 pub(super) fn door(set: watch::Receiver<Arc<Set>>, told: Router, pages: Option<Router>) -> Router {
+    // The innermost limit counts: a page that takes more says so on its own route.
+    let pages = pages.map(|pages| pages.layer(DefaultBodyLimit::max(BODY)));
     Router::new().fallback(enter).with_state(Door { set, wrong: Arc::default(), told, pages })
 }
 

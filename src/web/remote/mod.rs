@@ -40,3 +40,6 @@ pub struct Post {
     /// The socket that systemd handed over.
     pub socket: Option<TcpListener>,
 }
+
+#[cfg(test)]
+mod tests;
