@@ -69,9 +69,23 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ),
     // The command line's way to the queue, while the engine runs beside it.
     ("control", &["queue", "evidence"]),
-    // The remote listener's TLS, and where its key and its token are. The pages let people in, look as `conductor check`
-    // looks, and put secrets into the store.
-    ("web", &["access", "status", "config", "engine", "diagnosis", "net::acceptance", "net::certificate", "secrets"]),
+    // The remote listener's TLS (its tests dial it by the same provider), and where its key and its token are. The pages
+    // let people in, look as `conductor check` looks, and put secrets into the store.
+    (
+        "web",
+        &[
+            "access",
+            "audit",
+            "status",
+            "config",
+            "engine",
+            "diagnosis",
+            "net::acceptance",
+            "net::certificate",
+            "net::tls::provider",
+            "secrets",
+        ],
+    ),
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.
     (
         "diagnosis",

@@ -22,8 +22,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use super::*;
-use crate::config::Remote;
-use crate::net::tls::{TlsVersion, provider};
+use crate::config::{Remote, TlsVersion};
 use crate::status::samples;
 use crate::web::Caller;
 use crate::web::connections::Limits;
@@ -81,7 +80,7 @@ async fn ask(pages: Router, request: &[u8]) -> String {
     let own = std::fs::read(own::file(state.path())).expect("it was made");
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(&own).expect("a certificate")).expect("a root");
-    let config = ClientConfig::builder_with_provider(provider())
+    let config = ClientConfig::builder_with_provider(crate::net::tls::provider())
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_root_certificates(roots)
