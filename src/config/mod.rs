@@ -34,17 +34,24 @@ mod spelling;
 #[cfg(test)]
 mod tests;
 mod writing;
+mod written;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 pub use changes::changes;
+pub use keys::{Fallback, Key, Kind, Section};
 pub use mistakes::{Mistake, MistakeKind, Mistakes};
 pub use redacting::redacted;
 pub use reference::reference;
 pub use schema::schema;
+pub use sections::{FILTER, INTEGRATION, TYPES};
 pub use settings::*;
-pub use writing::{Change, Changed, Table, Unchanged, change};
+pub use writing::{Change, Changed, Table, Unchanged, change, rehearse};
+pub use written::{Written, written};
+
+/// The streams that an integration may collect.
+pub use crate::connectors::abnormal::STREAMS;
 
 use document::{Document, Findings};
 use files::Files;

@@ -14,7 +14,7 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use toml::Value;
 
 use super::fragments::{Fragment, Gathered, Origin};
-use super::{Environment, Mistakes, agent, read};
+use super::{Environment, Loaded, Mistakes, agent, read};
 use crate::values::Name;
 
 /// Said at the head of each file that is written.
@@ -29,7 +29,7 @@ pub enum Table {
 
 impl Table {
     /// The table's name in the settings.
-    fn key(self) -> &'static str {
+    pub fn key(self) -> &'static str {
         match self {
             Table::Integration => "integrations",
             Table::Destination => "destinations",
@@ -50,6 +50,8 @@ impl Table {
 pub enum Change {
     /// A new one with these keys.
     Add(toml::Table),
+    /// Other keys in the place of all that it has.
+    Set(toml::Table),
     /// Its `enabled`.
     Enable(bool),
     Remove,
@@ -95,45 +97,15 @@ pub fn change(
     gathered.operators(main);
     let state_dir = agent::state_dir_of(&gathered.fragments, env);
     let folder = state_dir.join("conductor.d");
-    let disk = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Unchanged::Disk { path, source }
-    };
     make_folder(&state_dir, &folder).map_err(disk(&folder))?;
     // Two who change settings at once would each write what it had read before.
     let opened = open_folder(&folder).map_err(disk(&folder))?;
     let held = Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, error)| disk(&folder)(error.into()))?;
     gathered.state(&state_dir);
 
-    let holder = gathered.fragments.iter().position(|fragment| holds(fragment, table, name));
-    let origin = holder.and_then(|at| gathered.fragments.get(at)).map(|it| (it.origin, it.path.clone()));
-    let file = match (&change, origin) {
-        (Change::Add(_), Some((_, path))) => return Err(Unchanged::Taken(path)),
-        (Change::Add(_), None) => folder.join(format!("{name}.toml")),
-        (Change::Enable(_) | Change::Remove, None) => return Err(Unchanged::Absent),
-        (Change::Enable(_) | Change::Remove, Some((Origin::Operator, path))) => return Err(Unchanged::Operators(path)),
-        (Change::Enable(_) | Change::Remove, Some((Origin::State, path))) => path,
-    };
-    // An integration and a destination of one name share the file.
-    let at = gathered.fragments.iter().position(|fragment| fragment.path == file);
-    let old = at.and_then(|at| gathered.fragments.get(at)).map_or("", |fragment| &fragment.text);
-    let new = changed(old, table, name, change);
-    match (at, &new) {
-        (Some(at), None) => drop(gathered.fragments.remove(at)),
-        (Some(at), Some(text)) => {
-            if let Some(fragment) = gathered.fragments.get_mut(at) {
-                fragment.text.clone_from(text);
-            }
-        }
-        (None, Some(text)) => {
-            let folder = std::path::absolute(&folder).map_err(disk(&folder))?;
-            let (path, text, origin) = (file.clone(), text.clone(), Origin::State);
-            gathered.fragments.push(Fragment { path, folder, text, origin, world_readable: false });
-        }
-        (None, None) => {}
-    }
+    let Planned { file, text } = plan(&mut gathered, &folder, table, name, change)?;
     let loaded = read(main, gathered, env).map_err(Unchanged::Wrong)?;
-    match new {
+    match text {
         Some(text) => write(&state_dir, &held, &file, &text),
         None => fs::remove_file(inside(&held, &file)).and_then(|()| held.sync_all()),
     }
@@ -141,6 +113,77 @@ pub fn change(
     let spoken_of = file.display().to_string();
     let warnings = loaded.warnings.into_iter().filter(|warning| warning.contains(&spoken_of)).collect();
     Ok(Changed { file, state_dir, warnings })
+}
+
+/// The settings as they would be after a change; nothing is written.
+///
+/// # Errors
+/// See [`Unchanged`]: what [`change`] would say before it writes.
+pub fn rehearse(
+    main: &Path,
+    env: Environment<'_>,
+    table: Table,
+    name: &Name,
+    change: Change,
+) -> Result<Loaded, Unchanged> {
+    let mut gathered = Gathered::default();
+    gathered.operators(main);
+    let state_dir = agent::state_dir_of(&gathered.fragments, env);
+    gathered.state(&state_dir);
+    plan(&mut gathered, &state_dir.join("conductor.d"), table, name, change)?;
+    read(main, gathered, env).map_err(Unchanged::Wrong)
+}
+
+/// What is to be done to one file.
+struct Planned {
+    file: PathBuf,
+    /// Its new text; `None`: it goes.
+    text: Option<String>,
+}
+
+/// Makes the change in what was gathered.
+fn plan(
+    gathered: &mut Gathered,
+    folder: &Path,
+    table: Table,
+    name: &Name,
+    change: Change,
+) -> Result<Planned, Unchanged> {
+    let holder = gathered.fragments.iter().position(|fragment| holds(fragment, table, name));
+    let origin = holder.and_then(|at| gathered.fragments.get(at)).map(|it| (it.origin, it.path.clone()));
+    let file = match (&change, origin) {
+        (Change::Add(_), Some((_, path))) => return Err(Unchanged::Taken(path)),
+        (Change::Add(_), None) => folder.join(format!("{name}.toml")),
+        (Change::Set(_) | Change::Enable(_) | Change::Remove, None) => return Err(Unchanged::Absent),
+        (Change::Set(_) | Change::Enable(_) | Change::Remove, Some((Origin::Operator, path))) => {
+            return Err(Unchanged::Operators(path));
+        }
+        (Change::Set(_) | Change::Enable(_) | Change::Remove, Some((Origin::State, path))) => path,
+    };
+    // An integration and a destination of one name share the file.
+    let at = gathered.fragments.iter().position(|fragment| fragment.path == file);
+    let old = at.and_then(|at| gathered.fragments.get(at)).map_or("", |fragment| &fragment.text);
+    let text = changed(old, table, name, change);
+    match (at, &text) {
+        (Some(at), None) => drop(gathered.fragments.remove(at)),
+        (Some(at), Some(text)) => {
+            if let Some(fragment) = gathered.fragments.get_mut(at) {
+                fragment.text.clone_from(text);
+            }
+        }
+        (None, Some(text)) => {
+            let folder = std::path::absolute(folder).map_err(disk(folder))?;
+            let (path, text, origin) = (file.clone(), text.clone(), Origin::State);
+            gathered.fragments.push(Fragment { path, folder, text, origin, world_readable: false });
+        }
+        (None, None) => {}
+    }
+    Ok(Planned { file, text })
+}
+
+fn disk(path: &Path) -> impl Fn(io::Error) -> Unchanged + use<> {
+    let path = path.to_owned();
+    move |source| Unchanged::Disk { path: path.clone(), source }
 }
 
 /// Does this file define it? A file that is no TOML defines nothing: reading it all tells its mistake.
@@ -155,7 +198,7 @@ fn changed(old: &str, table: Table, name: &Name, change: Change) -> Option<Strin
     let inner = all.entry(table.key()).or_insert_with(|| Value::Table(toml::Table::new()));
     if let Some(inner) = inner.as_table_mut() {
         match change {
-            Change::Add(keys) => {
+            Change::Add(keys) | Change::Set(keys) => {
                 inner.insert(name.to_string(), Value::Table(keys));
             }
             Change::Enable(enabled) => {

@@ -90,6 +90,39 @@ fn what_would_not_hold_is_told_with_its_place_and_nothing_is_written() {
 }
 
 #[test]
+fn other_keys_take_the_place_of_all_that_it_had_and_a_rehearsal_writes_nothing() {
+    let room = Room::new();
+    room.add("other", &format!("{OTHER}\nformat = \"cef\"")).expect("added");
+    let name: Name = "other".parse().expect("a name");
+    let before = fs::read(room.file("other.toml")).expect("there");
+    let keys: toml::Table = "type = \"syslog\"\naddress = \"new.example:6514\"".parse().expect("TOML");
+    let as_it_would_be =
+        rehearse(&room.main, NO_ENVIRONMENT, Table::Destination, &name, Change::Set(keys.clone())).expect("sound");
+    assert_eq!(as_it_would_be.settings.destinations[&name].link.address, "new.example:6514");
+    assert_eq!(fs::read(room.file("other.toml")).expect("there"), before);
+    let slip: toml::Table = "type = \"syslog\"".parse().expect("TOML");
+    let refused = rehearse(&room.main, NO_ENVIRONMENT, Table::Destination, &name, Change::Set(slip));
+    assert!(matches!(refused, Err(Unchanged::Wrong(_))), "{refused:?}");
+
+    room.change(Table::Destination, "other", Change::Set(keys)).expect("changed");
+    let now = &room.settings().destinations[&name];
+    assert_eq!((now.link.address.as_str(), now.format.as_str()), ("new.example:6514", "json"));
+    let operators = room.change(Table::Destination, "soc", Change::Set(toml::Table::new()));
+    assert!(matches!(operators, Err(Unchanged::Operators(_))), "{operators:?}");
+}
+
+#[test]
+fn what_is_written_is_told_with_its_file_and_whose_it_is() {
+    let room = Room::new();
+    room.add("other", OTHER).expect("added");
+    fs::write(room.file("broken.toml"), "[destinations.").expect("written");
+    let found = crate::config::written(&room.main, NO_ENVIRONMENT);
+    let told: Vec<_> = found.iter().map(|one| (one.name.as_str(), one.operators, one.file.clone())).collect();
+    assert_eq!(told, [("soc", true, room.main.clone()), ("other", false, room.file("other.toml"))]);
+    assert_eq!(found[1].keys, OTHER.parse().expect("TOML"));
+}
+
+#[test]
 fn what_is_wrong_in_the_file_itself_can_be_taken_out() {
     let room = Room::new();
     room.add("other", OTHER).expect("added");
