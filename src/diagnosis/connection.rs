@@ -25,6 +25,8 @@ pub struct Subject<'a> {
     pub integration: &'a Integration,
     pub egress: &'a Egress,
     pub secrets: &'a SecretSources,
+    /// Tried in the place of the key that the settings lead to: one that was typed and is not kept yet.
+    pub key: Option<Secret>,
     /// The vendor's regions: [`crate::config::Connector::regions`].
     pub regions: &'a [Region],
     /// Show a refused key to the hosts of the other regions?
@@ -35,7 +37,7 @@ pub struct Subject<'a> {
 pub async fn test(subject: &Subject<'_>, now: fn() -> Timestamp, tell: &mut (dyn FnMut(Finding) + Send)) {
     let integration = subject.integration;
     let reached = reach(subject, now, tell).await;
-    let token = match resolve_token(&integration.api_key, subject.secrets) {
+    let token = match subject.key.clone().map_or_else(|| resolve_token(&integration.api_key, subject.secrets), Ok) {
         Ok(token) => Ok(token),
         Err(fault) => {
             let setting = format!("integrations.{}.api-key", integration.name);

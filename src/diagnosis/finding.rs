@@ -50,7 +50,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn as_str(self) -> &'static str {
+    /// The word in a report.
+    pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Ok => "ok",
             Outcome::Warning => "warning",
@@ -118,7 +119,7 @@ impl Finding {
     }
 
     /// The diagnostic and what it looked at.
-    fn label(&self) -> String {
+    pub fn label(&self) -> String {
         format!("{} {}", self.id, self.subject).trim_end().to_owned()
     }
 

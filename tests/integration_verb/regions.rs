@@ -25,6 +25,7 @@ fn lines(site: &Site, eu: &Api, fedramp: &Api, try_other_regions: bool) -> Vec<F
         integration,
         egress: &settings.egress,
         secrets: &SecretSources { credentials_dir: None, state_dir: site.path("state") },
+        key: None,
         regions: &[region("us", &site.api), region("eu", eu), region("fedramp", fedramp)],
         try_other_regions,
     };

@@ -55,6 +55,7 @@ fn test(settings: &Settings, integration: &Integration, arguments: &Arguments) -
         integration,
         egress: &settings.egress,
         secrets: &secrets,
+        key: None,
         regions: &regions,
         try_other_regions: arguments.other_regions,
     };
