@@ -130,9 +130,18 @@ impl Access {
 
     /// The session of this cookie, if it still goes on. Counts as use.
     pub fn session(&self, cookie: &str, now: Timestamp) -> Option<Session> {
+        self.found(cookie, now, true)
+    }
+
+    /// The same for what a page asks by itself, which is nobody's use: a page left open keeps no session alive.
+    pub fn glance(&self, cookie: &str, now: Timestamp) -> Option<Session> {
+        self.found(cookie, now, false)
+    }
+
+    fn found(&self, cookie: &str, now: Timestamp, used: bool) -> Option<Session> {
         let users = self.look().ok()?;
         let mut state = self.state();
-        let held = state.sessions.use_now(cookie, now)?;
+        let held = if used { state.sessions.use_now(cookie, now)? } else { state.sessions.going_on(cookie, now)? };
         match users.get(&held.session.user).filter(|user| user.generation == held.generation) {
             Some(user) => {
                 held.session.role = user.role;

@@ -123,15 +123,20 @@ impl Sessions {
 
     /// The session of this cookie, used now.
     pub fn use_now(&mut self, cookie: &str, now: Timestamp) -> Option<&mut Held> {
+        let held = self.going_on(cookie, now)?;
+        // A clock that goes back little by little wins nothing.
+        held.used = held.used.max(now);
+        Some(held)
+    }
+
+    /// The session of this cookie; one that has ended goes.
+    pub fn going_on(&mut self, cookie: &str, now: Timestamp) -> Option<&mut Held> {
         let id = letters::hash(cookie);
         if !self.held.get(&id)?.goes_on(now) {
             self.held.remove(&id);
             return None;
         }
-        let held = self.held.get_mut(&id)?;
-        // A clock that goes back little by little wins nothing.
-        held.used = held.used.max(now);
-        Some(held)
+        self.held.get_mut(&id)
     }
 
     /// Ends one.

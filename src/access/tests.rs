@@ -78,6 +78,17 @@ fn refused<T: std::fmt::Debug>(outcome: Result<T, Denied>, holds: &str) {
 }
 
 #[test]
+fn a_page_that_is_left_open_and_asks_by_itself_keeps_no_session_alive() {
+    let (this, opened) = Box::claimed();
+    let cookie = opened.cookie.reveal();
+    for minute in 1..15 {
+        assert!(this.agent.glance(cookie, at(1 + minute * 60)).is_some(), "{minute}");
+    }
+    assert!(this.agent.glance(cookie, at(1 + 15 * 60)).is_none());
+    assert!(!this.is_in(&opened, 1 + 15 * 60));
+}
+
+#[test]
 fn nothing_is_open_before_a_claim_and_the_code_of_a_command_makes_the_first_admin_once() {
     let this = Box::new();
     assert!(!this.agent.claimed());
