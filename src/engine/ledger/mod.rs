@@ -114,6 +114,24 @@ impl Ledger {
         self.read(move |queue| tell(queue, seq, settings.as_deref())).await
     }
 
+    /// Gives up what a destination has not taken, and its place; how many events that were. `None`: nothing is kept for
+    /// it, or the agent still hands it events.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn forfeit(&self, destination: String) -> Result<Option<u64>, Trouble> {
+        self.read(move |queue| {
+            let facts = queue.facts();
+            let cursor = facts.cursors.get(&destination).filter(|_| !queue.is_in_use(&destination));
+            let given_up = cursor.map(|cursor| facts.head.0.saturating_sub(cursor.0));
+            if given_up.is_some() {
+                queue.forget(&destination);
+            }
+            Ok(given_up)
+        })
+        .await
+    }
+
     /// What peers will never take.
     ///
     /// # Errors
