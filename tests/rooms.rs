@@ -69,8 +69,6 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ),
     // The command line's way to the queue, while the engine runs beside it.
     ("control", &["queue", "evidence"]),
-    // The remote listener's TLS (its tests dial it by the same provider), and where its key and its token are. The pages
-    // let people in, look as `conductor check` looks, and put secrets into the store.
     (
         "web",
         &[
@@ -79,11 +77,14 @@ const ARROWS: [(&str, &[&str]); 23] = [
             "status",
             "config",
             "engine",
-            "diagnosis",
+            // The remote listener's TLS (its tests dial it by the same provider), and where its key and its token are.
             "net::acceptance",
             "net::certificate",
             "net::tls::provider",
+            // The pages look as `conductor check` looks, put secrets into the store, and show an event as it is sent.
+            "diagnosis",
             "secrets",
+            "format::Body",
         ],
     ),
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.

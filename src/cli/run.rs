@@ -3,6 +3,7 @@
 //! Promise: ready is said only when the queue is open; SIGHUP reads the settings again and keeps the old ones
 //! when the new are wrong; SIGTERM ends within 20 s and loses nothing.
 
+mod pages;
 mod service;
 
 use std::fs;
@@ -94,19 +95,21 @@ async fn serve(config: PathBuf, loaded: Loaded, handed: Option<std::net::TcpList
     });
 
     let secrets = settings::secret_sources(&state_dir);
+    let engine = Engine::start(Arc::clone(&queue), board.clone(), secrets.clone(), Clock::system()).await;
+    tracing::info!(version = crate::VERSION, local = %local, state_dir = %state_dir.display(), "conductor runs");
+    let audit = Recorder::open(&state_dir, &board).await;
+    let (bell, mut reloads) = web::admin::reload_bell();
+    let pages = pages::pages(&config, &state_dir, &engine, &board, &secrets, audit.log.clone(), bell);
     let (remote, remote_settings) = watch::channel(settings.remote.clone());
     let post = remote::Post {
         board: board.clone(),
         clock: Arc::new(Timestamp::now),
         secrets: secrets.clone(),
         state_dir: state_dir.clone(),
-        pages: None,
+        pages,
         socket: handed,
     };
     let from_afar = tokio::spawn(remote::run(post, remote_settings, until(closed)));
-    let engine = Engine::start(Arc::clone(&queue), board.clone(), secrets, Clock::system()).await;
-    tracing::info!(version = crate::VERSION, local = %local, state_dir = %state_dir.display(), "conductor runs");
-    let audit = Recorder::open(&state_dir, &board).await;
     let mut current = settings.clone();
     engine.reconcile(settings).await;
     // Once the destinations are known to the queue: also one that begins with what comes from now on gets the entries.
@@ -117,17 +120,22 @@ async fn serve(config: PathBuf, loaded: Loaded, handed: Option<std::net::TcpList
     let following = tokio::spawn(service::follow(engine.rounds(), board.clone()));
 
     loop {
-        tokio::select! {
-            _ = hangup.recv() => {
-                // A reload waits for tasks to end; a stop that comes meanwhile goes first.
-                tokio::select! {
-                    () = reload(&config, &engine, &board, &audit, &remote, &mut current) => {}
-                    _ = terminate.recv() => break,
-                    _ = interrupt.recv() => break,
-                }
-            }
+        // By a signal, or by a page that waits for the outcome.
+        let asked = tokio::select! {
+            _ = hangup.recv() => None,
+            Some(page) = reloads.recv() => Some(page),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+        };
+        // A reload waits for tasks to end; a stop that comes meanwhile goes first.
+        let outcome = tokio::select! {
+            outcome = reload(&config, &engine, &board, &audit, &remote, &mut current) => outcome,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        };
+        if let Some(page) = asked {
+            // Who no longer waits sees it on the next page.
+            let _ = page.send(outcome);
         }
     }
     following.abort();
@@ -242,7 +250,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(exit, text)
 }
 
-/// Reads the settings again. What only a restart can change is told and left as it is.
+/// Reads the settings again; the error says why the old ones stay. What only a restart can change is told and left as it is.
 async fn reload(
     config: &Path,
     engine: &Engine,
@@ -250,10 +258,10 @@ async fn reload(
     audit: &Recorder,
     remote: &watch::Sender<Option<config::Remote>>,
     current: &mut Settings,
-) {
+) -> Result<(), String> {
     service::reloading();
     let now = Timestamp::now();
-    match settings::load(config) {
+    let outcome = match settings::load(config) {
         Ok(mut loaded) => {
             board.clear(Code::SettingsRefused, "");
             loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
@@ -273,13 +281,16 @@ async fn reload(
             engine.reconcile(loaded.settings).await;
             board.agent(|agent| agent.reloads += 1);
             tracing::info!("the settings were read again");
+            Ok(())
         }
         Err(failure) => {
             tracing::error!("the old settings stay in force: {}", failure.text);
             let text = format!("the new settings are wrong and the old ones stay in force: {}", failure.text);
             board.raise(Code::SettingsRefused, "", text, now);
             audit.record("settings reload", "refused: the old settings stay in force".into(), Outcome::Failed).await;
+            Err(failure.text)
         }
-    }
+    };
     service::ready();
+    outcome
 }

@@ -52,6 +52,8 @@ pub use written::{Written, written};
 
 /// The streams that an integration may collect.
 pub use crate::connectors::abnormal::STREAMS;
+/// The vendor's regions.
+pub use crate::connectors::abnormal::region::regions;
 
 use document::{Document, Findings};
 use files::Files;

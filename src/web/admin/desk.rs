@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::reload::ReloadBell;
+use super::trial::Turns;
 use crate::access::Access;
+use crate::audit::Audit;
 use crate::engine::ledger::Ledger;
 use crate::secrets::SecretSources;
 use crate::status::{Board, Snapshot};
@@ -19,6 +21,8 @@ pub struct Desk {
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// Who may come in.
     pub access: Access,
+    /// What was done is recorded there; `None`: it can't be opened, which is a condition.
+    pub audit: Option<Audit>,
     /// The operator's main file of settings.
     pub settings: PathBuf,
     pub secrets: SecretSources,
@@ -26,6 +30,8 @@ pub struct Desk {
     pub ledger: Ledger,
     /// Asks the running agent to read its settings again.
     pub reload: ReloadBell,
+    /// Tests that are under way.
+    pub turns: Turns,
 }
 
 impl Desk {

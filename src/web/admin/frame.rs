@@ -38,6 +38,12 @@ const SAID: &[(&str, &str)] = &[
     ("nothing-ticked", "No event was ticked: nothing was done."),
     ("aside-retried", "The events are tried again; one that is refused once more stays here with the newer reason."),
     ("aside-dropped", "The events were dropped."),
+    ("added", "Added, and the agent has taken it up."),
+    ("saved", "Saved, and the agent has taken it up."),
+    ("enabled", "Enabled, and the agent has taken it up."),
+    ("disabled", "Disabled, and the agent has taken it up."),
+    ("removed", "Removed, and the agent has taken it up."),
+    ("under-way", "Written. The agent is still taking it up: it ends what is under way in order."),
 ];
 
 /// One line of the navigation.

@@ -18,6 +18,7 @@ use super::routes::Needs;
 use super::visit::{UNKNOWN, Visit};
 use super::{Desk, cookie, frame};
 use crate::access::Role;
+use crate::values::Secret;
 use crate::web::Caller;
 
 /// What the decision hangs on.
@@ -62,13 +63,14 @@ fn decide(facts: Facts) -> Decision {
     }
     match (facts.needs, facts.claimed, facts.role) {
         (Needs::Nothing | Needs::Claim, _, _) | (Needs::Door, true, _) => Decision::Enter,
-        (Needs::Door | Needs::Session | Needs::Admin, false, _) => Decision::Claim,
-        (Needs::Session | Needs::Admin, true, None) => Decision::Login,
-        (Needs::Session | Needs::Admin, true, Some(_)) if facts.unsafe_method && !facts.token => Decision::Stale,
-        (Needs::Admin, true, Some(Role::Viewer)) => Decision::Forbidden,
-        (Needs::Session, true, Some(Role::Viewer | Role::Admin)) | (Needs::Admin, true, Some(Role::Admin)) => {
-            Decision::Enter
+        (Needs::Door | Needs::Glance | Needs::Session | Needs::Admin, false, _) => Decision::Claim,
+        (Needs::Glance | Needs::Session | Needs::Admin, true, None) => Decision::Login,
+        (Needs::Glance | Needs::Session | Needs::Admin, true, Some(_)) if facts.unsafe_method && !facts.token => {
+            Decision::Stale
         }
+        (Needs::Admin, true, Some(Role::Viewer)) => Decision::Forbidden,
+        (Needs::Glance | Needs::Session, true, Some(Role::Viewer | Role::Admin))
+        | (Needs::Admin, true, Some(Role::Admin)) => Decision::Enter,
     }
 }
 
@@ -83,7 +85,14 @@ pub(super) async fn guard(State((needs, desk)): State<(Needs, Desk)>, request: R
     let found = cookie::of(&parts.headers);
     let (claimed, session) = {
         let (access, found, now) = (desk.access.clone(), found.clone(), desk.now());
-        let look = move || (access.claimed(), found.and_then(|cookie| access.session(cookie.reveal(), now)));
+        let session = move |cookie: Secret| match needs {
+            Needs::Glance => access.glance(cookie.reveal(), now),
+            Needs::Nothing | Needs::Claim | Needs::Door | Needs::Session | Needs::Admin => {
+                access.session(cookie.reveal(), now)
+            }
+        };
+        let access = desk.access.clone();
+        let look = move || (access.claimed(), found.and_then(session));
         match tokio::task::spawn_blocking(look).await {
             Ok(seen) => seen,
             Err(error) => return frame::broken(&error),
@@ -219,6 +228,9 @@ mod tests {
             (Needs::Claim, true, None, Enter, Enter),
             (Needs::Door, false, None, Claim, Claim),
             (Needs::Door, true, None, Enter, Enter),
+            (Needs::Glance, false, None, Claim, Claim),
+            (Needs::Glance, true, None, Login, Login),
+            (Needs::Glance, true, viewer, Enter, Enter),
             (Needs::Session, false, admin, Claim, Claim),
             (Needs::Session, true, None, Login, Login),
             (Needs::Session, true, viewer, Enter, Enter),

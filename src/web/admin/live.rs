@@ -1,7 +1,7 @@
 //! `/admin/live`: what the tiles say, as it changes, as server-sent events.
 //!
-//! Promise: it says nothing that the pages do not; a stream ends within [`LONGEST`], and the browser asks again, so that
-//! a session that has ended ends it too.
+//! Promise: it says nothing that the pages do not; it ends with its session, which it does not keep alive, and within
+//! [`LONGEST`]; the browser then asks again.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -14,24 +14,25 @@ use tokio::time::{Instant, sleep};
 
 use super::Desk;
 use super::tile::{self, Told};
+use super::visit::Visit;
 
 /// How often the board is looked at.
 const PACE: Duration = Duration::from_secs(2);
 /// The listener cuts such answers off at five minutes: an end in order comes before that.
 const LONGEST: Duration = Duration::from_secs(4 * 60);
 
-pub(super) async fn stream(State(desk): State<Desk>) -> Response {
+pub(super) async fn stream(State(desk): State<Desk>, visit: Visit) -> Response {
     let end = Instant::now() + LONGEST;
-    let changes = stream::unfold((desk, Vec::new()), move |(desk, before)| async move {
-        let now = next(&desk, &before, end).await?;
+    let changes = stream::unfold((desk, visit, Vec::new()), move |(desk, visit, before)| async move {
+        let now = next(&desk, &visit, &before, end).await?;
         let event = Event::default().json_data(&now).unwrap_or_default();
-        Some((Ok::<_, Infallible>(event), (desk, now)))
+        Some((Ok::<_, Infallible>(event), (desk, visit, now)))
     });
     Sse::new(changes).keep_alive(KeepAlive::new().interval(Duration::from_secs(20))).into_response()
 }
 
-/// What the tiles say as soon as it is not what they said before; `None` at the end.
-async fn next(desk: &Desk, before: &[Told], end: Instant) -> Option<Vec<Told>> {
+/// What the tiles say as soon as it is not what they said before; `None` at the end, and once the session has ended.
+async fn next(desk: &Desk, visit: &Visit, before: &[Told], end: Instant) -> Option<Vec<Told>> {
     loop {
         let now = tile::all(&desk.snapshot());
         if now != before {
@@ -41,5 +42,7 @@ async fn next(desk: &Desk, before: &[Told], end: Instant) -> Option<Vec<Told>> {
             return None;
         }
         sleep(PACE).await;
+        let (access, cookie, at) = (desk.access.clone(), visit.cookie.clone()?, desk.now());
+        tokio::task::spawn_blocking(move || access.glance(cookie.reveal(), at)).await.ok()??;
     }
 }

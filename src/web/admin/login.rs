@@ -11,9 +11,10 @@ use http::{StatusCode, Uri, header};
 use super::frame::{self, Frame, Place};
 use super::posted::Posted;
 use super::visit::Visit;
-use super::{Desk, cookie};
+use super::{Desk, acts, cookie};
 use crate::access::{Denied, Opened};
-use crate::values::Secret;
+use crate::audit::Outcome;
+use crate::values::{Name, Secret};
 
 #[derive(Template)]
 #[template(path = "admin/login.html")]
@@ -55,8 +56,12 @@ pub(super) async fn login(State(desk): State<Desk>, visit: Visit) -> Response {
     });
     let next = way_on(visit.form.text("next")).to_owned();
     match opened.await {
-        Ok(Ok(opened)) => enter(&opened, &next),
+        Ok(Ok(opened)) => {
+            came_in(&desk, &visit, "login", &opened).await;
+            enter(&opened, &next)
+        }
         Ok(Err(denied)) => {
+            kept_out(&desk, &visit, "login", &denied).await;
             let second = matches!(denied, Denied::SecondFactor);
             let (status, denied) = told(&denied);
             let frame = Frame::new(&desk, &visit, Place::Outside, "Log in");
@@ -82,8 +87,12 @@ pub(super) async fn claim(State(desk): State<Desk>, visit: Visit) -> Response {
         access.claim(form.text("code"), form.text("name"), form.text("password"), from, now)
     });
     match claimed.await {
-        Ok(Ok(opened)) => enter(&opened, "/admin"),
+        Ok(Ok(opened)) => {
+            came_in(&desk, &visit, "claim", &opened).await;
+            enter(&opened, "/admin")
+        }
         Ok(Err(denied)) => {
+            kept_out(&desk, &visit, "claim", &denied).await;
             let (status, denied) = told(&denied);
             claim_form(&desk, &visit, status, denied).await
         }
@@ -102,15 +111,33 @@ async fn claim_form(desk: &Desk, visit: &Visit, status: StatusCode, denied: Stri
 }
 
 pub(super) async fn logout(State(desk): State<Desk>, visit: Visit) -> Response {
-    if let Some(cookie) = visit.cookie {
-        let ended = tokio::task::spawn_blocking(move || desk.access.logout(cookie.reveal())).await;
-        if let Err(error) = ended {
+    if let Some(cookie) = visit.cookie.clone() {
+        let access = desk.access.clone();
+        if let Err(error) = tokio::task::spawn_blocking(move || access.logout(cookie.reveal())).await {
             return frame::broken(&error);
         }
     }
+    acts::note(&desk, &visit, "logout", String::new(), true).await;
     let mut answer = frame::see("/admin/login?said=logged-out");
     answer.headers_mut().insert(header::SET_COOKIE, cookie::end());
     answer
+}
+
+async fn came_in(desk: &Desk, visit: &Visit, act: &'static str, opened: &Opened) {
+    acts::note_of(desk, visit, opened.session.user.clone(), act, opened.about.clone(), Outcome::Done).await;
+}
+
+/// What was typed as a name is noted only where it can be one: it may be a password in the wrong field. What was refused
+/// before it was a try, or for a while, is not: a stranger would fill the log.
+async fn kept_out(desk: &Desk, visit: &Visit, act: &'static str, denied: &Denied) {
+    match denied {
+        Denied::Wrong | Denied::SecondFactor | Denied::Broken(_) => {
+            let typed = visit.form.text("name").parse::<Name>();
+            let about = typed.map_or_else(|_| "as nobody who can be".to_owned(), |name| format!("as {name}"));
+            acts::note_of(desk, visit, "somebody".into(), act, about, Outcome::Refused).await;
+        }
+        Denied::Later(_) | Denied::Refused(_) => {}
+    }
 }
 
 /// The answer that opens a session in the browser.

@@ -8,25 +8,31 @@
 //! Promise: a path that is not in the table does not exist, and nobody gets past the table's word for one that is; every
 //! value on a page is escaped; no secret is ever on one.
 
-#![allow(dead_code, reason = "the frame stands before the pages that use all of it")]
-
 mod acts;
+mod changing;
 mod chart;
 mod cookie;
 mod desk;
+mod destinations;
 mod events;
+mod form;
 mod frame;
 mod guard;
+mod integrations;
 mod live;
 mod login;
 mod overview;
+mod part;
 mod posted;
+mod preview;
 mod reload;
 mod routes;
+mod sheet;
 mod shown;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod trial;
 mod visit;
 
 use axum::Router;
@@ -34,6 +40,7 @@ use axum::middleware;
 
 pub use desk::Desk;
 pub use reload::{ReloadBell, Reloads, reload_bell};
+pub use trial::Turns;
 
 /// All pages, for a listener that speaks HTTPS: their cookie goes back over nothing else.
 pub fn router(desk: Desk) -> Router {

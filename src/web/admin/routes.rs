@@ -5,7 +5,7 @@
 use axum::routing::{MethodRouter, get, post};
 use http::Method;
 
-use super::{Desk, events, frame, live, login, overview};
+use super::{Desk, destinations, events, frame, integrations, live, login, overview};
 
 /// What it takes to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) enum Needs {
     Claim,
     /// Nothing, once there is an administrator: the login.
     Door,
+    /// A session, which is not kept alive by this: a page asks for it by itself.
+    Glance,
     /// A session.
     Session,
     /// A session of an administrator.
@@ -24,6 +26,7 @@ pub(super) enum Needs {
 
 /// One path with one method.
 pub(super) struct Route {
+    #[cfg_attr(not(test), allow(dead_code, reason = "for whoever walks the table"))]
     pub method: Method,
     pub path: &'static str,
     pub needs: Needs,
@@ -47,7 +50,7 @@ pub(super) static ROUTES: &[Route] = &[
     reads("/admin/login", Needs::Door, || get(login::login_page)),
     changes("/admin/login", Needs::Door, || post(login::login)),
     changes("/admin/logout", Needs::Session, || post(login::logout)),
-    reads("/admin/live", Needs::Session, || get(live::stream)),
+    reads("/admin/live", Needs::Glance, || get(live::stream)),
     reads("/admin", Needs::Session, || get(overview::page)),
     reads("/admin/events", Needs::Session, || get(events::page)),
     reads("/admin/events/{id}", Needs::Session, || get(events::event)),
@@ -58,4 +61,25 @@ pub(super) static ROUTES: &[Route] = &[
     changes("/admin/events/quarantine/retry", Needs::Admin, || post(events::retry_aside)),
     changes("/admin/events/quarantine/sure", Needs::Admin, || post(events::sure_to_drop)),
     changes("/admin/events/quarantine/drop", Needs::Admin, || post(events::drop_aside)),
+    reads("/admin/settings/integrations", Needs::Session, || get(integrations::tiles)),
+    reads("/admin/settings/add/integration", Needs::Admin, || get(integrations::new)),
+    changes("/admin/settings/add/integration", Needs::Admin, || post(integrations::add)),
+    changes("/admin/settings/add/integration/test", Needs::Admin, || post(integrations::test_new)),
+    reads("/admin/settings/integrations/{name}", Needs::Session, || get(integrations::one)),
+    changes("/admin/settings/integrations/{name}", Needs::Admin, || post(integrations::save)),
+    changes("/admin/settings/integrations/{name}/test", Needs::Admin, || post(integrations::test)),
+    changes("/admin/settings/integrations/{name}/enable", Needs::Admin, || post(integrations::enable)),
+    changes("/admin/settings/integrations/{name}/disable", Needs::Admin, || post(integrations::disable)),
+    reads("/admin/settings/integrations/{name}/remove", Needs::Admin, || get(integrations::removing)),
+    changes("/admin/settings/integrations/{name}/remove", Needs::Admin, || post(integrations::remove)),
+    reads("/admin/settings/destinations", Needs::Session, || get(destinations::tiles)),
+    reads("/admin/settings/add/destination/{kind}", Needs::Admin, || get(destinations::new)),
+    changes("/admin/settings/add/destination/{kind}", Needs::Admin, || post(destinations::add)),
+    reads("/admin/settings/destinations/{name}", Needs::Session, || get(destinations::one)),
+    changes("/admin/settings/destinations/{name}", Needs::Admin, || post(destinations::save)),
+    changes("/admin/settings/destinations/{name}/test", Needs::Admin, || post(destinations::test)),
+    changes("/admin/settings/destinations/{name}/enable", Needs::Admin, || post(destinations::enable)),
+    changes("/admin/settings/destinations/{name}/disable", Needs::Admin, || post(destinations::disable)),
+    reads("/admin/settings/destinations/{name}/remove", Needs::Admin, || get(destinations::removing)),
+    changes("/admin/settings/destinations/{name}/remove", Needs::Admin, || post(destinations::remove)),
 ];

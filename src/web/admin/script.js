@@ -30,3 +30,75 @@ function follow() {
 }
 
 follow();
+
+// A test of what is typed: its lines as they come, beside the form, which stays as it is.
+function line(told) {
+  const item = document.createElement("li");
+  if (tones.includes(told.tone)) item.classList.add(told.tone);
+  const part = (tag, text, name) => {
+    if (!text) return;
+    const made = document.createElement(tag);
+    if (name) made.className = name;
+    made.textContent = text;
+    item.append(made, " ");
+  };
+  part("span", told.word, "mark");
+  part("b", told.label);
+  part("bdi", told.text);
+  part("span", told.advice, "advice");
+  return item;
+}
+
+async function* messages(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    rest += value;
+    for (let end = rest.indexOf("\n\n"); end >= 0; end = rest.indexOf("\n\n")) {
+      const message = { event: "message", data: "" };
+      for (const field of rest.slice(0, end).split("\n")) {
+        if (field.startsWith("event: ")) message.event = field.slice(7);
+        if (field.startsWith("data: ")) message.data += field.slice(6);
+      }
+      rest = rest.slice(end + 2);
+      if (message.data) yield message;
+    }
+  }
+}
+
+async function tryOut(event) {
+  const button = event.currentTarget;
+  const section = document.getElementById("trial");
+  if (!section || !window.TextDecoderStream) return;
+  event.preventDefault();
+  const [lines, end] = [document.getElementById("lines"), document.getElementById("trial-end")];
+  lines.replaceChildren();
+  end.textContent = "Under way …";
+  section.hidden = false;
+  button.disabled = true;
+  section.scrollIntoView({ block: "nearest" });
+  try {
+    const answer = await fetch(button.formAction, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(button.form)),
+      headers: { Accept: "text/event-stream" },
+    });
+    if (!(answer.headers.get("Content-Type") || "").startsWith("text/event-stream")) {
+      throw new Error(answer.status === 401 ? "The session has ended: log in again." : "It could not be begun. Load this page again.");
+    }
+    end.textContent = "";
+    for await (const message of messages(answer.body)) {
+      if (message.event === "end") end.textContent = message.data;
+      else lines.append(line(JSON.parse(message.data)));
+    }
+    if (!end.textContent) end.textContent = "It was cut off.";
+  } catch (error) {
+    end.textContent = error.message;
+  } finally {
+    button.disabled = false;
+  }
+}
+
+for (const button of document.querySelectorAll("[data-trial]")) button.addEventListener("click", tryOut);

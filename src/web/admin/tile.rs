@@ -42,6 +42,12 @@ pub(super) fn of_destination(one: &Destination) -> Told {
     }
 }
 
+/// One that is written and that the agent does not run: it was not read yet, or the settings do not hold.
+pub(super) fn not_in_force(kind: &str, name: &str) -> Told {
+    let text = "It is written, and the agent has not taken it up.".into();
+    Told { place: format!("{kind}/{name}"), tone: "plain", word: "not in force", text }
+}
+
 fn of_agent(state: State) -> Told {
     Told { place: "agent".into(), tone: state_tone(state), word: state.as_str(), text: String::new() }
 }

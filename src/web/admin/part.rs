@@ -1,0 +1,132 @@
+//! What the pages of integrations and of destinations have in common.
+
+use askama::Template;
+use axum::response::Response;
+use http::StatusCode;
+use toml::Table as Keys;
+
+use super::Desk;
+use super::changing::{Applied, Refused};
+use super::frame::{self, Frame};
+use super::sheet::{self, Shown, Wrong};
+use super::visit::Visit;
+use crate::config::{Loaded, Mistakes, Section};
+use crate::status::Snapshot;
+use crate::status::conditions::Severity;
+use crate::values::Name;
+
+/// The longest name that a page gives: the names of its secrets are made of it.
+const LONGEST_NAME: usize = 40;
+
+/// A condition, as a page shows it.
+pub(super) struct ConditionRow {
+    pub tone: &'static str,
+    pub word: &'static str,
+    pub text: String,
+    pub advice: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "admin/remove.html")]
+struct RemovePage {
+    frame: Frame,
+    name: String,
+    back: String,
+    forfeits: Vec<String>,
+    counted: u64,
+}
+
+/// Asks whether it is meant; `counted`: the events that are told to be given up.
+pub(super) fn remove_page(frame: Frame, name: &str, back: String, forfeits: Vec<String>, counted: u64) -> Response {
+    frame::page(StatusCode::OK, &RemovePage { frame, name: name.to_owned(), back, forfeits, counted })
+}
+
+/// What stands about an integration or destination, or about a stream of it.
+pub(super) fn conditions(snapshot: &Snapshot, name: &str) -> Vec<ConditionRow> {
+    let about = |subject: &str| subject == name || subject.split_once('/').is_some_and(|(whole, _)| whole == name);
+    let rows = snapshot.conditions.iter().filter(|one| about(&one.subject)).map(|one| {
+        let tone = match one.severity {
+            Severity::Info => "plain",
+            Severity::Warning => "fair",
+            Severity::Error => "bad",
+        };
+        ConditionRow { tone, word: one.severity.as_str(), text: one.text.clone(), advice: one.code.advice() }
+    });
+    rows.collect()
+}
+
+/// What is wrong with the settings as they are written.
+pub(super) fn mistakes(loaded: &Result<Loaded, Mistakes>) -> Vec<String> {
+    loaded.as_ref().err().map(|mistakes| mistakes.iter().map(ToString::to_string).collect()).unwrap_or_default()
+}
+
+/// May a page name other hosts than the vendor's? A file of the operator's own says so.
+pub(super) fn other_hosts(loaded: &Result<Loaded, Mistakes>) -> bool {
+    let remote = loaded.as_ref().ok().and_then(|loaded| loaded.settings.remote.as_ref());
+    remote.is_some_and(|remote| remote.allow_other_hosts)
+}
+
+/// Marks what a page writes, where the settings know the mark: a stricter rule goes with it.
+pub(super) fn set_by_page(keys: &mut Keys, section: &Section) {
+    if section.key("set-by").is_some() {
+        keys.insert("set-by".into(), toml::Value::String("page".into()));
+    }
+}
+
+/// The name that was typed for a new one.
+pub(super) fn new_name(visit: &Visit) -> Result<Name, Refused> {
+    let typed = visit.form.text("name").trim();
+    let wrong = |sentence: &str| Refused { fields: vec![("name".into(), sentence.into())], whole: Vec::new() };
+    if typed.len() > LONGEST_NAME {
+        return Err(wrong("It is too long: take at most 40 characters."));
+    }
+    typed.parse().map_err(|_| wrong("It must be of a-z, 0-9, - and _, and begin with a letter or digit."))
+}
+
+/// What is written, for whoever may not change it: secrets by where they lie.
+pub(super) fn rows(section: &Section, keys: &Keys) -> Vec<(String, String)> {
+    let fields = sheet::fields(section, Shown::Written(keys), &[], true);
+    fields
+        .into_iter()
+        .map(|field| (field.label, field.input.in_words()))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
+/// The sentences about one field.
+pub(super) fn about(wrong: &[Wrong], name: &str) -> Vec<String> {
+    wrong.iter().filter(|(field, _)| field == name).map(|(_, sentence)| sentence.clone()).collect()
+}
+
+pub(super) fn whole(sentence: impl Into<String>) -> Refused {
+    Refused { fields: Vec::new(), whole: vec![sentence.into()] }
+}
+
+/// All that was refused, without the form beside it.
+pub(super) fn sentences(refused: &Refused) -> Vec<String> {
+    let fields = refused.fields.iter().map(|(name, sentence)| format!("{name}: {sentence}"));
+    fields.chain(refused.whole.iter().cloned()).collect()
+}
+
+/// The way back to the page, with what was done; or why it is not in force.
+pub(super) fn done(desk: &Desk, visit: &Visit, applied: &Applied, to: &str, said: &'static str) -> Response {
+    match applied {
+        Applied::InForce => frame::see(&format!("{to}?said={said}")),
+        Applied::UnderWay => frame::see(&format!("{to}?said=under-way")),
+        Applied::NotTaken(why) => {
+            let text = format!("It is written, and the agent did not take it up: {why}");
+            frame::message(desk, visit, StatusCode::OK, "Written, and not in force", &text, (to, "Go on"))
+        }
+    }
+}
+
+pub(super) fn not_done(desk: &Desk, visit: &Visit, refused: &Refused, back: &str) -> Response {
+    let text = sentences(refused).join(" ");
+    frame::message(desk, visit, StatusCode::UNPROCESSABLE_ENTITY, "Nothing was changed", &text, (back, "Go back"))
+}
+
+pub(super) fn absent(desk: &Desk, visit: &Visit, kind: &str, above: &str) -> Response {
+    let text =
+        format!("There is no {kind} of this name. It may have been removed, or renamed in the operator's files.");
+    frame::message(desk, visit, StatusCode::NOT_FOUND, "Not there", &text, (above, "See those that are"))
+}

@@ -1,0 +1,141 @@
+//! Forms of every section, there and back.
+
+use std::path::Path;
+
+use super::*;
+use crate::config::{INTEGRATION, TYPES};
+
+/// What a browser posts of these fields when nothing was typed.
+fn posted(fields: &[Field]) -> Posted {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    for field in fields {
+        match &field.input {
+            Input::Line { value, .. } => drop(form.append_pair(&field.name, value)),
+            Input::Flag { on } => {
+                if *on {
+                    form.append_pair(&field.name, "on");
+                }
+            }
+            Input::One { options } | Input::Some { options } => {
+                for (word, _) in options.iter().filter(|(_, on)| *on) {
+                    form.append_pair(&field.name, word);
+                }
+            }
+            Input::Host { options, other } => {
+                let chosen = options.iter().find(|(_, _, on)| *on).map_or("other", |(host, _, _)| host);
+                form.append_pair(&field.name, chosen);
+                form.append_pair("host-other", other.as_ref().map_or("", |(typed, _)| typed));
+            }
+            Input::Secret { .. } | Input::Pem { .. } => drop(form.append_pair(&field.name, "")),
+        }
+    }
+    Posted::read(form.finish().as_bytes())
+}
+
+fn there_and_back(section: &Section, keys: &str) {
+    let keys: Table = keys.parse().expect("TOML");
+    let form = posted(&fields(section, Shown::Written(&keys), &[], true));
+    let sheet = read(section, &form, &keys, "x", Path::new("/state/certificates"));
+    assert_eq!(sheet.keys, keys);
+    assert!(sheet.secrets.is_empty() && sheet.files.is_empty() && sheet.wrong.is_empty(), "{sheet:?}");
+}
+
+#[test]
+fn a_form_that_is_saved_as_it_was_shown_changes_nothing() {
+    there_and_back(
+        &INTEGRATION,
+        r#"
+        connector = "abnormal-security"
+        title = "Acme, <Melbourne>"
+        host = "eu.rest.abnormalsecurity.com"
+        ca = "/etc/conductor/api-ca.pem"
+        api-key = { sealed = "api-key_x" }
+        polling-interval = "5m"
+        intervals = { abuse-campaigns = "1h" }
+        streams = ["threats", "audit-logs"]
+        enrich = true
+        requests-per-minute = 100
+        enabled = false
+        set-by = "page"
+        "#,
+    );
+    there_and_back(&INTEGRATION, "api-key = { file = \"/k\" }\nhost = \"127.0.0.1:8443\"");
+    let common = "ca = \"/ca.pem\"\ncert = \"/c.pem\"\nkey = { file = \"/k\" }\nformat = \"cef\"\nseverities = { unknown = 3 }\n\
+                  start = \"oldest\"\nfilter = { integrations = [\"acme\", \"b\"], severity-at-least = \"medium\" }\n";
+    for (kind, own) in [
+        (
+            "syslog",
+            "address = \"siem:6514\"\ntransport = \"tls\"\nwindow = \"1MiB\"\nproxy = \"http://u:p@proxy:3128\"",
+        ),
+        ("relp", "address = \"[2001:db8::7]:6514\"\nwindow = 64"),
+        (
+            "http",
+            "url = \"https://c/e\"\nauth = { bearer = { sealed = \"auth-bearer_x\" } }\nheaders = { x-a = \"b\" }",
+        ),
+        (
+            "http",
+            "url = \"https://c/e\"\nauth = { user = \"u\", password = { credential = \"pw\" } }\nbody = \"array\"",
+        ),
+        (
+            "splunk-hec",
+            "url = \"https://s:8088\"\ntoken = { file = \"/t\" }\nindex = { threats = \"mail\", default = \"a\" }",
+        ),
+        ("elastic", "url = \"https://e:9200\"\nindex = \"logs-x\""),
+        ("jetstream", "address = \"n:4222\"\nservers = [\"a:1\", \"b:2\"]\nuser = \"u\"\npassword = { file = \"/p\" }"),
+    ] {
+        let Some((_, section)) = TYPES.iter().find(|(word, _)| *word == kind) else { continue };
+        // What says the default is left out: it holds all the same.
+        let own = own.replace("transport = \"tls\"\n", "");
+        there_and_back(section, &format!("type = \"{kind}\"\n{own}\n{common}"));
+    }
+}
+
+#[test]
+fn no_field_of_any_form_is_missing_its_label_or_shares_its_name_with_another() {
+    for section in TYPES.iter().map(|(_, section)| *section).chain([&INTEGRATION]) {
+        let fields = fields(section, Shown::Written(&Table::new()), &[], false);
+        let mut names: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), fields.len(), "{}", section.heading());
+        for field in &fields {
+            assert!(!field.label.is_empty() && !field.hint.concat().is_empty(), "{}", field.name);
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_was_typed_is_for_the_store_and_never_for_a_field() {
+    let http = TYPES.iter().find(|(word, _)| *word == "http").map(|(_, section)| *section).expect("http");
+    let typed =
+        b"auth.how=bearer&auth.bearer=CANARY-1&key=-----BEGIN+PRIVATE+KEY-----%0ACANARY-2%0A-----END+PRIVATE+KEY-----";
+    let posted = Posted::read(typed);
+    let sheet = read(http, &posted, &Table::new(), "soc", Path::new("/c"));
+    let names: Vec<_> = sheet.secrets.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["key_soc", "auth-bearer_soc"]);
+    let written = sheet.keys.to_string();
+    assert!(written.contains("sealed = \"auth-bearer_soc\"") && !written.contains("CANARY"), "{written}");
+    for field in fields(http, Shown::Typed(&posted, &Table::new()), &[], false) {
+        assert!(!field.input.in_words().contains("CANARY"), "{}", field.name);
+    }
+    let wrong =
+        read(http, &Posted::read(b"auth.how=bearer&auth.bearer=two+CANARY"), &Table::new(), "soc", Path::new("/c"));
+    assert!(wrong.secrets.is_empty() && wrong.wrong.iter().any(|(field, _)| field == "auth.bearer"), "{wrong:?}");
+    assert!(!format!("{:?}", wrong.wrong).contains("CANARY"));
+}
+
+#[test]
+fn a_certificate_that_was_pasted_becomes_a_file_and_a_private_key_is_no_certificate() {
+    let pasted = |text: &str| {
+        let form = form_urlencoded::Serializer::new(String::new()).append_pair("ca", text).finish();
+        read(&INTEGRATION, &Posted::read(form.as_bytes()), &Table::new(), "acme", Path::new("/state/certificates"))
+    };
+    let sheet = pasted("-----BEGIN CERTIFICATE-----\r\nAAAA\r\n-----END CERTIFICATE-----");
+    let [(path, text)] = sheet.files.as_slice() else { panic!("{sheet:?}") };
+    assert!(path.starts_with("/state/certificates") && text.ends_with("-----END CERTIFICATE-----\n"), "{path:?}");
+    assert_eq!(sheet.keys.get("ca").and_then(Value::as_str), path.to_str());
+    for wrong in ["/etc/shadow", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"] {
+        let sheet = pasted(wrong);
+        assert!(sheet.files.is_empty() && sheet.wrong.len() == 1 && !sheet.keys.contains_key("ca"), "{wrong}");
+    }
+}
