@@ -30,7 +30,7 @@ pub fn integration(
     let name = identity(name, &table, findings);
     let mut reader = TableReader::new(table, findings);
     let connector = reader.choice("connector");
-    // Checked, and carried by nothing yet: no page shows titles.
+    // The pages show it as it is written: nothing that runs depends on it.
     reader.line("title");
     let host = reader.text("host", api_host);
     let door = door(&mut reader, other_hosts);

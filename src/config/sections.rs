@@ -181,7 +181,7 @@ pub static INTEGRATION: Section = Section {
             Kind::Line { max: 100 },
             Nothing,
             r#""Acme, Melbourne""#,
-            "A name for people; checked, but shown nowhere yet.",
+            "A name for people, shown on the pages in the place of NAME.",
         ),
         key(
             "host",

@@ -204,6 +204,28 @@ fn write_certificate(path: &Path, text: &str) -> std::io::Result<()> {
     fs::rename(&beside, path)
 }
 
+/// A certificate's file that goes with this.
+pub(super) struct Lent(PathBuf);
+
+impl Lent {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Writes a certificate for a test alone.
+pub(super) async fn lend(desk: &Desk, text: String) -> std::io::Result<Lent> {
+    let path = certificates(desk).join(format!(".test-{:016x}.pem", fastrand::u64(..)));
+    let written = tokio::task::spawn_blocking(move || write_certificate(&path, &text).map(|()| Lent(path)));
+    written.await.map_err(std::io::Error::from)?
+}
+
 /// Where what is pasted lies.
 pub(super) fn certificates(desk: &Desk) -> PathBuf {
     desk.secrets.state_dir.join("certificates")

@@ -148,8 +148,23 @@ async fn try_out(desk: &Desk, read: Result<(Name, Change, sheet::Sheet), Refused
     let settings: Settings = changing::rehearse(desk, &wanted, &INTEGRATION).await?;
     let integration = settings.integrations.get(&name).cloned();
     let integration = integration.ok_or_else(|| part::whole("It could not be read back: please report this."))?;
+    let mut integration = integration;
+    // What was pasted is kept only with what is saved.
+    let pasted = sheet.files.into_iter().find(|(path, _)| integration.ca.as_ref() == Some(path));
+    let lent = match pasted {
+        Some((_, text)) => Some(
+            changing::lend(desk, text)
+                .await
+                .map_err(|error| part::whole(format!("The certificate can't be tried: {error}")))?,
+        ),
+        None => None,
+    };
+    if let Some(lent) = &lent {
+        integration.ca = Some(lent.path().to_owned());
+    }
     let key = sheet.secrets.into_iter().next().map(|(_, key)| key);
-    trial::of_integration(desk, &settings, integration, key).map_err(part::whole)
+    let running = trial::of_integration(desk, &settings, integration, key).map_err(part::whole)?;
+    Ok(running.with(lent))
 }
 
 async fn switch(

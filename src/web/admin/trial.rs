@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::Desk;
+use super::changing::Lent;
 use crate::config::{Destination, Integration, Settings};
 use crate::diagnosis::connection;
 use crate::diagnosis::delivery;
@@ -65,6 +66,8 @@ pub(super) struct Running {
     task: JoinHandle<()>,
     end: Instant,
     failed: usize,
+    /// Goes with it.
+    lent: Option<Lent>,
 }
 
 impl Drop for Running {
@@ -139,10 +142,16 @@ where
         test.await;
         drop(turn);
     });
-    Ok(Running { lines, task, end: Instant::now() + LONGEST, failed: 0 })
+    Ok(Running { lines, task, end: Instant::now() + LONGEST, failed: 0, lent: None })
 }
 
 impl Running {
+    /// The file is there as long as the test.
+    pub(super) fn with(mut self, lent: Option<Lent>) -> Running {
+        self.lent = lent;
+        self
+    }
+
     /// The next line; `None` at the end, and where it has taken too long.
     async fn next(&mut self) -> Option<Line> {
         let line = timeout_at(self.end, self.lines.recv()).await.ok().flatten()?;
