@@ -81,10 +81,12 @@ const ARROWS: [(&str, &[&str]); 23] = [
             "net::acceptance",
             "net::certificate",
             "net::tls::provider",
-            // The pages look as `conductor check` looks, put secrets into the store, and show an event as it is sent.
+            // The pages look as `conductor check` looks, put secrets into the store, show an event as it is sent, and make a
+            // support bundle.
             "diagnosis",
             "secrets",
             "format::Body",
+            "bundle",
         ],
     ),
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use http::Uri;
 use jiff::Timestamp;
 
 use crate::config::{Egress, Integration};
@@ -11,6 +12,7 @@ use crate::egress::{self, Observation};
 use crate::fault::Fault;
 use crate::net::dial::Path;
 use crate::net::http::{Client, ClientOptions, Limits};
+use crate::net::proxy::Environment;
 use crate::net::shared::Shared;
 use crate::net::tls::TlsOptions;
 
@@ -27,6 +29,21 @@ pub fn path(settings: &Egress) -> Path {
 /// The same towards an integration's host. The proxy is the operator's own in any case.
 pub fn path_of(integration: &Integration, settings: &Egress) -> Path {
     Path { door: integration.door, ..path(settings) }
+}
+
+/// The proxy on the way to vendors, by host and port, and who named it; or that there is none.
+pub fn proxy_in_words(settings: &Egress) -> String {
+    in_words(&path(settings), &Environment::read())
+}
+
+fn in_words(path: &Path, environment: &Environment) -> String {
+    let by = if path.proxy.is_some() { "`proxy` under [egress]" } else { "HTTPS_PROXY of the environment" };
+    // Any vendor's: what the environment excepts by NO_PROXY is told beside each integration's test.
+    match path.proxy_for(&Uri::from_static("https://vendor.invalid/"), environment) {
+        Ok(Some(proxy)) => format!("{proxy}, named by {by}"),
+        Ok(None) => "none: directly".to_owned(),
+        Err(fault) => fault.chain(),
+    }
 }
 
 /// A client that leaves by that way, for questions without a token and short answers.
@@ -60,5 +77,25 @@ pub(super) async fn look_with(settings: &Egress, shared: Shared) -> Observation 
             checked: now,
             fault: Some(fault.chain()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::Secret;
+
+    #[test]
+    fn a_proxy_is_named_by_host_port_and_who_named_it_and_never_by_its_password() {
+        let url = || Some(Secret::new("http://ada:CANARY@proxy.example:3128"));
+        let none = Environment::default();
+        let set = Path { proxy: url(), ..Path::default() };
+        assert_eq!(in_words(&set, &none), "proxy.example:3128, named by `proxy` under [egress]");
+        let environment = Environment { https: url(), ..Environment::default() };
+        let told = in_words(&Path::default(), &environment);
+        assert_eq!(told, "proxy.example:3128, named by HTTPS_PROXY of the environment");
+        assert_eq!(in_words(&Path::default(), &none), "none: directly");
+        let broken = Path { proxy: Some(Secret::new("https://ada:CANARY@proxy.example")), ..Path::default() };
+        assert!(!in_words(&broken, &none).contains("CANARY"));
     }
 }

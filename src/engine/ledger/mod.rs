@@ -13,12 +13,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
 use super::{Engine, off_thread};
 use crate::config::Settings;
 use crate::event::{Seq, Stored};
-use crate::queue::{AskedReplay, LookedBack, Looker, Queue, Wanted};
+use crate::queue::{AskedReplay, Facts, LookedBack, Looker, Queue, Wanted};
 
 pub use crate::queue::{Act, Quarantined, ShowReplay};
 pub use fate::Fate;
@@ -186,6 +187,14 @@ impl Ledger {
         self.read(move |queue| queue.replay_asked(&asked, now, &mut |_, _| true)).await
     }
 
+    /// The queue in numbers, as `conductor queue show --json` tells it.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub async fn numbers(&self) -> Result<serde_json::Value, Trouble> {
+        self.read(|queue| Ok(numbers(&queue.facts()))).await
+    }
+
     /// Takes a turn and works off the async threads. Who goes away meanwhile does not give the turn back before its end.
     async fn read<T: Send + 'static>(
         &self,
@@ -230,6 +239,29 @@ fn search_until(queue: &Queue, asked: Asked, most_bytes: u64, in_time: impl Fn()
     let LookedBack { down_to, kept_ms, whole, unreadable } = looked;
     let back_to = kept_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     Ok(Found { hits: searching.hits, next: (!whole).then_some(down_to), back_to, unreadable })
+}
+
+fn numbers(facts: &Facts) -> serde_json::Value {
+    let destination = |(name, cursor): (&String, &Seq)| {
+        json!({
+            "name": name,
+            "cursor": cursor,
+            "depth": facts.head.0.saturating_sub(cursor.0),
+            "dropped": facts.dropped.get(name).map_or(0, |dropped| dropped.events),
+            "replay": facts.replays.iter().find(|replay| replay.destination == *name),
+        })
+    };
+    json!({
+        "head": facts.head,
+        "events": facts.waiting,
+        "bytes": facts.bytes,
+        "disk_bytes": facts.disk_bytes,
+        "max_bytes": facts.max_bytes,
+        "oldest_seconds": facts.oldest_seconds,
+        "damaged": facts.damage.iter().map(|note| note.events()).sum::<u64>(),
+        "duplicates": facts.duplicates,
+        "destinations": facts.cursors.iter().map(destination).collect::<Vec<_>>(),
+    })
 }
 
 /// From the journal, or from the quarantine, which keeps events that the journal has let go.

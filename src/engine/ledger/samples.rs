@@ -6,6 +6,7 @@ use super::*;
 use crate::event::{Event, Severity};
 use crate::queue::disk::RealDisk;
 use crate::queue::{NewPage, Options};
+use crate::status;
 
 const SETTINGS: &str = "
     [destinations.soc]
@@ -40,7 +41,7 @@ pub(crate) fn ledger(folder: &Path, pages: Vec<Vec<Event>>) -> Ledger {
     let state = folder.join("state-of-the-queue").to_string_lossy().into_owned();
     let loaded = crate::config::load(&file, &|_| Some(state.clone())).expect("settings");
     let options = Options { max_bytes: 1 << 30, drop_oldest: false, keep_ms: 3_600_000, keep_bytes: 1 << 30 };
-    let now_ms = || Timestamp::now().as_millisecond();
+    let now_ms = || status::samples::now().as_millisecond();
     let opened = Queue::open(&folder.join("queue"), options, Arc::new(RealDisk), now_ms);
     let (queue, _) = opened.expect("the queue opens");
     for events in pages {

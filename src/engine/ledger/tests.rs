@@ -100,9 +100,9 @@ async fn a_replay_hands_over_what_the_destination_took_since_and_not_more_than_w
     assert_eq!(ledger.since("soc".into(), since).await, Ok(10));
     assert_eq!(ledger.since("grave".into(), since).await, Ok(0), "it has taken nothing");
     assert!(ledger.since("nobody".into(), since).await.is_err());
-    let show = ledger.replay("soc".into(), since, Timestamp::now()).await.expect("begun");
+    let show = ledger.replay("soc".into(), since, crate::status::samples::now()).await.expect("begun");
     assert!(show.begun && show.events == 10, "{show:?}");
-    let second = ledger.replay("soc".into(), since, Timestamp::now()).await;
+    let second = ledger.replay("soc".into(), since, crate::status::samples::now()).await;
     assert!(matches!(&second, Err(Trouble::Failed(why)) if why.contains("under way")), "{second:?}");
 }
 

@@ -41,12 +41,13 @@ impl Unit {
         };
         let (mut unit, factor) = match self {
             Unit::Events => (1u64, 10),
-            // Beyond two days: 4, 6, 8 days ...
+            // Beyond two days: 4, 6, 8, 10, 12 days ...
             Unit::Seconds => (86_400, 2),
         };
         known.unwrap_or_else(|| {
             loop {
-                let fits = [4, 6, 8, 10].into_iter().map(|times| unit.saturating_mul(times)).find(|top| *top >= most);
+                let fits =
+                    [2, 4, 6, 8, 10].into_iter().map(|times| unit.saturating_mul(times)).find(|top| *top >= most);
                 match fits {
                     Some(top) => return top,
                     None => unit = unit.saturating_mul(factor),
@@ -181,7 +182,7 @@ mod tests {
         assert_eq!(drawn.area.matches('Z').count(), 3);
         let lone = drawn.line.split('M').nth(2).expect("the second stretch");
         assert!(lone.contains('H'), "it has a width: {lone}");
-        assert!(drawn.description.ends_with("Of 22 h 25 min nothing is known."), "{}", drawn.description);
+        assert!(drawn.description.ends_with("Of 22 h 30 min nothing is known."), "{}", drawn.description);
     }
 
     #[test]

@@ -44,6 +44,10 @@ const SAID: &[(&str, &str)] = &[
     ("disabled", "Disabled, and the agent has taken it up."),
     ("removed", "Removed, and the agent has taken it up."),
     ("under-way", "Written. The agent is still taking it up: it ends what is under way in order."),
+    ("password-changed", "Your password was changed, and your other sessions have ended."),
+    ("factor-dropped", "A login of yours needs no second factor any more."),
+    ("user-added", "The user was added."),
+    ("user-changed", "That was done, and the user's sessions have ended."),
 ];
 
 /// One line of the navigation.

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Promise: a path that is not in the table does not exist, and nobody gets past the table's word for one that is; every
-//! value on a page is escaped; no secret is ever on one.
+//! value on a page is escaped; no secret is ever on one, but for a second factor's key and its recovery codes: once, to their user.
 
 mod acts;
 mod changing;
@@ -21,14 +21,18 @@ mod guard;
 mod integrations;
 mod live;
 mod login;
+mod network;
 mod overview;
 mod part;
 mod posted;
 mod preview;
+mod qr;
 mod reload;
 mod routes;
 mod sheet;
 mod shown;
+mod surroundings;
+mod system;
 #[cfg(test)]
 mod tests;
 mod tile;

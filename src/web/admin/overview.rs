@@ -165,6 +165,7 @@ mod tests {
     use super::*;
     use crate::status::history::Reading;
     use crate::status::samples;
+    use crate::web::admin::tests::Site;
 
     #[test]
     fn the_table_beside_the_charts_has_a_row_for_each_hour_and_tells_gaps() {
@@ -184,5 +185,46 @@ mod tests {
         );
         assert_eq!(rows[1].values, None);
         assert_eq!(rows[2].values, Some(["9", "9 min", "110"].map(str::to_owned)));
+    }
+
+    #[tokio::test]
+    async fn the_page_says_the_address_the_day_and_every_tile_and_condition() {
+        let (it, ada) = Site::claimed();
+        for (minutes, depth) in [(9, 7), (4, 4_321), (0, 12)] {
+            let now = samples::now() - SignedDuration::from_mins(minutes);
+            it.desk.board.history(|history| history.note(Reading { depth, ..Reading::default() }, now));
+        }
+        it.desk.board.raise(crate::status::Code::DiskError, "", "<script>x</script>", samples::now());
+        let page = it.ask(ada.get("/admin")).await;
+        assert_eq!(page.status, StatusCode::OK);
+        let snapshot = it.desk.snapshot();
+        for told in tile::all(&snapshot).iter().skip(1) {
+            assert!(page.body.contains(&format!("data-live=\"{}\"", told.place)), "{}: {}", told.place, page.body);
+        }
+        assert_eq!(page.body.matches("<svg class=\"chart\"").count(), 2);
+        assert!(
+            page.body.contains("At most 4,321, about 11:55 UTC; 12 at last")
+                && page.body.contains("23 h 45 min nothing is known"),
+            "{}",
+            page.body
+        );
+        assert!(!page.body.contains("<script>x") && page.body.contains("&#60;script&#62;x"));
+        assert!(snapshot.egress.observed.is_none_or(|address| page.body.contains(&address)));
+        assert!(!page.body.contains("style="), "the policy forbids it");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_nobody_observed_is_called_that() {
+        let (it, ada) = Site::claimed();
+        it.desk.board.egress(|egress| {
+            egress.observed = None;
+            egress.allowlisted.clear();
+        });
+        for path in ["/admin", "/admin/network"] {
+            let page = it.ask(ada.get(path)).await;
+            assert!(page.status == StatusCode::OK && page.body.contains("Not observed"), "{path}: {}", page.body);
+        }
+        let page = it.ask(ada.get("/admin/network")).await;
+        assert!(page.body.contains("The settings name none") && page.body.contains("none: directly"), "{}", page.body);
     }
 }

@@ -5,7 +5,7 @@
 use axum::routing::{MethodRouter, get, post};
 use http::Method;
 
-use super::{Desk, destinations, events, frame, integrations, live, login, overview};
+use super::{Desk, destinations, events, frame, integrations, live, login, network, overview, system};
 
 /// What it takes to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,22 @@ pub(super) static ROUTES: &[Route] = &[
     changes("/admin/logout", Needs::Session, || post(login::logout)),
     reads("/admin/live", Needs::Glance, || get(live::stream)),
     reads("/admin", Needs::Session, || get(overview::page)),
+    reads("/admin/network", Needs::Session, || get(network::page)),
+    reads("/admin/system", Needs::Session, || get(system::page)),
+    reads("/admin/system/password", Needs::Session, || get(system::password_page)),
+    changes("/admin/system/password", Needs::Session, || post(system::change_password)),
+    reads("/admin/system/second-factor", Needs::Session, || get(system::factor_page)),
+    changes("/admin/system/second-factor", Needs::Session, || post(system::begin_factor)),
+    changes("/admin/system/second-factor/confirm", Needs::Session, || post(system::confirm_factor)),
+    changes("/admin/system/second-factor/drop", Needs::Session, || post(system::drop_factor)),
+    changes("/admin/system/support-bundle", Needs::Admin, || post(system::support_bundle)),
+    reads("/admin/system/users", Needs::Admin, || get(system::new_page)),
+    changes("/admin/system/users", Needs::Admin, || post(system::add)),
+    reads("/admin/system/users/{name}", Needs::Admin, || get(system::user_page)),
+    changes("/admin/system/users/{name}/role", Needs::Admin, || post(system::set_role)),
+    changes("/admin/system/users/{name}/password", Needs::Admin, || post(system::reset_password)),
+    changes("/admin/system/users/{name}/second-factor", Needs::Admin, || post(system::reset_factor)),
+    changes("/admin/system/users/{name}/remove", Needs::Admin, || post(system::remove)),
     reads("/admin/events", Needs::Session, || get(events::page)),
     reads("/admin/events/{id}", Needs::Session, || get(events::event)),
     reads("/admin/events/{id}/raw", Needs::Session, || get(events::raw)),

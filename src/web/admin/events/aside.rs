@@ -101,8 +101,8 @@ async fn act(desk: Desk, visit: Visit, act: Act) -> Response {
         let listed = seqs.iter().map(Seq::to_string).collect::<Vec<_>>().join(", ");
         let outcome = desk.ledger.act(act, name.clone(), seqs).await;
         let (done, word) = match act {
-            Act::Retry => ("quarantine retry", "tried again"),
-            Act::Drop => ("quarantine drop", "dropped"),
+            Act::Retry => ("queue quarantine retry", "tried again"),
+            Act::Drop => ("queue quarantine drop", "dropped"),
         };
         let about = match &outcome {
             Ok(number) => format!("{name}, seq {listed}: {number} {word}"),

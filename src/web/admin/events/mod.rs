@@ -152,3 +152,6 @@ fn not_here(desk: &Desk, visit: &Visit) -> Response {
     let text = "The queue does not hold this event: every destination took it and it was let go, or it never was.";
     frame::message(desk, visit, StatusCode::NOT_FOUND, "No such event", text, ("/admin/events", "Events"))
 }
+
+#[cfg(test)]
+mod tests;
