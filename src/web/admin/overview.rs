@@ -36,6 +36,7 @@ struct Page<'a> {
 /// The address that the vendor sees.
 pub(super) struct EgressCard<'a> {
     pub address: &'a str,
+    pub observed: bool,
     pub word: &'static str,
     pub class: &'static str,
     pub text: &'a str,
@@ -54,6 +55,7 @@ impl<'a> EgressCard<'a> {
         let by = egress.observed_by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
         EgressCard {
             address: egress.observed.as_deref().unwrap_or("Not observed"),
+            observed: egress.observed.is_some(),
             word,
             class,
             text: &egress.text,
