@@ -21,20 +21,27 @@ pub struct Place {
 }
 
 impl Place {
-    /// The settings get `[agent]` and `[local]` of their own; `more` is the rest. What the agent does itself is no event: tests
-    /// count events (those of the audit log set it right).
+    /// The settings get `[agent]` and `[local]` of their own; `more` is the rest. What the agent does itself becomes no event, by
+    /// a file beside them: tests count events (those of the audit log take it away).
     pub fn new(more: &str) -> Place {
         let made = Place { dir: tempfile::tempdir().expect("a folder") };
         made.write_settings(more);
+        fs::create_dir(made.audit().parent().expect("a folder")).expect("made");
+        fs::write(made.audit(), "[agent]\nforward-audit = false\n").expect("settings");
         made
     }
 
     pub fn write_settings(&self, more: &str) {
         let text = format!(
-            "[agent]\nname = \"box\"\nforward-audit = false\nstate-dir = \"{}\"\n[local]\nlisten = \"127.0.0.1:0\"\n{more}",
+            "[agent]\nname = \"box\"\nstate-dir = \"{}\"\n[local]\nlisten = \"127.0.0.1:0\"\n{more}",
             self.state().display()
         );
         fs::write(self.config(), text).expect("settings");
+    }
+
+    /// The file that keeps the audit log from becoming events.
+    pub fn audit(&self) -> PathBuf {
+        self.dir.path().join("conductor.d/audit.toml")
     }
 
     pub fn config(&self) -> PathBuf {

@@ -8,7 +8,7 @@ use crate::world::{World, number_at, text_at};
 fn a_heartbeat_arrives_again_and_again_and_is_not_counted_in_the_queue() {
     let world = World::new();
     let folder = world.place.dir.path().join("conductor.d");
-    fs::create_dir(&folder).expect("a folder");
+    fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("beat.toml"), "[agent]\nheartbeat = \"1s\"\n").expect("written");
     let settings = format!("{}filter = {{ integrations = [\"acme\"] }}\n", world.settings());
     world.place.write_settings(&settings);

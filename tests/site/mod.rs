@@ -80,7 +80,7 @@ impl Site {
     pub fn agent(&self, egress: &str) -> String {
         let state = self.path("state");
         format!(
-            "[agent]\nname = \"box\"\nforward-audit = false\nstate-dir = \"{}\"\n[queue]\nmax-size = \"64MiB\"\n[local]\nlisten = \"127.0.0.1:0\"\n[egress]\n{egress}\n",
+            "[agent]\nname = \"box\"\nstate-dir = \"{}\"\n[queue]\nmax-size = \"64MiB\"\n[local]\nlisten = \"127.0.0.1:0\"\n[egress]\n{egress}\n",
             state.display()
         )
     }
