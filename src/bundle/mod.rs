@@ -180,3 +180,55 @@ fn manifest(items: &[Item], now: Timestamp) -> String {
     text += "  events, sealed secrets, keys: never\n";
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Read;
+
+    use super::*;
+
+    /// The archive's bytes, unpacked: heads and files.
+    fn unpacked(bytes: &[u8]) -> String {
+        let mut all = Vec::new();
+        flate2::read::GzDecoder::new(bytes).read_to_end(&mut all).expect("gzip");
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    #[test]
+    fn a_file_that_holds_a_secret_after_all_stays_out_and_that_is_told() {
+        let room = tempfile::tempdir().expect("a folder");
+        let config = room.path().join("conductor.toml");
+        fs::write(room.path().join("key"), "CANARY-token-1\n").expect("a key");
+        fs::write(
+            &config,
+            "[egress]\nproxy = \"http://u:CANARY-password@127.0.0.1:9\"\n[integrations.acme]\napi-key = { file = \"key\" }\n",
+        )
+        .expect("settings");
+        let secrets = SecretSources { credentials_dir: None, state_dir: room.path().to_owned() };
+        let bundle = |queue: &str, verified: &str| {
+            let sources = Sources {
+                config: &config,
+                env: &|_| None,
+                state_dir: room.path(),
+                secrets: &secrets,
+                snapshot: Err("the agent does not run".into()),
+                queue: Ok(Value::String(queue.into())),
+                verified: Ok(Value::String(verified.into())),
+            };
+            unpacked(&make(&sources, "it", Timestamp::UNIX_EPOCH).expect("made"))
+        };
+        let whole = bundle("nothing of note", "nor here");
+        assert!(whole.contains("nothing of note") && !whole.contains("it held a secret"), "{whole}");
+        let spoilt = bundle("a CANARY-token-1 slipped", "so did CANARY-password");
+        assert!(!spoilt.contains("CANARY"), "{spoilt}");
+        assert_eq!(spoilt.matches("it held a secret").count(), 2, "{spoilt}");
+        assert!(spoilt.contains("the agent does not run"), "what could not be had is named");
+    }
+
+    #[test]
+    fn its_name_is_one_for_any_file_system() {
+        let at = "2026-11-21T08:30:00Z".parse().expect("a time");
+        assert_eq!(name("acme/mel 1", at), "conductor-support-acme_mel_1-20261121T083000Z");
+    }
+}
