@@ -83,6 +83,8 @@ pub(super) async fn look_with(settings: &Egress, shared: Shared) -> Observation 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config;
+    use crate::net::door::Door;
     use crate::values::Secret;
 
     #[test]
@@ -97,5 +99,20 @@ mod tests {
         assert_eq!(in_words(&Path::default(), &none), "none: directly");
         let broken = Path { proxy: Some(Secret::new("https://ada:CANARY@proxy.example")), ..Path::default() };
         assert!(!in_words(&broken, &none).contains("CANARY"));
+    }
+
+    #[test]
+    fn a_vendors_host_that_a_page_named_is_under_the_door_and_the_operators_proxy_is_not() {
+        let room = tempfile::tempdir().expect("a folder");
+        let main = room.path().join("conductor.toml");
+        let text = "[integrations.page]\nset-by = \"page\"\napi-key = { sealed = \"x\" }\n[integrations.own]\napi-key = { sealed = \"x\" }\n";
+        std::fs::write(&main, text).expect("written");
+        let settings =
+            config::load(&main, &|_| Some(room.path().display().to_string())).expect("good settings").settings;
+        let doors = |name: &str| {
+            let path = path_of(&settings.integrations[&name.parse().expect("a name")], &settings.egress);
+            (path.door, path.proxy_door)
+        };
+        assert_eq!((doors("page"), doors("own")), ((Door::Guarded, Door::Open), (Door::Open, Door::Open)));
     }
 }
