@@ -34,6 +34,13 @@ pub struct Stand {
     size: u64,
 }
 
+impl Stand {
+    fn follows(&mut self, entry: &Entry) {
+        self.number = entry.number;
+        self.hash.clone_from(&entry.hash);
+    }
+}
+
 /// The folder, opened and locked; the lock ends with it.
 pub struct Folder {
     lock: Flock<File>,

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 pub use entry::Entry;
 pub use verdict::{Misfit, Verdict};
 
-use files::{Folder, Stand};
+use files::Folder;
 
 /// Who the agent is in its own entries.
 pub const ITSELF: &str = "conductor";
@@ -179,12 +179,4 @@ impl Audit {
 
 fn own(act: &'static str, about: String) -> Act {
     Act { who: ITSELF.into(), from: None, act, about, outcome: Outcome::Done }
-}
-
-/// Where the chain goes on: the number and the hash of the last entry.
-impl Stand {
-    fn follows(&mut self, entry: &Entry) {
-        self.number = entry.number;
-        self.hash.clone_from(&entry.hash);
-    }
 }

@@ -173,7 +173,7 @@ fn page(entries: Vec<(Entry, String)>, generation: u64) -> NewPage {
 /// The line as it stands is the event's `raw`: whoever has them all can follow the chain without us.
 fn event(entry: &Entry, line: String) -> Event {
     let severity = match entry.outcome {
-        _ if entry.act == BROKEN => Severity::High,
+        Outcome::Failed if entry.act == BROKEN => Severity::High,
         Outcome::Done => Severity::Info,
         Outcome::Refused => Severity::Medium,
         Outcome::Failed => Severity::Low,
