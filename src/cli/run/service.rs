@@ -19,7 +19,7 @@ pub fn starting(what: &str) {
 }
 
 pub fn ready() {
-    tell(&[NotifyState::Ready]);
+    tell(&[NotifyState::Ready, NotifyState::Status("the queue is open")]);
 }
 
 /// `Type=notify-reload` wants the monotonic time beside the word.

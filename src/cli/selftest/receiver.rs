@@ -1,4 +1,5 @@
-//! A receiver of our own behind TLS, and one event handed to it by the agent's own destination.
+//! A collector of our own behind TLS, and one event handed to it by the agent's own HTTP destination. (Not by syslog: what its
+//! receipts ask of the kernel an emulator does not answer.)
 //!
 //! Promise: it counts only if the very event came out of the TLS at the other end.
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 use rcgen::{CertifiedKey, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::PrivateKeyDer;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -22,6 +23,7 @@ use crate::net::tls;
 
 /// More than one event takes.
 const MOST: usize = 64 << 10;
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// For `localhost`, signed by itself, made for this one trial.
@@ -33,10 +35,10 @@ pub fn certificate() -> Result<CertifiedKey<KeyPair>, Failure> {
         .map_err(|error| Failure::new(Exit::Software, format!("no certificate can be made: {error}")))
 }
 
-/// Listens on loopback; what comes is told piece by piece.
+/// Listens on loopback, takes each request and answers that it has it.
 pub struct Receiver {
     pub address: SocketAddr,
-    pieces: mpsc::Receiver<Vec<u8>>,
+    requests: mpsc::Receiver<Vec<u8>>,
 }
 
 impl Receiver {
@@ -48,20 +50,26 @@ impl Receiver {
             .map_err(|error| Failure::new(Exit::Unavailable, format!("no port of 127.0.0.1 can be had: {error}")))?;
         let address = listener.local_addr()?;
         let acceptor = TlsAcceptor::from(Arc::new(server(certificate)?));
-        let (told, pieces) = mpsc::channel(16);
+        let (told, requests) = mpsc::channel(16);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // One that can't agree on TLS is told by the other end.
                 let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-                let mut piece = vec![0; 4096];
-                while let Ok(length @ 1..) = stream.read(&mut piece).await {
-                    if told.send(piece[..length].to_vec()).await.is_err() {
-                        return;
+                let mut request = Vec::new();
+                while !is_whole(&request) && request.len() < MOST {
+                    if !matches!(stream.read_buf(&mut request).await, Ok(1..)) {
+                        break;
                     }
                 }
+                if told.send(request).await.is_err() {
+                    return;
+                }
+                // One that is gone has its answer: it is told by the other end.
+                let _ = stream.write_all(ANSWER).await;
+                let _ = stream.shutdown().await;
             }
         });
-        Ok(Receiver { address, pieces })
+        Ok(Receiver { address, requests })
     }
 
     /// Hands one event over, as the agent would, and finds it again at this end.
@@ -84,23 +92,26 @@ impl Receiver {
         if !arrived {
             return Err(Failure::new(Exit::Software, format!("{id} was handed over and did not come out of the TLS")));
         }
-        Ok("one event by syslog over TLS came out at a receiver of our own".to_owned())
+        Ok("one event came out at a receiver of our own, by HTTP over TLS, and was confirmed".to_owned())
     }
 
-    /// Has this text come?
+    /// Has a request come that holds this text?
     async fn holds(&mut self, text: &str) -> bool {
-        let mut whole = Vec::new();
-        while let Some(piece) = self.pieces.recv().await {
-            whole.extend_from_slice(&piece);
-            if memchr::memmem::find(&whole, text.as_bytes()).is_some() {
+        while let Some(request) = self.requests.recv().await {
+            if memchr::memmem::find(&request, text.as_bytes()).is_some() {
                 return true;
-            }
-            if whole.len() > MOST {
-                return false;
             }
         }
         false
     }
+}
+
+/// Its head has come, and as much behind it as `content-length` says.
+fn is_whole(request: &[u8]) -> bool {
+    let Some(end) = memchr::memmem::find(request, b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&request[..end]).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    request.len() >= end + 4 + length.unwrap_or(0)
 }
 
 fn server(certificate: &CertifiedKey<KeyPair>) -> Result<ServerConfig, Failure> {

@@ -42,7 +42,7 @@ impl Scratch {
         fs::write(self.0.join("ca.pem"), ca)?;
         let text = format!(
             "[agent]\nname = \"selftest\"\nstate-dir = {:?}\n[queue]\nmax-size = \"256MiB\"\n[destinations.{DESTINATION}]\ntype = \
-             \"syslog\"\naddress = \"localhost:{port}\"\nca = \"ca.pem\"\n",
+             \"http\"\nurl = \"https://localhost:{port}/events\"\nca = \"ca.pem\"\n",
             self.0.join("state")
         );
         fs::write(self.0.join(SETTINGS), text)?;
