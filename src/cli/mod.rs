@@ -173,6 +173,11 @@ enum Verb {
     },
 }
 
+/// Every verb with its options, for the manual pages and the completions of shells.
+pub fn grammar() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}
+
 /// The process: its arguments in, its exit code out.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
