@@ -8,8 +8,10 @@ mod callgrind;
 mod census;
 mod commands;
 mod counts;
+mod cross;
 mod demo;
 mod fuzz;
+mod package;
 mod packages;
 mod sbom;
 mod setup;
@@ -101,6 +103,36 @@ enum Verb {
         #[arg(long)]
         renew: bool,
     },
+    /// Build the agent for each architecture of cross.toml, by zig against an old glibc, and read what came out
+    Cross {
+        /// A triple or an architecture, more than once if need be; default: all
+        #[arg(long)]
+        target: Vec<String>,
+        /// Run the self-test of each: under qemu where this machine is another
+        #[arg(long)]
+        check: bool,
+        /// Build each again in another folder and compare bit for bit
+        #[arg(long)]
+        twice: bool,
+    },
+    /// Make a deb and an rpm for each architecture, and a signed apt repository, under target/packages
+    Package {
+        /// A triple or an architecture, more than once if need be; default: all of cross.toml
+        #[arg(long)]
+        target: Vec<String>,
+        /// Another version than the workspace's, on the packages alone: for trying upgrades
+        #[arg(long)]
+        version: Option<String>,
+        /// Pack this program, built already, for the one target that is named
+        #[arg(long, requires = "target")]
+        program: Option<PathBuf>,
+        /// The key that signs the repository, as gpg names it; default: a throw-away key
+        #[arg(long, value_name = "KEY")]
+        sign: Option<String>,
+        /// Judge the packages, and let them live in clean Debian roots under systemd (root; minutes)
+        #[arg(long)]
+        check: bool,
+    },
     /// Search for inputs that break a promise: one fuzz target, or all of them one after the other
     Fuzz {
         /// answers, dialogue, checkpoint, settings, frames or syslog (default: all)
@@ -148,6 +180,10 @@ fn main() -> ExitCode {
             counts::Outcome::Held => {}
             counts::Outcome::NotJudged(why) => eprintln!("not run: {why}"),
         }),
+        Verb::Cross { target, check, twice } => cross::run(&cross::Options { targets: target, check, twice }),
+        Verb::Package { target, version, program, sign, check } => {
+            package::run(&package::Options { targets: target, version, program, sign, check })
+        }
         Verb::Fuzz { target, seconds, inputs } => {
             let length = inputs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Inputs);
             fuzz::run(target.as_deref(), length)
