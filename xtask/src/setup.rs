@@ -100,15 +100,19 @@ exec "$here"/usr/sbin/syslog-ng --module-path "$(echo "$here"/usr/lib/syslog-ng/
 ];
 
 /// Programs that are installed, and the packages that hold them: the tests' own certificates, the fuzzer's runtime, and
-/// what the homemade receivers are written in. `javac` stands for a Java that runs a source; with it come some 200 MB,
+/// what the homemade receivers are written in, what runs the unit and makes packages. `javac` stands for a Java that runs a source; with it come some 200 MB,
 /// which most CI machines have already.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("openssl", "openssl"),
     ("curl", "curl"),
     ("c++", "g++"),
     ("javac", "default-jdk-headless"),
     ("node", "nodejs"),
     ("ip", "iproute2"),
+    // Without its own init: what counts the unit's exposure, and what is PID 1 of a machine of namespaces.
+    ("systemd-analyze", "systemd"),
+    ("setpriv", "util-linux"),
+    ("rpmbuild", "rpm"),
 ];
 
 /// What counts instructions. Where it can't be had, that is said, and nothing is counted.
@@ -168,7 +172,7 @@ pub fn provide_openssl() -> Result<()> {
     install(&["openssl".to_owned()])
 }
 
-fn update_lists() {
+pub fn update_lists() {
     // Old lists may still do; what can't be had says so itself.
     if let Err(error) = as_root(&["apt-get", "update", "-qq"]) {
         eprintln!("setup: going on with the package lists as they are: {error:#}");
