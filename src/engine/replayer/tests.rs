@@ -129,7 +129,6 @@ fn scene(dir: &std::path::Path) -> (Arc<Queue>, Replayer) {
         rounds: watch::Sender::new(0),
         keys: Arc::default(),
         places: key::Places::new(SecretSources::default()),
-        rounds: watch::Sender::new(0),
     };
     let replayer = Replayer {
         facilities,
