@@ -70,9 +70,9 @@ fn the_sample_settings_load_as_they_are_and_with_every_line_in_force() {
         .filter(|line| !line.starts_with("interface ="))
         .collect();
     // Files that only a real site has.
-    for name in ["soc-ca.pem", "agent.pem"] {
+    for name in in_force.split("\"/etc/conductor/").skip(1).filter_map(|rest| rest.split_once(".pem\"")) {
         let made = rcgen::generate_simple_self_signed(["siem.acme.example".to_owned()]).expect("a certificate");
-        fs::write(folder.path().join(name), made.cert.pem()).expect("written");
+        fs::write(folder.path().join(format!("{}.pem", name.0)), made.cert.pem()).expect("written");
     }
     let in_force = in_force.replace("/etc/conductor/", &format!("{}/", folder.path().display()));
     let whole = load(&in_force).unwrap_or_else(|mistakes| panic!("{mistakes}\n{in_force}"));

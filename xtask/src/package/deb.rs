@@ -23,7 +23,7 @@ fn maintainer() -> String {
 /// Makes it in this folder.
 pub fn make(to: &Target, program: &Path, stamp: &Stamp, into: &Path) -> Result<PathBuf> {
     let tree = into.join(format!("tree-deb-{}", to.debian()));
-    tree::lay(&tree, program, &PLACES, stamp)?;
+    tree::lay(&tree, to, program, &PLACES, stamp)?;
     let ours = root().join("packaging/deb");
     let read =
         |name: &str| fs::read_to_string(ours.join(name)).with_context(|| format!("can't read packaging/deb/{name}"));

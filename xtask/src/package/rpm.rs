@@ -18,7 +18,7 @@ const PLACES: Places = Places { units: "usr/lib/systemd/system", zsh: "usr/share
 pub fn make(to: &Target, program: &Path, stamp: &Stamp, into: &Path) -> Result<PathBuf> {
     let home = into.join(format!("tree-rpm-{}", to.arch()));
     let tree = home.join("tree");
-    tree::lay(&tree, program, &PLACES, stamp)?;
+    tree::lay(&tree, to, program, &PLACES, stamp)?;
     for licence in ["LICENSE-APACHE", "LICENSE-MIT", "CHANGELOG.md"] {
         tree::copy(&root().join(licence), &tree, &format!("usr/share/doc/conductor/{licence}"), 0o644)?;
     }

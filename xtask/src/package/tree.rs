@@ -11,7 +11,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::commands::{self, cargo, root, target};
-use crate::cross;
+use crate::cross::{self, Target};
 
 /// What the packages of one run have in common: which version, which moment they bear, the manual.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub struct Places {
 }
 
 /// Everything but the documents, below `tree`.
-pub fn lay(tree: &Path, program: &Path, places: &Places, stamp: &Stamp) -> Result<()> {
+pub fn lay(tree: &Path, to: &Target, program: &Path, places: &Places, stamp: &Stamp) -> Result<()> {
     if tree.exists() {
         fs::remove_dir_all(tree).with_context(|| format!("can't clear {}", tree.display()))?;
     }
@@ -82,11 +82,11 @@ pub fn lay(tree: &Path, program: &Path, places: &Places, stamp: &Stamp) -> Resul
         )?;
     }
     // The list of what the program is made of, where `cargo xtask sbom` has made one.
-    let materials = target().join("sbom/conductor.cdx.json");
+    let materials = target().join(format!("sbom/conductor-{}.cdx.json", to.triple));
     if materials.is_file() {
         zipped(&fs::read(&materials)?, tree, "usr/share/doc/conductor/conductor.cdx.json.gz")?;
     } else {
-        eprintln!("package: no list of materials (SBOM) at {}", materials.display());
+        eprintln!("package: no list of materials (SBOM) at {}: cargo xtask sbom makes it", materials.display());
     }
     Ok(())
 }
