@@ -190,14 +190,21 @@ fn done(desk: &Desk, visit: &Visit, applied: &Applied, name: &str, said: &'stati
 
 /// What was typed into the form of a new one.
 fn typed_new(desk: &Desk, visit: &Visit, loaded: &Result<Loaded, Mistakes>) -> Result<(Name, sheet::Sheet), Refused> {
-    let name = part::new_name(visit)?;
-    let mut sheet =
-        sheet::read(&INTEGRATION, &visit.form, &toml::Table::new(), name.as_str(), &changing::certificates(desk));
+    let name = part::new_name(visit);
+    let of = name.as_ref().map_or("x", Name::as_str);
+    let mut sheet = sheet::read(&INTEGRATION, &visit.form, &toml::Table::new(), of, &changing::certificates(desk));
     sheet.keys.insert("connector".into(), toml::Value::String("abnormal-security".into()));
     if sheet.secrets.is_empty() && !sheet.wrong.iter().any(|(field, _)| field == "api-key") {
         sheet.wrong.push(("api-key".into(), "It is needed: make one in the vendor's portal, under REST API.".into()));
     }
-    checked(sheet, loaded).map(|sheet| (name, sheet))
+    // Everything that is wrong is told at once, the name first.
+    match (name, checked(sheet, loaded)) {
+        (Ok(name), Ok(sheet)) => Ok((name, sheet)),
+        (Err(refused), Ok(_)) | (Ok(_), Err(refused)) => Err(refused),
+        (Err(name), Err(rest)) => {
+            Err(Refused { fields: name.fields.into_iter().chain(rest.fields).collect(), whole: rest.whole })
+        }
+    }
 }
 
 /// What was typed over one that is there.

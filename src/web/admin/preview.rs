@@ -2,12 +2,16 @@
 //!
 //! Promise: it is written by what writes the real ones.
 
+use super::shown;
 use crate::config::{Destination, Protocol, Shape};
 use crate::event::{Event, Seq, Severity, Stored};
 use crate::format::Body;
 
 /// The words of the formats, the usual one first.
 const FORMATS: [&str; 5] = ["json", "cef", "leef", "ocsf", "ecs"];
+
+/// The sample has some 3 KiB in the longest of them.
+const LONGEST: usize = 16 << 10;
 
 /// The event in one format.
 pub(super) struct Sample {
@@ -46,10 +50,9 @@ pub(super) fn envelope(destination: Option<&Destination>) -> &'static str {
     }
 }
 
-/// JSON for reading: on the way it has no line ends.
+/// JSON for reading, in its own order: on the way it has no line ends.
 fn spread(text: &str) -> String {
-    let parsed = serde_json::from_str::<serde_json::Value>(text).ok();
-    parsed.and_then(|value| serde_json::to_string_pretty(&value).ok()).unwrap_or_else(|| text.to_owned())
+    shown::set_out(text, LONGEST).text
 }
 
 fn event() -> Option<Stored> {

@@ -197,7 +197,9 @@ fn host(key: &Key, shown: Shown<'_>, other_hosts: bool) -> Field {
     let regions = regions();
     let known = regions.iter().find(|region| region.answers_at(&chosen) || region.name == chosen.to_lowercase());
     let options = regions.iter().map(|region| {
-        (region.host.clone(), format!("{}: {}", region.name.to_uppercase(), region.host), Some(region) == known)
+        // Short names are abbreviations of countries, but for one.
+        let name = if region.name == "fedramp" { "FedRAMP".to_owned() } else { region.name.to_uppercase() };
+        (region.host.clone(), format!("{name}: {}", region.host), Some(region) == known)
     });
     let is_other = known.is_none();
     let typed = if is_other && chosen != "other" { chosen } else { typed };

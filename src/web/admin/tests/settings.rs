@@ -115,6 +115,8 @@ async fn what_is_wrong_stands_beside_its_field_and_all_that_was_typed_stays_but_
         assert!(answer.body.contains(says), "{field:?}: {}", answer.body);
         assert!(written(&it, "acme").is_none(), "{field:?}");
     }
+    let answer = add(&it, &ada, &[("name", "-"), ("host", "x")]).await;
+    assert_eq!(answer.body.matches("class=\"wrong\"").count(), 3, "all at once: {}", answer.body);
     add(&it, &ada, &good()).await;
     assert!(add(&it, &ada, &good()).await.body.contains("There is one of this name"));
 }
