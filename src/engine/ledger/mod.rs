@@ -29,6 +29,8 @@ pub use search::{Asked, Hit, MOST_HITS};
 const LONGEST: Duration = Duration::from_secs(2);
 /// And how much, of the journal as it is on disk: a frame is begun only below it.
 const MOST_BYTES: u64 = 64 << 20;
+/// How long a reading waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Readings at one time: each holds a frame's texts and a thread.
 const AT_ONE_TIME: usize = 2;
 
@@ -200,7 +202,8 @@ impl Ledger {
         &self,
         work: impl FnOnce(&Queue) -> Result<T, String> + Send + 'static,
     ) -> Result<T, Trouble> {
-        let turn = Arc::clone(&self.turns).try_acquire_owned().map_err(|_| Trouble::Busy)?;
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
+        let turn = turn.map_err(|_| Trouble::Busy)?.map_err(|_| Trouble::Busy)?;
         let queue = Arc::clone(&self.queue);
         off_thread(move || {
             let _turn = turn;

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use crate::status::history::STEP;
 use crate::status::sentences::{count, span};
 
-/// The drawing's units.
-const LEFT: f64 = 64.0;
-const WIDTH: f64 = 640.0;
+/// The drawing's units: its viewBox is 416 by 166, so that its letters can be read on a phone.
+const LEFT: f64 = 76.0;
+const WIDTH: f64 = 320.0;
 const TOP: f64 = 10.0;
 const HEIGHT: f64 = 130.0;
 /// Hours between two lines of time.
