@@ -13,8 +13,9 @@ use rcgen::{
     KeyUsagePurpose,
 };
 
-/// The names that [`Authority::write_to`] puts into the server's certificate.
-pub const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+/// The names that [`Authority::write_to`] puts into the server's certificate. The last is this machine, as a guest of
+/// QEMU's user network sees it.
+pub const LOOPBACK: [&str; 4] = ["localhost", "127.0.0.1", "::1", "10.0.2.2"];
 
 /// A CA with its key, in memory.
 pub struct Authority {
