@@ -18,19 +18,19 @@ use crate::commands::{self, on_path, output, root};
 use crate::packages::{library_packages, missing_libraries};
 
 /// A receiver, or a tool of the SOC, that is unpacked, not installed.
-struct Receiver {
+pub struct Receiver {
     /// The name of its folder under `target/tools`.
-    name: &'static str,
+    pub name: &'static str,
     /// The packages that it consists of.
-    packages: &'static [&'static str],
+    pub packages: &'static [&'static str],
     /// Its program.
-    program: &'static str,
+    pub program: &'static str,
     /// What must find its libraries, below its folder; `*` is any one folder.
-    objects: &'static [&'static str],
+    pub objects: &'static [&'static str],
     /// Below its folder: libraries of its own.
-    libraries: &'static str,
+    pub libraries: &'static str,
     /// The shell's last line, `$here` being its folder. `exec`: the pid is then the receiver's.
-    starter: &'static str,
+    pub starter: &'static str,
 }
 
 const RECEIVERS: [Receiver; 6] = [
@@ -205,7 +205,7 @@ fn as_root(words: &[&str]) -> Result<()> {
 
 impl Receiver {
     /// Unpacked with all its libraries; where there is no apt: on PATH.
-    fn is_there(&self, tools: &Path) -> bool {
+    pub fn is_there(&self, tools: &Path) -> bool {
         if !on_path("apt-get") {
             return on_path(self.program);
         }
@@ -214,7 +214,7 @@ impl Receiver {
     }
 
     /// Downloads, unpacks, installs the libraries it leans on, writes its starter.
-    fn provide(&self, tools: &Path) -> Result<()> {
+    pub fn provide(&self, tools: &Path) -> Result<()> {
         let home = tools.join(self.name);
         let part = tools.join(format!("{}.part", self.name));
         for old in [&home, &part] {
