@@ -11,6 +11,7 @@ mod counts;
 mod cross;
 mod demo;
 mod fuzz;
+mod image;
 mod package;
 mod packages;
 mod sbom;
@@ -144,6 +145,39 @@ enum Verb {
         #[arg(long, conflicts_with = "seconds")]
         inputs: Option<u32>,
     },
+    /// Make the appliance image (raw, qcow2, VHDX, OVA), or an update bundle, or boot it under QEMU and break it
+    ///
+    /// Everything lies under target/image. The base system (image/packages) is kept there as base-ARCH-*.tar and made anew
+    /// when the list changes; delete it to take in Debian's updates. See docs/appliance.md.
+    Image {
+        /// amd64 or arm64
+        #[arg(long, default_value = "amd64")]
+        arch: String,
+        /// Another version than the workspace's
+        #[arg(long)]
+        version: Option<String>,
+        /// An agent that is built already (default: built for release)
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// The signed update instead of the disk
+        #[arg(long)]
+        bundle: bool,
+        /// Who signs bundles: a certificate (default: a CA for tests, under target/image/keys)
+        #[arg(long, value_name = "FILE")]
+        cert: Option<PathBuf>,
+        /// Its key, or a PKCS #11 URI
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// The CA whose signers the image trusts
+        #[arg(long, value_name = "FILE")]
+        keyring: Option<PathBuf>,
+        /// Boot it under QEMU: run, update, cut the power, roll back
+        #[arg(long)]
+        check: bool,
+        /// With --check: twenty power cuts instead of two
+        #[arg(long, requires = "check")]
+        whole: bool,
+    },
     /// Feed the release build millions of events at a small depth and tell whether its disk or memory grows
     Soak {
         /// How many events of 2 kB
@@ -187,6 +221,21 @@ fn main() -> ExitCode {
         Verb::Fuzz { target, seconds, inputs } => {
             let length = inputs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Inputs);
             fuzz::run(target.as_deref(), length)
+        }
+        Verb::Image { program, check: true, whole, .. } => image::check(program, whole).map(|outcome| match outcome {
+            image::Outcome::Held => {}
+            image::Outcome::NotRun(what) => eprintln!("not run: {what}"),
+        }),
+        Verb::Image { arch, version, program, bundle, cert, key, keyring, check: false, whole: _ } => {
+            image::run(&image::Options {
+                architecture: arch,
+                version,
+                program,
+                bundle,
+                certificate: cert,
+                key,
+                keyring,
+            })
         }
         Verb::Soak { events } => soak::run(events),
         Verb::Sbom { target } => sbom::run(&target),

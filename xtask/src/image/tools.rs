@@ -1,0 +1,83 @@
+//! What building an image needs of this machine, and booting one: got from the distribution, only when an image is wanted.
+//!
+//! QEMU is unpacked under `target/tools`, as the receivers of the tests are: installed, it would push out other versions of
+//! its companions that a machine may have.
+//!
+//! Promise: what is lacking and can't be had is told in one sentence, before anything is built.
+
+use anyhow::Result;
+
+use crate::commands::{on_path, root};
+use crate::setup::{self, Receiver};
+
+/// Programs, and the packages that hold them.
+const BUILDING: [(&str, &str); 10] = [
+    ("mmdebstrap", "mmdebstrap"),
+    ("mksquashfs", "squashfs-tools"),
+    ("mformat", "mtools"),
+    ("sfdisk", "fdisk"),
+    ("mke2fs", "e2fsprogs"),
+    ("rauc", "rauc"),
+    ("grub-mkimage", "grub-common"),
+    ("openssl", "openssl"),
+    ("qemu-img", "qemu-utils"),
+    ("shellcheck", "shellcheck"),
+];
+
+/// GRUB's modules for UEFI machines of this kind.
+const GRUB: (&str, &str) = ("/usr/lib/grub/x86_64-efi", "grub-efi-amd64-bin");
+/// The firmware of the virtual machine.
+const FIRMWARE: (&str, &str) = ("/usr/share/OVMF/OVMF_CODE.fd", "ovmf");
+
+const QEMU: Receiver = Receiver {
+    name: "qemu",
+    packages: &["qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios", "ipxe-qemu"],
+    program: "qemu-system-x86_64",
+    objects: &["usr/bin/qemu-system-x86_64"],
+    libraries: "usr/lib",
+    starter: r#"QEMU_MODULE_DIR=$(echo "$here"/usr/lib/*/qemu)
+export QEMU_MODULE_DIR
+exec "$here"/usr/bin/qemu-system-x86_64 -L "$here"/usr/share/qemu -L "$here"/usr/share/seabios -L "$here"/usr/lib/ipxe/qemu "$@""#,
+};
+
+/// Why no image can be built or booted here; `None`: it can.
+pub fn obstacle() -> Option<&'static str> {
+    if !nix::unistd::geteuid().is_root() {
+        return Some("it needs root: a root file system holds files of many owners");
+    }
+    if !cfg!(target_arch = "x86_64") {
+        return Some("it is built on x86_64 machines");
+    }
+    if !on_path("apt-get") {
+        return Some("it is made of Debian's packages, and this machine has no apt-get");
+    }
+    None
+}
+
+/// Installs what is lacking for a build.
+pub fn provide_builders() -> Result<()> {
+    let mut lacking: Vec<String> =
+        BUILDING.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| (*package).to_owned()).collect();
+    for (file, package) in [GRUB, FIRMWARE] {
+        if !std::path::Path::new(file).exists() {
+            lacking.push(package.to_owned());
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    eprintln!("image: getting {} from the distribution", lacking.join(", "));
+    setup::update_lists();
+    setup::install(&lacking)
+}
+
+/// QEMU, unpacked; where its starter lies.
+pub fn provide_machine() -> Result<std::path::PathBuf> {
+    let tools = root().join("target/tools");
+    if !QEMU.is_there(&tools) {
+        eprintln!("image: getting qemu from the distribution");
+        setup::update_lists();
+        QEMU.provide(&tools)?;
+    }
+    Ok(tools.join("bin").join(QEMU.program))
+}
