@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 
 use crate::commands::{cargo, on_path, run as execute};
-use crate::{counts, fuzz, setup};
+use crate::{counts, fuzz, image, setup};
 
 /// Inputs of each fuzz target: seconds, not a search. It shows that the targets build, run and hold.
 const FUZZED: u32 = 4_000;
@@ -36,11 +36,18 @@ pub fn run(fast: bool) -> Result<()> {
         let instead = "what they assert ran on random bytes and on their seeds";
         not_run.push(format!("the fuzz targets themselves (--fast); {instead}"));
         not_run.push("instruction counts (--fast)".to_owned());
+        not_run.push("the appliance image under QEMU (--fast)".to_owned());
     } else {
         fuzz::run(None, fuzz::Length::Inputs(FUZZED))?;
         match counts::run(false)? {
             counts::Outcome::Held => {}
             counts::Outcome::NotJudged(why) => not_run.push(why),
+        }
+        match image::check(None, false)? {
+            image::Outcome::Held => {
+                not_run.push("eighteen of the image's twenty power cuts (cargo xtask image --check --whole)".to_owned())
+            }
+            image::Outcome::NotRun(what) => not_run.push(what),
         }
     }
     for what in not_run {
