@@ -12,6 +12,8 @@ use crate::{counts, fuzz, image, setup};
 
 /// Inputs of each fuzz target: seconds, not a search. It shows that the targets build, run and hold.
 const FUZZED: u32 = 4_000;
+/// Set: the image is checked, too.
+const IMAGE: &str = "CONDUCTOR_IMAGE";
 
 /// Sets up, checks, tests. `fast`: the tests alone.
 pub fn run(fast: bool) -> Result<()> {
@@ -43,18 +45,31 @@ pub fn run(fast: bool) -> Result<()> {
             counts::Outcome::Held => {}
             counts::Outcome::NotJudged(why) => not_run.push(why),
         }
-        match image::check(None, false)? {
-            image::Outcome::Held => {
-                not_run.push("eighteen of the image's twenty power cuts (cargo xtask image --check --whole)".to_owned())
-            }
-            image::Outcome::NotRun(what) => not_run.push(what),
-        }
+        image_check(&mut not_run)?;
     }
     for what in not_run {
         eprintln!("not run: {what}");
     }
     eprintln!("xtask test: everything that was run has passed");
     println!("{} passed, {} failed", tally.passed, tally.failed);
+    Ok(())
+}
+
+/// The appliance in its reduced form, where it is asked for: it builds a root and boots machines in software, which takes
+/// longer than all the rest.
+fn image_check(not_run: &mut Vec<String>) -> Result<()> {
+    if std::env::var_os(IMAGE).is_none() {
+        not_run.push(format!(
+            "the appliance image under QEMU (by hand: cargo xtask image --check, or here with {IMAGE}=1)"
+        ));
+        return Ok(());
+    }
+    match image::check(None, false)? {
+        image::Outcome::Held => {
+            not_run.push("eighteen of the image's twenty power cuts (cargo xtask image --check --whole)".to_owned());
+        }
+        image::Outcome::NotRun(what) => not_run.push(what),
+    }
     Ok(())
 }
 
