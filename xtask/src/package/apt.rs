@@ -108,3 +108,12 @@ impl Keys {
         commands::output(gpg.current_dir(folder))
     }
 }
+
+impl Drop for Keys {
+    /// gpg leaves an agent behind for each of its folders.
+    fn drop(&mut self) {
+        if let Some(home) = &self.home {
+            let _ = Command::new("gpgconf").arg("--homedir").arg(home).args(["--kill", "gpg-agent"]).status();
+        }
+    }
+}
