@@ -160,9 +160,9 @@ impl Drop for Machine {
         let _ = self.outer.wait();
         let name = self.work.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let group = self.work.join("cgroup");
-        let script =
-            "mkdir -p \"$1\" && mount -t cgroup2 none \"$1\" && find \"$1/$2\" -depth -type d -exec rmdir {} \\;";
+        let script = "mkdir -p \"$1\" && mount -t cgroup2 none \"$1\" && find \"$1/$2\" -depth -type d -exec rmdir {} \\; ; ! test -d \"$1/$2\"";
         let group = group.to_string_lossy().into_owned();
+        // Its last processes take a moment to be gone.
         for _ in 0..50 {
             let swept = Command::new("unshare").args(["-m", "sh", "-c", script, "sweep", &group, &name]).output();
             if swept.is_ok_and(|swept| swept.status.success()) {
