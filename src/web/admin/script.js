@@ -80,7 +80,8 @@ async function tryOut(event) {
   button.disabled = true;
   section.scrollIntoView({ block: "nearest" });
   try {
-    const answer = await fetch(button.formAction, {
+    // A button's own formAction is the page's address where none is written.
+    const answer = await fetch(button.hasAttribute("formaction") ? button.formAction : button.form.action, {
       method: "POST",
       body: new URLSearchParams(new FormData(button.form)),
       headers: { Accept: "text/event-stream" },
