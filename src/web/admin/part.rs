@@ -12,7 +12,7 @@ use super::sheet::{self, Shown, Wrong};
 use super::visit::Visit;
 use crate::config::{Loaded, Mistakes, Section};
 use crate::status::Snapshot;
-use crate::status::conditions::Severity;
+use crate::status::conditions::{Condition, Severity};
 use crate::values::Name;
 
 /// The longest name that a page gives: the names of its secrets are made of it.
@@ -22,8 +22,11 @@ const LONGEST_NAME: usize = 40;
 pub(super) struct ConditionRow {
     pub tone: &'static str,
     pub word: &'static str,
+    /// The streams that it stands for; empty where it is the whole's.
+    pub streams: String,
     pub text: String,
-    pub advice: &'static str,
+    /// Every other piece is something to type.
+    pub advice: Vec<&'static str>,
 }
 
 #[derive(Template)]
@@ -41,18 +44,30 @@ pub(super) fn remove_page(frame: Frame, name: &str, back: String, forfeits: Vec<
     frame::page(StatusCode::OK, &RemovePage { frame, name: name.to_owned(), back, forfeits, counted })
 }
 
-/// What stands about an integration or destination, or about a stream of it.
+/// What stands about an integration or destination, or about streams of it: what is said of several of them is said once.
 pub(super) fn conditions(snapshot: &Snapshot, name: &str) -> Vec<ConditionRow> {
-    let about = |subject: &str| subject == name || subject.split_once('/').is_some_and(|(whole, _)| whole == name);
-    let rows = snapshot.conditions.iter().filter(|one| about(&one.subject)).map(|one| {
-        let tone = match one.severity {
-            Severity::Info => "plain",
-            Severity::Warning => "fair",
-            Severity::Error => "bad",
-        };
-        ConditionRow { tone, word: one.severity.as_str(), text: one.text.clone(), advice: one.code.advice() }
-    });
-    rows.collect()
+    let mut rows: Vec<(&Condition, Vec<&str>)> = Vec::new();
+    for one in &snapshot.conditions {
+        let (whole, stream) = one.subject.split_once('/').unwrap_or((&one.subject, ""));
+        if whole != name {
+            continue;
+        }
+        match rows.iter_mut().find(|(other, _)| other.code == one.code && other.text == one.text) {
+            Some((_, streams)) => streams.push(stream),
+            None => rows.push((one, vec![stream])),
+        }
+    }
+    rows.iter().map(|(one, streams)| row(one, streams)).collect()
+}
+
+fn row(one: &Condition, streams: &[&str]) -> ConditionRow {
+    let tone = match one.severity {
+        Severity::Info => "plain",
+        Severity::Warning => "fair",
+        Severity::Error => "bad",
+    };
+    let advice = one.code.advice().split('`').collect();
+    ConditionRow { tone, word: one.severity.as_str(), streams: streams.join(", "), text: one.text.clone(), advice }
 }
 
 /// What is wrong with the settings as they are written.
