@@ -143,7 +143,7 @@ pub fn integration(integration: &Integration, now: Timestamp) -> String {
         let faults = integration.streams.iter().filter(|stream| stream.state == integration.state);
         faults.filter_map(|stream| stream.fault.as_ref()).max_by_key(|fault| fault.at)
     });
-    let why = fault.map_or_else(String::new, |fault| format!(" {}", fault.text));
+    let why = fault.map_or_else(String::new, |fault| format!(" {}", sentence(&fault.text)));
     match integration.state {
         Standing::Ok => format!("Last answered {}; {} since the start.", ago(last, now), plural(events, "event")),
         Standing::Waiting => "Waiting for its first answer.".to_owned(),
@@ -174,7 +174,7 @@ pub fn stream(stream: &Stream, now: Timestamp) -> String {
 
 /// How a destination stands.
 pub fn destination(destination: &Destination, now: Timestamp) -> String {
-    let why = destination.last_fault.as_ref().map_or_else(String::new, |fault| format!(" {}", fault.text));
+    let why = destination.last_fault.as_ref().map_or_else(String::new, |fault| format!(" {}", sentence(&fault.text)));
     let waits = waiting(destination.depth);
     match destination.state {
         Standing::Ok => match destination.last_taken {
@@ -185,6 +185,18 @@ pub fn destination(destination: &Destination, now: Timestamp) -> String {
         Standing::Failing => format!("Tried again by itself; {waits}.{why}"),
         Standing::Parked => format!("Stopped for now, tried again from time to time; {waits}.{why}"),
         Standing::Disabled => format!("Switched off by the operator; {waits}."),
+    }
+}
+
+/// A fault's text as it stands behind a full stop. A name or an address at its beginning stays as it is.
+fn sentence(text: &str) -> String {
+    let word = text.split(' ').next().unwrap_or_default();
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if word.chars().all(|letter| letter.is_ascii_lowercase()) => {
+            first.to_uppercase().chain(letters).collect()
+        }
+        Some(_) | None => text.to_owned(),
     }
 }
 

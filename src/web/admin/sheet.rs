@@ -185,7 +185,12 @@ fn field(key: &Key, name: String, written: Option<&Value>, shown: Shown<'_>) -> 
         _ => Input::Line { value, usual: usual.clone() },
     };
     let required = matches!(key.default, Fallback::Required) && !matches!(key.kind, Kind::Secret);
-    Field { label: label(&name), name, hint: pieces(key.doc), input, required, wrong: Vec::new() }
+    // The names stand there to be ticked: what follows the colon would tell them once more.
+    let hint = match key.doc.split_once(':') {
+        Some((clause, _)) if matches!(input, Input::Some { .. }) => vec![format!("{clause}.")],
+        Some(_) | None => pieces(key.doc),
+    };
+    Field { label: label(&name), name, hint, input, required, wrong: Vec::new() }
 }
 
 /// The vendor's regions, and another host where one may be named, or is.

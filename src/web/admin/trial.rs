@@ -208,7 +208,8 @@ fn line(finding: &Finding) -> Line {
         },
         word: finding.outcome.as_str(),
         label: finding.label(),
-        text: finding.text.clone(),
-        advice: finding.advice.clone(),
+        // The marks are for a terminal.
+        text: finding.text.replace('`', ""),
+        advice: finding.advice.replace('`', ""),
     }
 }

@@ -194,14 +194,18 @@ fn about(one: &Written) -> String {
     format!("{}: Abnormal Security at {host}{whose}", one.name)
 }
 
+/// What the tile's sentence does not say already.
 fn figures(one: &Integration) -> String {
     let events = one.streams.iter().map(|stream| stream.events_total).sum();
-    let states = one.streams.iter().filter(|stream| stream.state == Standing::Ok).count();
-    format!(
-        "{} since the start; {states} of {} ok",
-        plural(events, "event"),
-        plural(one.streams.len() as u64, "stream")
-    )
+    let well = one.streams.iter().filter(|stream| stream.state == Standing::Ok).count();
+    let streams = format!("{well} of {} ok", plural(one.streams.len() as u64, "stream"));
+    match one.state {
+        Standing::Ok => streams,
+        Standing::Waiting | Standing::Failing | Standing::Parked => {
+            format!("{} since the start; {streams}", plural(events, "event"))
+        }
+        Standing::Disabled => String::new(),
+    }
 }
 
 fn key_since(one: &Integration) -> Option<String> {

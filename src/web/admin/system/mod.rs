@@ -128,8 +128,9 @@ fn certificates(snapshot: &Snapshot) -> Vec<CertificateRow> {
         Some((remote.expires?, whose))
     });
     let of_destinations = snapshot.destinations.iter().flat_map(|one| {
-        let named =
-            |end: &crate::status::CertificateEnd| (end.expires, format!("{}: {}", one.name, end.whose.in_words()));
+        let named = |end: &crate::status::CertificateEnd| {
+            (end.expires, format!("{}: {}", one.name, end.whose.in_words().replace('`', "")))
+        };
         one.certificates.iter().map(named)
     });
     let mut all: Vec<(Timestamp, String)> = of_remote.chain(of_destinations).collect();
