@@ -3,6 +3,7 @@
 //! Promise: a verb says what it runs, ends every process that it started, and fails with a sentence.
 
 mod bench;
+mod browser;
 mod budgets;
 mod callgrind;
 mod census;

@@ -14,6 +14,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::browser;
 use crate::commands::{self, on_path, output, root};
 use crate::packages::{library_packages, missing_libraries};
 
@@ -125,20 +126,24 @@ pub fn run() -> Result<()> {
     let programs: Vec<String> = programs.map(|(_, package)| (*package).to_owned()).collect();
     let counter = wants_valgrind();
     let lacking: Vec<&Receiver> = RECEIVERS.iter().filter(|receiver| !receiver.is_there(&tools)).collect();
-    if programs.is_empty() && lacking.is_empty() && !counter {
+    let browser = browser::is_lacking(&tools);
+    if programs.is_empty() && lacking.is_empty() && !counter && !browser {
         eprintln!("setup: everything is there");
         return Ok(());
     }
     let names = lacking.iter().map(|receiver| receiver.name).chain(programs.iter().map(String::as_str));
-    let names = names.chain(counter.then_some(VALGRIND));
+    let names = names.chain(counter.then_some(VALGRIND)).chain(browser.then_some("Chromium with Playwright"));
     let names = names.collect::<Vec<_>>().join(", ");
+    if !on_path("apt-get") && programs.is_empty() && lacking.is_empty() {
+        return browser::provide(&tools);
+    }
     if !on_path("apt-get") {
         bail!(
             "the tests need {names}, and this machine has no apt-get: install them by its own package manager (rsyslog \
              with its openssl and gnutls drivers and with RELP) so that they are on PATH"
         );
     }
-    eprintln!("setup: getting {names} from the distribution");
+    eprintln!("setup: getting {names}");
     update_lists();
     if !programs.is_empty() {
         install(&programs)?;
@@ -146,7 +151,8 @@ pub fn run() -> Result<()> {
     if counter && let Err(error) = install(&[VALGRIND.to_owned()]) {
         eprintln!("setup: instructions will not be counted: {error:#}");
     }
-    lacking.iter().try_for_each(|receiver| receiver.provide(&tools))
+    lacking.iter().try_for_each(|receiver| receiver.provide(&tools))?;
+    if browser { browser::provide(&tools) } else { Ok(()) }
 }
 
 /// Is it to be got? It is wanted, not needed: counting is left out without it, and said.

@@ -1,0 +1,54 @@
+// Every page, as it looks with something on it.
+import { look } from "./look.mjs";
+import { claim, turns } from "./steps.mjs";
+
+const SETTINGS = "/admin/settings";
+const PAGES = [
+  ["overview", "/admin"],
+  ["integrations", `${SETTINGS}/integrations`],
+  ["integration-operators", `${SETTINGS}/integrations/bridge`],
+  ["integration-add", `${SETTINGS}/add/integration`],
+  ["destinations", `${SETTINGS}/destinations`],
+  ["destination-operators", `${SETTINGS}/destinations/soc`],
+  ["destination-add-syslog", `${SETTINGS}/add/destination/syslog`],
+  ["destination-add-http", `${SETTINGS}/add/destination/http`],
+  ["destination-add-jetstream", `${SETTINGS}/add/destination/jetstream`],
+  ["events", "/admin/events"],
+  ["events-mistaken", "/admin/events?from=yesterday"],
+  ["quarantine", "/admin/events/quarantine"],
+  ["network", "/admin/network"],
+  ["password", "/admin/system/password"],
+  ["second-factor", "/admin/system/second-factor"],
+  ["user-add", "/admin/system/users"],
+  ["user", "/admin/system/users/ada"],
+  ["system", "/admin/system"],
+  ["no-such-page", `${SETTINGS}/integrations/nobody`],
+];
+
+export async function play(stage) {
+  const page = await stage.visitor();
+  await claim(stage);
+  await page.goto(`${SETTINGS}/integrations`);
+  await turns(stage, "integrations/acme", "ok", "good");
+  await turns(stage, "integrations/bridge", "parked", "bad");
+  for (const [name, path] of PAGES) {
+    await page.goto(path);
+    await look(stage, name);
+  }
+  await page.goto("/admin/events");
+  await page.locator("tbody tr").first().getByRole("link").click();
+  await look(stage, "event");
+  await page.getByRole("button", { name: "Count, and ask" }).click();
+  await look(stage, "replay");
+
+  // Refused with every mistake marked.
+  await page.goto(`${SETTINGS}/add/integration`);
+  await page.getByLabel("Name", { exact: true }).fill("Not A Name");
+  await page.getByLabel("Polling interval").fill("soon");
+  await page.getByRole("button", { name: "Save" }).click();
+  await look(stage, "integration-add-mistaken");
+  await page.goto("/admin/system/second-factor");
+  await page.getByLabel("Your password").fill(stage.password);
+  await page.getByRole("button", { name: "Show a key" }).click();
+  await look(stage, "second-factor-key");
+}
