@@ -9,6 +9,7 @@ use http::{HeaderMap, Uri};
 
 use super::changing::{self, Refused, Wanted};
 use super::frame::{Frame, Place};
+use super::part::Said;
 use super::trial;
 use super::visit::Visit;
 use super::{Desk, acts, part, sheet};
@@ -20,7 +21,7 @@ use crate::values::Name;
 mod shown;
 
 pub(super) use shown::tiles;
-use shown::{ABOVE, Said, ask, show};
+use shown::{ABOVE, ask, show};
 
 /// The keys of a type, and the word itself as ours.
 fn section(kind: &str) -> Option<(&'static str, &'static Section)> {

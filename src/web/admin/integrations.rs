@@ -8,6 +8,7 @@ use http::{HeaderMap, Uri};
 
 use super::changing::{self, Applied, Refused, Wanted};
 use super::frame::{Frame, Place};
+use super::part::Said;
 use super::visit::Visit;
 use super::{Desk, part, sheet, trial};
 use crate::config::{Change, INTEGRATION, Loaded, Mistakes, Settings, Table, Written};
@@ -16,7 +17,7 @@ use crate::values::Name;
 mod shown;
 
 pub(super) use shown::tiles;
-use shown::{ABOVE, Said, ask, show};
+use shown::{ABOVE, ask, show};
 
 pub(super) async fn one(State(desk): State<Desk>, visit: Visit, Path(name): Path<String>, uri: Uri) -> Response {
     let (loaded, written) = changing::look(&desk).await;

@@ -7,8 +7,10 @@ use toml::Table as Keys;
 
 use super::Desk;
 use super::changing::{Applied, Refused};
+use super::form::Form;
 use super::frame::{self, Frame};
-use super::sheet::{self, Shown, Wrong};
+use super::sheet::{self, Input, Shown, Wrong};
+use super::trial::Trial;
 use super::visit::Visit;
 use crate::config::{Loaded, Mistakes, Section};
 use crate::status::Snapshot;
@@ -27,6 +29,24 @@ pub(super) struct ConditionRow {
     pub text: String,
     /// Every other piece is something to type.
     pub advice: Vec<&'static str>,
+}
+
+/// The page of one that is not there yet.
+#[derive(Template)]
+#[template(path = "admin/new.html")]
+pub(super) struct New {
+    pub frame: Frame,
+    pub above: &'static str,
+    pub about: &'static str,
+    pub form: Form,
+    pub trial: Option<Trial>,
+}
+
+/// What a form was answered with.
+#[derive(Default)]
+pub(super) struct Said {
+    pub refused: Refused,
+    pub trial: Option<Trial>,
 }
 
 #[derive(Template)]

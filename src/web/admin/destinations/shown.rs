@@ -8,6 +8,7 @@ use http::{StatusCode, Uri};
 use super::super::changing::{self, Refused};
 use super::super::form::{Form, NameField};
 use super::super::frame::{self, Frame, Place};
+use super::super::part::{New, Said};
 use super::super::preview::{self, Sample};
 use super::super::sheet::{self, Input, Shown};
 use super::super::tile::{self, Told};
@@ -76,23 +77,6 @@ struct One {
     rows: Vec<(String, String)>,
     form: Option<Form>,
     trial: Option<Trial>,
-}
-
-#[derive(Template)]
-#[template(path = "admin/new.html")]
-struct New {
-    frame: Frame,
-    above: &'static str,
-    about: &'static str,
-    form: Form,
-    trial: Option<Trial>,
-}
-
-/// What a form was answered with.
-#[derive(Default)]
-pub(super) struct Said {
-    pub refused: Refused,
-    pub trial: Option<Trial>,
 }
 
 /// A type's name for people.

@@ -8,6 +8,7 @@ use http::{StatusCode, Uri};
 use super::super::changing::{self, Refused};
 use super::super::form::{Form, NameField};
 use super::super::frame::{self, Frame, Place};
+use super::super::part::{New, Said};
 use super::super::sheet::{self, Input, Shown, Wrong};
 use super::super::tile::{self, Told};
 use super::super::trial::Trial;
@@ -68,23 +69,6 @@ struct StreamRow {
     events: String,
     deferred: String,
     fault: String,
-}
-
-#[derive(Template)]
-#[template(path = "admin/new.html")]
-struct New {
-    frame: Frame,
-    above: &'static str,
-    about: &'static str,
-    form: Form,
-    trial: Option<Trial>,
-}
-
-/// What a form was answered with.
-#[derive(Default)]
-pub(super) struct Said {
-    pub refused: Refused,
-    pub trial: Option<Trial>,
 }
 
 pub(in crate::web::admin) async fn tiles(State(desk): State<Desk>, visit: Visit, uri: Uri) -> Response {
