@@ -87,6 +87,7 @@ fn row(one: &Condition, streams: &[&str]) -> ConditionRow {
         Severity::Error => "bad",
     };
     let advice = one.code.advice().split('`').collect();
+    let streams: Vec<&str> = streams.iter().copied().filter(|stream| !stream.is_empty()).collect();
     ConditionRow { tone, word: one.severity.as_str(), streams: streams.join(", "), text: one.text.clone(), advice }
 }
 
@@ -164,4 +165,34 @@ pub(super) fn absent(desk: &Desk, visit: &Visit, kind: &str, above: &str) -> Res
     let text =
         format!("There is no {kind} of this name. It may have been removed, or renamed in the operator's files.");
     frame::message(desk, visit, StatusCode::NOT_FOUND, "Not there", &text, (above, "See those that are"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::conditions::Code;
+    use crate::status::samples;
+
+    #[test]
+    fn what_stands_for_several_streams_is_said_once_and_of_others_nothing() {
+        let mut snapshot = samples::healthy().snapshot(samples::now());
+        let refused = |subject: &str, text: &str| Condition {
+            code: Code::IntegrationRefused,
+            subject: subject.into(),
+            severity: Severity::Error,
+            text: text.into(),
+            since: samples::now(),
+        };
+        snapshot.conditions = vec![
+            refused("acme/threats", "401"),
+            refused("acme/cases", "401"),
+            refused("acme/abuse-campaigns", "403"),
+            refused("acme", "402"),
+            refused("acme-2/threats", "401"),
+        ];
+        let rows = conditions(&snapshot, "acme");
+        let told: Vec<(&str, &str)> = rows.iter().map(|row| (row.streams.as_str(), row.text.as_str())).collect();
+        assert_eq!(told, [("threats, cases", "401"), ("abuse-campaigns", "403"), ("", "402")]);
+        assert!(rows[0].advice.contains(&"host"), "what is to be typed stands by itself: {:?}", rows[0].advice);
+    }
 }
