@@ -252,4 +252,16 @@ mod tests {
         let later = now + jiff::SignedDuration::from_hours(1);
         assert_eq!(ago(Some(later), now), "0 s ago");
     }
+
+    #[test]
+    fn a_fault_behind_a_full_stop_begins_as_a_sentence_and_a_name_or_an_address_stays_as_it_is() {
+        for (text, expected) in [
+            ("the vendor refused the API token", "The vendor refused the API token"),
+            ("siem.example:6514 can't be reached", "siem.example:6514 can't be reached"),
+            ("402: not bought", "402: not bought"),
+            ("", ""),
+        ] {
+            assert_eq!(sentence(text), expected);
+        }
+    }
 }
