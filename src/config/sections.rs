@@ -181,7 +181,7 @@ pub static INTEGRATION: Section = Section {
             Kind::Line { max: 100 },
             Nothing,
             r#""Acme, Melbourne""#,
-            "A name for people, shown on the pages in the place of NAME.",
+            "A name for people: its heading on the pages.",
         ),
         key(
             "host",

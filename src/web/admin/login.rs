@@ -159,7 +159,9 @@ pub(super) fn with_cookie(mut answer: Response, opened: &Secret) -> Response {
 /// What is told of a refusal, and the status that goes with it.
 pub(super) fn told(denied: &Denied) -> (StatusCode, String) {
     match denied {
-        Denied::Wrong => (StatusCode::FORBIDDEN, "That is not right. Nothing more can be said about it.".into()),
+        Denied::Wrong => {
+            (StatusCode::FORBIDDEN, "That is not right. Which part of it is wrong is told to nobody.".into())
+        }
         Denied::Later(wait) => {
             let text = format!("Too many tries. The next one counts in {} s.", wait.as_secs().max(1));
             (StatusCode::TOO_MANY_REQUESTS, text)

@@ -51,7 +51,7 @@ impl<'a> Page<'a> {
     fn new(frame: Frame, snapshot: &'a Snapshot, egress: Option<&Egress>, around: &Surroundings) -> Page<'a> {
         let mut way = Vec::new();
         if let Some(egress) = egress {
-            way.push(("Proxy", way_out::proxy_in_words(egress)));
+            way.push(("Proxy", way_out::proxy_in_words(egress).replace('`', "")));
             let chosen = egress.source_address.map(|address| address.to_string());
             way.push(("Source address", chosen.unwrap_or_else(|| "as the system chooses".into())));
             if let Some(interface) = &egress.interface {

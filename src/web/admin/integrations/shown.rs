@@ -175,7 +175,9 @@ fn title(one: &Written) -> String {
 fn about(one: &Written) -> String {
     let host = one.keys.get("host").and_then(toml::Value::as_str).unwrap_or("api.abnormalplatform.com");
     let whose = if one.operators { ", set in the operator's files" } else { "" };
-    format!("{}: Abnormal Security at {host}{whose}", one.name)
+    // Where there is a title, events bear the name all the same.
+    let name = if title(one) == one.name { String::new() } else { format!("{}: ", one.name) };
+    format!("{name}Abnormal Security at {host}{whose}")
 }
 
 /// What the tile's sentence does not say already.
