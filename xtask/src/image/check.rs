@@ -150,6 +150,13 @@ pub fn run(options: &Options) -> Result<Outcome> {
     }
     let data = machine.await_line("  data ", BOOT)?;
     say(began, &format!("the box uses {used} MiB of memory; {}", data.trim()));
+    machine.press("R")?;
+    machine.await_line("Type RESET and Enter", BOOT)?;
+    machine.press("RESET\n")?;
+    machine.await_line("version 1.1.0 runs in slot B", UPDATE)?;
+    // What it refused a moment ago it does not remember any more.
+    machine.await_line("appliance: installing version 1.2.0", BOOT)?;
+    say(began, "the console's key R wiped the box, and it came up again with the same version");
     machine.cut()?;
     fs::remove_dir_all(&folder).context("can't tidy up")?;
     Ok(Outcome::Held)
