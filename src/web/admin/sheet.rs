@@ -3,6 +3,7 @@
 //! Promise: it knows no key and no default that the settings do not; what stands in a secret's place is never a field's
 //! value.
 
+mod kept;
 mod read;
 
 use toml::{Table, Value};

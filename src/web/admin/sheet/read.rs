@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use super::{NOT_HERE, OTHER_HOST, Posted, Wrong, offered, text_of, usual};
+use super::{NOT_HERE, OTHER_HOST, Posted, Wrong, kept, offered, text_of, usual};
 use crate::config::{FILTER, Key, Kind, Section};
 use crate::secrets;
 use crate::values::{Name, Secret};
@@ -54,6 +54,8 @@ pub(in crate::web::admin) fn read(
             sheet.keys.insert(key.name.into(), value);
         }
     }
+    let astray = kept::astray(section, before, &sheet);
+    sheet.wrong.extend(astray);
     sheet
 }
 

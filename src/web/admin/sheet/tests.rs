@@ -139,3 +139,40 @@ fn a_certificate_that_was_pasted_becomes_a_file_and_a_private_key_is_no_certific
         assert!(sheet.files.is_empty() && sheet.wrong.len() == 1 && !sheet.keys.contains_key("ca"), "{wrong}");
     }
 }
+
+/// What a page refuses when `typed` is posted over `keys`.
+fn refused(section: &Section, keys: &str, typed: &str) -> Vec<String> {
+    let keys: Table = keys.parse().expect("TOML");
+    let sheet = read(section, &Posted::read(typed.as_bytes()), &keys, "x", Path::new("/state/certificates"));
+    sheet.wrong.into_iter().map(|(field, _)| field).collect()
+}
+
+#[test]
+fn an_admin_of_the_pages_read_a_token_out_by_sending_it_to_a_host_of_theirs() {
+    let section = |kind: &str| TYPES.iter().find(|(name, _)| *name == kind).expect("a type").1;
+    let hec = "url = \"https://splunk.acme.example:8088\"\ntoken = { sealed = \"token_x\" }\nca = \"/etc/ca.pem\"\n";
+    for (typed, fields) in [
+        ("url=https://splunk.acme.example:8088", vec![]),
+        ("url=https://splunk.acme.example:8088&index=main", vec![]),
+        ("url=https://evil.example", vec!["token"]),
+        ("url=https://evil.example&token=typed-anew-0123456789", vec![]),
+        ("url=https://splunk.acme.example:8088&ca.drop=on", vec!["token"]),
+        ("url=https://splunk.acme.example:8088&ca=-----BEGIN+CERTIFICATE-----", vec!["token"]),
+        ("url=https://splunk.acme.example:8088&server-name=evil.example", vec!["token"]),
+    ] {
+        assert_eq!(refused(section("splunk-hec"), hec, typed), fields, "{typed}");
+    }
+    let file = hec.replace("{ sealed = \"token_x\" }", "{ file = \"/etc/hec.token\" }");
+    assert_eq!(refused(section("splunk-hec"), &file, "url=https://evil.example"), ["token"]);
+    let http = "url = \"https://a.example/\"\nauth = { user = \"u\", password = { credential = \"p\" } }\n";
+    let moved = "url=https://b.example/&auth.how=password&auth.user=u&auth.password=";
+    assert_eq!(refused(section("http"), http, moved), ["auth.password"]);
+    assert_eq!(refused(section("http"), http, &moved.replace("auth.user=u", "auth.user=v")), ["auth.password"]);
+    let headers = "url = \"https://a.example/\"\nheaders = { x-key = { file = \"/etc/k\" } }\n";
+    assert_eq!(refused(section("http"), headers, "url=https://b.example/"), ["url"]);
+    let api = "host = \"localhost:1\"\napi-key = { sealed = \"api-key_x\" }\n";
+    assert_eq!(refused(&INTEGRATION, api, "host=other&host-other=evil.example"), ["api-key"]);
+    // A client's key is never sent.
+    let relp = "address = \"a.example:1\"\ncert = \"/c.pem\"\nkey = { sealed = \"key_x\" }\n";
+    assert!(refused(section("relp"), relp, "address=b.example:1").is_empty());
+}
