@@ -1,6 +1,7 @@
 // Every page, as it looks with something on it.
+import { must } from "./stage.mjs";
 import { look } from "./look.mjs";
-import { claim, turns } from "./steps.mjs";
+import { claim, logIn, logOut, turns } from "./steps.mjs";
 
 const SETTINGS = "/admin/settings";
 const PAGES = [
@@ -51,4 +52,30 @@ export async function play(stage) {
   await page.getByLabel("Your password").fill(stage.password);
   await page.getByRole("button", { name: "Show a key" }).click();
   await look(stage, "second-factor-key");
+  for (const kind of ["integration", "destination"]) {
+    await page.goto(`${SETTINGS}/${kind}s`);
+    await page.locator("summary").click();
+    await look(stage, `${kind}s-menu`);
+  }
+  await viewer(stage);
+}
+
+/** Who sees everything and changes nothing is offered nothing. */
+async function viewer(stage) {
+  const { page } = stage;
+  await page.goto("/admin/system/users");
+  await page.getByLabel("Name", { exact: true }).fill("vera");
+  await page.getByLabel("Viewer").check();
+  await page.getByLabel("Password", { exact: true }).fill(stage.password);
+  await page.getByLabel("Password again").fill(stage.password);
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByText("The user was added.").waitFor();
+  await logOut(stage);
+  await logIn(stage, "vera");
+  for (const [name, path] of [["integrations", `${SETTINGS}/integrations`], ["integration", `${SETTINGS}/integrations/bridge`], ["system", "/admin/system"]]) {
+    await page.goto(path);
+    // Her own password and second factor are behind links.
+    must((await page.locator("main button, main summary").count()) === 0, `nothing to press for a viewer on ${path}`);
+    await look(stage, `viewer-${name}`);
+  }
 }

@@ -91,6 +91,10 @@ async function destination(stage) {
   await page.locator("#trial-end").getByText("It works.").waitFor();
   await look(stage, "destination-tested");
   await turns(stage, "destinations/soc", "ok", "good");
+  await page.getByRole("link", { name: "Remove" }).click();
+  await look(stage, "destination-remove");
+  await page.getByRole("link", { name: "Keep it" }).click();
+  await page.getByRole("heading", { name: "soc" }).waitFor();
 }
 
 async function events(stage) {

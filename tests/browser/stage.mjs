@@ -80,8 +80,9 @@ export class Stage {
       appendFileSync(this.seen, `${request.method()} ${request.url()} ${response.status()}\n${head}\n`);
       appendFileSync(this.seen, body);
     } catch (error) {
-      // Downloads, which their steps keep, and what another page has followed too soon.
-      console.log(`could not be read back: ${request.method()} ${request.url()}: ${error.message.split("\n")[0]}`);
+      // The style and the script are the same on every page, and the next page may be there before they are read.
+      if (["stylesheet", "script"].includes(request.resourceType())) return;
+      this.trouble.push(`could not be read back: ${request.method()} ${request.url()}: ${error.message.split("\n")[0]}`);
     }
   }
 
