@@ -82,6 +82,8 @@ async function here(page, name) {
 
 /** Presses Tab until it is there; each stop on the way shows that it has the focus. */
 async function tabTo(page, name, key = "Tab") {
+  // The style sheet, too, which draws the focus.
+  await page.waitForLoadState("load");
   const way = [];
   while (way.length < 80) {
     await page.keyboard.press(key);

@@ -12,6 +12,7 @@ const SCHEMES = ["light", "dark"];
 /** Looks at what is shown now. Findings are gathered, so that one run tells all of them. */
 export async function look(stage, name) {
   const page = stage.page;
+  await page.waitForLoadState("load");
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: 800 });
     for (const colorScheme of SCHEMES) {
