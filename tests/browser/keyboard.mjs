@@ -76,6 +76,9 @@ function named(page) {
 }
 
 async function here(page, name) {
+  // What has the focus from the start gets it with the first drawing of a page that is there.
+  await page.waitForLoadState("load");
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn))));
   const found = await named(page);
   must(found === name, `the focus on ${name}, not on ${found}`);
 }
