@@ -6,7 +6,7 @@
 use toml::{Table, Value};
 
 use super::{Sheet, Wrong, offered, text_of, usual};
-use crate::config::{Key, Kind, Section};
+use crate::config::{Key, Kind, Section, regions};
 
 /// What says where it goes beside hosts and URLs, and who is believed to be there.
 const PLACE: [&str; 4] = ["ca", "server-name", "transport", "insecure"];
@@ -19,7 +19,10 @@ const IN_HEADERS: &str = "Its `headers` hold a secret that would go there, too: 
 /// Complaints about secrets that would follow to another place; `before` is what is written now.
 pub(super) fn astray(section: &Section, before: &Table, sheet: &Sheet) -> Vec<Wrong> {
     let told = |keys: &Table, key: &Key| keys.get(key.name).map_or_else(|| usual(key), text_of);
-    let moved = offered(section).find(|key| is_place(key) && told(before, key) != told(&sheet.keys, key));
+    let moved = offered(section).find(|key| {
+        let now = told(&sheet.keys, key);
+        is_place(key) && told(before, key) != now && !(matches!(key.kind, Kind::Host) && is_vendors(&now))
+    });
     let Some(moved) = moved else { return Vec::new() };
     let mut wrong = Vec::new();
     for key in section.keys {
@@ -29,7 +32,7 @@ pub(super) fn astray(section: &Section, before: &Table, sheet: &Sheet) -> Vec<Wr
             continue;
         };
         match key.kind {
-            Kind::Secret if key.name != NEVER_SENT && is_reference(value) => {
+            Kind::Secret if key.name != NEVER_SENT && stayed(value, sheet) => {
                 wrong.push((key.name.to_owned(), AGAIN.to_owned()));
             }
             Kind::Auth { .. } => wrong.extend(parts_that_stayed(key, before, sheet)),
@@ -48,9 +51,20 @@ fn parts_that_stayed(key: &Key, before: &Table, sheet: &Sheet) -> Vec<Wrong> {
         return Vec::new();
     }
     let before = of(before);
-    let stayed =
-        of(&sheet.keys).into_iter().filter(|(part, value)| is_reference(value) && before.get(part) == Some(value));
-    stayed.map(|(part, _)| (format!("{}.{part}", key.name), AGAIN.to_owned())).collect()
+    let same =
+        of(&sheet.keys).into_iter().filter(|(part, value)| before.get(part) == Some(value) && stayed(value, sheet));
+    same.map(|(part, _)| (format!("{}.{part}", key.name), AGAIN.to_owned())).collect()
+}
+
+/// It was not typed anew: what was goes into the store under the same name.
+fn stayed(value: &Value, sheet: &Sheet) -> bool {
+    let sealed = value.get("sealed").and_then(Value::as_str);
+    is_reference(value) && !sheet.secrets.iter().any(|(name, _)| sealed == Some(name.as_str()))
+}
+
+/// From one region of the vendor's to another, the key is sent to the vendor still.
+fn is_vendors(host: &str) -> bool {
+    regions().iter().any(|region| region.answers_at(host) || region.name == host.to_lowercase())
 }
 
 fn is_place(key: &Key) -> bool {
