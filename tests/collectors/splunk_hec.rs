@@ -92,6 +92,27 @@ async fn a_server_that_forgets_its_ids_gets_again_what_it_had_not_indexed() {
 }
 
 #[tokio::test]
+async fn a_server_that_starts_anew_between_two_requests_gets_nothing_before_what_it_lost() {
+    let bench = bench(true);
+    bench.collector.hold_indexing(true);
+    let impatient = |settings: &mut Settings| settings.ack_timeout = Duration::from_millis(300);
+    let mut hand = Hand::new(&bench, made(&bench, impatient), events(1, 30, &[]));
+    assert!(hand.destination.deliver(&events(1, 10, &[])).await.fault.is_none());
+    bench.collector.forget();
+    bench.collector.kill_all();
+    bench.collector.hold_indexing(false);
+    // The next connection is made without a fault. What goes over it first must not be the next batch.
+    while hand.destination.connected() {
+        tokio::task::yield_now().await;
+    }
+    let fault = hand.destination.deliver(&events(11, 30, &[])).await.fault.expect("noticed");
+    assert_eq!(fault.kind, FaultKind::Unavailable);
+    assert!(bench.kept().is_empty(), "{:?}", bench.kept());
+    hand.play(0).await;
+    assert_eq!(hand.judge(), 0);
+}
+
+#[tokio::test]
 async fn an_id_that_a_new_server_gives_again_is_not_taken_for_the_old_one() {
     let bench = bench(true);
     bench.collector.hold_indexing(true);

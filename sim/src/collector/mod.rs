@@ -106,6 +106,8 @@ pub(crate) struct Record {
     language: Speaker,
     heard: Vec<Heard>,
     faults: VecDeque<Fault>,
+    /// Which process answers: what a request of an earlier one's said died with it.
+    process: u64,
 }
 
 /// The state of a language.
@@ -156,7 +158,7 @@ impl Collector {
         };
         let shared = Arc::new(Shared {
             tls: options.tls.as_ref().map(server).transpose()?,
-            record: Mutex::new(Record { language, heard: Vec::new(), faults: VecDeque::new() }),
+            record: Mutex::new(Record { language, heard: Vec::new(), faults: VecDeque::new(), process: 0 }),
             kept: Tally::new(),
             asked: Tally::new(),
             stalled: watch::Sender::new(false),
@@ -242,7 +244,9 @@ impl Collector {
 
     /// Splunk: what was received and is not indexed is lost, and so is every acknowledgement id; ids begin anew.
     pub fn forget(&self) {
-        if let Speaker::Hec(hec) = &mut lock(&self.shared.record).language {
+        let mut record = lock(&self.shared.record);
+        record.process += 1;
+        if let Speaker::Hec(hec) = &mut record.language {
             hec.restart();
         }
     }
@@ -263,9 +267,12 @@ impl Collector {
 }
 
 impl Shared {
-    /// What a request gets, by its language.
-    fn answer(&self, heard: &Heard) -> Reply {
+    /// What a request gets, by its language; nothing, and nothing is kept of it, where its process is gone.
+    fn answer(&self, heard: &Heard, process: u64) -> Option<Reply> {
         let mut record = lock(&self.record);
+        if record.process != process {
+            return None;
+        }
         let header = |name: &str| heard.headers.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str());
         let poison = self.options.poison.as_deref();
         let right = self.options.authorization.as_deref();
@@ -287,7 +294,7 @@ impl Shared {
         };
         drop(record);
         (0..kept).for_each(|_| self.kept.add());
-        reply
+        Some(reply)
     }
 }
 

@@ -57,6 +57,7 @@ where
 }
 
 async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Response<Outgoing>> {
+    let process = lock(&shared.record).process;
     let mut stalled = shared.stalled.subscribe();
     let _ = stalled.wait_for(|stalled| !stalled).await;
     let (head, body) = request.into_parts();
@@ -85,7 +86,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<
         Some(Fault::Says(status, headers)) => Reply { headers: headers.clone(), ..Reply::new(*status, "as ordered") },
         Some(_) if !keeps => Reply::new(200, "{}"),
         Some(_) | None if size > shared.options.largest => Reply::new(413, "too large"),
-        Some(_) | None => shared.answer(&heard),
+        Some(_) | None => shared.answer(&heard, process).ok_or(io::ErrorKind::ConnectionAborted)?,
     };
     shared.asked.add();
     let (whole, then) = match fault {

@@ -117,6 +117,16 @@ impl<D: Dialect> Courier<D> {
         self.exchange.place()
     }
 
+    /// As [`Exchange::connection`].
+    pub fn connection(&self) -> u64 {
+        self.exchange.connection()
+    }
+
+    /// As [`Exchange::hold`].
+    pub fn hold(&mut self, held: bool) {
+        self.exchange.hold(held);
+    }
+
     pub fn is_connected(&self) -> bool {
         self.exchange.is_connected()
     }

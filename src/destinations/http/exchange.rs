@@ -43,6 +43,10 @@ pub struct Exchange {
     /// Bytes of an answer's body.
     largest: usize,
     resting: Option<Connection>,
+    /// Connections made so far.
+    made: u64,
+    /// The next request goes over the connection that stands, or not at all.
+    held: bool,
 }
 
 /// No answer.
@@ -76,7 +80,7 @@ enum Tried {
 
 impl Exchange {
     pub fn new(dialler: Dialler, limit: Duration, largest: usize) -> Exchange {
-        Exchange { dialler, limit, largest, resting: None }
+        Exchange { dialler, limit, largest, resting: None, made: 0, held: false }
     }
 
     /// The receiver in sentences: `host:port`.
@@ -91,6 +95,17 @@ impl Exchange {
 
     pub fn is_connected(&self) -> bool {
         self.resting.as_ref().is_some_and(|connection| !connection.sender.is_closed())
+    }
+
+    /// Which connection stands, or stood last: another number is another connection.
+    pub fn connection(&self) -> u64 {
+        self.made
+    }
+
+    /// While held, a connection that ended is not replaced: what a receiver had of it may be gone, and what comes over the
+    /// next one would come before it.
+    pub fn hold(&mut self, held: bool) {
+        self.held = held;
     }
 
     /// Asks, by `until` at the latest.
@@ -108,7 +123,12 @@ impl Exchange {
                 Tried::Unsent(back) => request = *back,
             }
         }
+        if self.held {
+            let text = format!("{} ended the connection; what it has not confirmed is sent again", self.place());
+            return Err(Unanswered { fault: Fault::new(FaultKind::Unavailable, text), sent: false });
+        }
         let connection = self.connect(until).await.map_err(|fault| Unanswered { fault, sent: false })?;
+        self.made += 1;
         match self.attempt(connection, request, until).await {
             Tried::Answered(answer) => Ok(answer),
             Tried::Failed(unanswered) => Err(unanswered),

@@ -60,6 +60,8 @@ pub struct SplunkHec {
     channel: Option<String>,
     ack_path: String,
     acks: Acks,
+    /// The connection over which the open ones went.
+    over: u64,
     /// The server has said that it acknowledges.
     asked: bool,
     /// When acknowledgements are next asked for, and how long to wait then.
@@ -90,6 +92,7 @@ impl SplunkHec {
             channel: settings.channel.clone(),
             ack_path: format!("{base}/services/collector/ack"),
             acks: Acks::default(),
+            over: 0,
             asked: false,
             look: (Instant::now(), FIRST_LOOK),
         };
@@ -115,12 +118,14 @@ impl SplunkHec {
                     return Err(self.slow());
                 }
             }
-            match self.courier.send(flush, until).await {
+            let sent = self.send_behind_what_is_open(flush, until).await;
+            match sent {
                 Ok(None) => return Ok(()),
                 Ok(Some(Sent::Taken)) => {}
                 Ok(Some(Sent::Received { upto, ack })) => {
                     let known = self.acks.received(ack, upto, Instant::now());
                     known.map_err(|_| self.forgotten())?;
+                    self.over = self.courier.connection();
                     self.look = (Instant::now() + FIRST_LOOK, FIRST_LOOK);
                 }
                 Err(fault) if fault.kind == FaultKind::Rejected => {
@@ -131,6 +136,22 @@ impl SplunkHec {
                 Err(fault) => return Err(fault),
             }
         }
+    }
+
+    /// A server that started anew has lost what it had not indexed, and nothing but the end of the connection tells of it: a
+    /// batch over the next one would stand before those that must come again. So they are settled first.
+    async fn send_behind_what_is_open(&mut self, flush: bool, until: Instant) -> Result<Option<Sent>, Fault> {
+        let same = self.courier.is_connected() && self.courier.connection() == self.over;
+        if self.acks.open() > 0 && !same {
+            self.settle(0, until).await?;
+            if self.acks.open() > 0 {
+                return Err(self.slow());
+            }
+        }
+        self.courier.hold(self.acks.open() > 0);
+        let sent = self.courier.send(flush, until).await;
+        self.courier.hold(false);
+        sent
     }
 
     /// Asked once, before the first event: else each try would leave its events there, and nobody would say that they are indexed.
