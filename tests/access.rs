@@ -12,6 +12,8 @@ use agent::Place;
 use conductor::access::{Access, Denied, FOLDER, Opened, Role};
 use jiff::Timestamp;
 
+/// Pages that could take a code; no agent runs.
+const PAGES: &str = "[remote]\nlisten = \"127.0.0.1:0\"\nadmin = true";
 const PASSWORD: &str = "CANARY horse battery";
 const OTHER: &str = "CANARY of the harbour";
 
@@ -52,7 +54,7 @@ fn add(place: &Place, name: &str, role: &str) -> Output {
 
 #[test]
 fn a_code_of_the_console_lets_the_first_admin_in_once_and_a_newer_one_ends_an_older() {
-    let place = Place::new("");
+    let place = Place::new(PAGES);
     let access = agents_view(&place);
     assert!(!access.claimed() && matches!(claim(&access, "0000-0000-0000", "ada", 1), Err(Denied::Wrong)));
     let (old, new) = (code(&place), code(&place));
@@ -68,7 +70,7 @@ fn a_code_of_the_console_lets_the_first_admin_in_once_and_a_newer_one_ends_an_ol
 
 #[test]
 fn a_claim_on_the_console_brings_a_lost_admin_back_and_ends_its_sessions_in_the_agent() {
-    let place = Place::new("");
+    let place = Place::new(PAGES);
     let access = agents_view(&place);
     let lost = claim(&access, &code(&place), "ada", 1).expect("claimed");
     let code = code(&place);
@@ -80,7 +82,7 @@ fn a_claim_on_the_console_brings_a_lost_admin_back_and_ends_its_sessions_in_the_
 
 #[test]
 fn users_are_added_changed_and_removed_by_commands_and_the_agent_sees_it_at_once() {
-    let place = Place::new("");
+    let place = Place::new(PAGES);
     let access = agents_view(&place);
     assert!(said(&place.verb(&["user", "list"]), 0).contains("conductor claim"));
     said(&add(&place, "ada", "admin"), 0);
@@ -103,8 +105,32 @@ fn users_are_added_changed_and_removed_by_commands_and_the_agent_sees_it_at_once
 }
 
 #[test]
+fn where_no_page_would_take_a_code_none_is_made_and_the_lines_to_write_are_told() {
+    for more in ["", "[remote]\nlisten = \"127.0.0.1:0\"\n"] {
+        let place = Place::new(more);
+        let text = said(&place.verb(&["claim"]), 78);
+        assert!(text.contains("[remote]\nlisten = \"0.0.0.0:8443\"\nadmin = true\n"), "{text}");
+        assert!(!place.state().join(FOLDER).join("claim.json").exists());
+    }
+}
+
+#[test]
+fn a_running_agent_says_where_its_pages_are_and_by_which_certificate() {
+    let place = Place::new(PAGES);
+    let mut agent = place.start();
+    let remote = |agent: &agent::Agent, what: &str| agent.status()["remote"][what].as_str().map(str::to_owned);
+    agent.wait_until("the remote listener listens", |agent| remote(agent, "listen").is_some());
+    let told = said(&place.verb(&["claim"]), 0);
+    let (listen, print) = (remote(&agent, "listen"), remote(&agent, "fingerprint_sha256"));
+    assert!(told.contains(&format!("open https://{}/admin/claim ", listen.expect("told"))), "{told}");
+    assert!(told.contains(&print.expect("told")), "{told}");
+    agent.stop();
+    assert!(said(&place.verb(&["claim"]), 0).contains("no running agent shows that page"));
+}
+
+#[test]
 fn what_can_not_be_done_is_refused_with_a_sentence_and_changes_nothing() {
-    let place = Place::new("");
+    let place = Place::new(PAGES);
     said(&add(&place, "ada", "admin"), 0);
     let before = fs::read(place.state().join("access/users.json")).expect("kept");
     let short = place.verb_in(&["user", "add", "bob"], &[], "CANARY\n");
@@ -128,7 +154,7 @@ fn what_can_not_be_done_is_refused_with_a_sentence_and_changes_nothing() {
 
 #[test]
 fn what_root_writes_belongs_to_whom_the_state_folder_belongs_and_to_nobody_else() {
-    let place = Place::new("");
+    let place = Place::new(PAGES);
     let root = nix::unistd::geteuid().is_root();
     fs::create_dir_all(place.state()).expect("made");
     let owner = if root { 65534 } else { nix::unistd::geteuid().as_raw() };
