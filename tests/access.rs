@@ -6,7 +6,8 @@ mod agent;
 use std::fs;
 use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::process::Output;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Output};
 
 use agent::Place;
 use conductor::access::{Access, Denied, FOLDER, Opened, Role};
@@ -126,6 +127,33 @@ fn a_running_agent_says_where_its_pages_are_and_by_which_certificate() {
     assert!(told.contains(&print.expect("told")), "{told}");
     agent.stop();
     assert!(said(&place.verb(&["claim"]), 0).contains("no running agent shows that page"));
+}
+
+#[test]
+fn users_that_may_not_be_seen_are_not_called_absent() {
+    let place = Place::new(PAGES);
+    said(&add(&place, "ada", "admin"), 0);
+    let folder = place.state().join(FOLDER);
+    let list = |user: Option<u32>| {
+        // A copy where anybody can reach it.
+        let copy = place.dir.path().join("conductor");
+        fs::copy(env!("CARGO_BIN_EXE_conductor"), &copy).expect("a copy");
+        let mut command = Command::new(copy);
+        command.args(["user", "list", "--config"]).arg(place.config());
+        if let Some(user) = user {
+            command.uid(user).gid(user);
+        }
+        command.output().expect("it runs")
+    };
+    // Root may look everywhere: somebody else is asked in its place, who may look at all but the users.
+    let somebody = nix::unistd::geteuid().is_root().then_some(65_534);
+    for path in [place.dir.path(), &place.state()] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("opened");
+    }
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).expect("closed");
+    let text = said(&list(somebody), 77);
+    assert!(text.contains("as root or as the agent's user") && !text.contains("no users"), "{text}");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("opened");
 }
 
 #[test]

@@ -167,7 +167,8 @@ impl Access {
         let stamp = self.inner.store.stamp();
         {
             let state = self.state();
-            if state.stamp == stamp {
+            // Without a stamp nothing is known: there is no file, or none that we may see, and only reading tells.
+            if stamp.is_some() && state.stamp == stamp {
                 return Ok(state.users.clone());
             }
         }
