@@ -289,7 +289,7 @@ impl Code {
                 "destination-refused",
                 Error,
                 "The destination refuses us, or its certificate was refused.",
-                "Check the CA, the name in its certificate, and the certificate or token that we show it.",
+                "Do what its sentence says; else check the CA, the name in its certificate, and the certificate or token that we show it.",
             ),
             Code::DestinationKeyless => Row(
                 "destination-keyless",
