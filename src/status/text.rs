@@ -114,6 +114,8 @@ impl Rows {
 pub(super) fn harmless(c: char) -> char {
     match c {
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        // What a peer sent over several lines stays one.
+        '\n' => ' ',
         c if c.is_control() => '\u{fffd}',
         c => c,
     }
@@ -154,5 +156,13 @@ mod tests {
         let report = text(&board.snapshot(samples::now()));
         assert!(report.contains("\u{fffd}[2J\u{fffd}\u{fffd}gone\u{fffd}"), "{report}");
         assert!(!report.chars().any(|c| c.is_control() && c != '\n'));
+    }
+
+    #[test]
+    fn a_condition_told_over_several_lines_stays_on_its_own() {
+        let board = samples::healthy();
+        board.raise(Code::DestinationRefused, "soc", "no such index\nmake one", samples::now());
+        let report = text(&board.snapshot(samples::now()));
+        assert!(report.contains("error destination-refused soc: no such index make one\n"), "{report}");
     }
 }
