@@ -3,7 +3,8 @@
 //! It needs no leave to enter the state folder (monitoring has none), and settings that hold mistakes do not hide an
 //! agent that goes on with the old ones.
 //!
-//! Promise: the exit code follows the monitoring-plugin convention: 0 healthy, 1 degraded, 2 down (or not there).
+//! Promise: the exit code follows the monitoring-plugin convention: 0 healthy, 1 degraded, 2 down (or not there,
+//! whatever the settings are like).
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -30,14 +31,17 @@ pub struct Arguments {
 pub fn run(path: &Path, arguments: &Arguments) -> Result<u8, Failure> {
     let mistaken = settings::load(path).err();
     let (listen, state_dir) = config::whereabouts(path, &|name| std::env::var(name).ok());
-    let body = match (block_on(ask(listen, &state_dir))?, mistaken) {
-        (Ok(body), Some(mistaken)) if mistaken.exit != Exit::Permission => {
-            eprintln!("conductor: {}\nconductor: this is the agent that runs all the same:", mistaken.text);
-            body
+    let answered = block_on(ask(listen, &state_dir))?;
+    // Monitoring has often no leave to read them all; the agent's word is enough then.
+    if let Some(mistaken) = mistaken.filter(|mistaken| mistaken.exit != Exit::Permission) {
+        eprintln!("conductor: {}", mistaken.text);
+        if answered.is_ok() {
+            eprintln!("conductor: this is the agent that runs all the same:");
         }
-        (Ok(body), _) => body,
-        (Err(_), Some(mistaken)) if mistaken.exit != Exit::Permission => return Err(mistaken),
-        (Err(why), _) => {
+    }
+    let body = match answered {
+        Ok(body) => body,
+        Err(why) => {
             eprintln!("conductor: down: {why}");
             return Ok(DOWN);
         }

@@ -36,7 +36,10 @@ fn settings_with_a_mistake_do_not_hide_the_agent_that_goes_on_with_the_old_ones(
     assert!(told.status.code() == Some(0) && said.starts_with("HEALTHY: box"), "{told:?}");
     assert!(warned.contains("has no key \"typo\""), "{warned}");
     agent.stop();
-    assert_eq!(world.place.verb(&["status"]).status.code(), Some(78), "nobody to tell of");
+    let told = world.place.verb(&["status"]);
+    let warned = String::from_utf8_lossy(&told.stderr);
+    assert!(warned.contains("has no key \"typo\"") && warned.contains("down: "), "{warned}");
+    assert_eq!(told.status.code(), Some(2), "down is down, for a monitoring plugin");
 }
 
 #[test]
