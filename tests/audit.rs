@@ -4,6 +4,7 @@ mod agent;
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use agent::{Agent, Place};
 use nix::sys::signal::Signal;
@@ -109,6 +110,33 @@ fn what_is_done_with_and_without_the_agent_is_recorded_in_one_chain_and_forwarde
         assert!(memchr::memmem::find(&bytes, CANARY.as_bytes()).is_none(), "{} holds the key", path.display());
     }
     assert!(!shown.contains(CANARY) && !forwarded(&place).concat().contains(CANARY));
+}
+
+#[test]
+fn who_reads_no_further_ends_a_verb_that_prints_without_a_word() {
+    let place = place();
+    let mut agent = place.start();
+    assert!(place.verb_in(&["secret", "set", "soc"], &[], CANARY).status.success());
+    all_is_forwarded(&place, &mut agent);
+    let verbs: [&[&str]; 5] =
+        [&["audit", "show"], &["queue", "peek"], &["queue", "export"], &["check", "--print-schema"], &["status"]];
+    let unread = |verbs: &[&[&str]]| {
+        for verb in verbs {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            let mut command = Command::new(env!("CARGO_BIN_EXE_conductor"));
+            let said =
+                command.args(*verb).arg("--config").arg(place.config()).stdout(writer).output().expect("it runs");
+            let told = String::from_utf8_lossy(&said.stderr);
+            assert_eq!((said.status.code(), told.as_ref()), (Some(0), ""), "{verb:?}");
+        }
+    };
+    unread(&verbs);
+    let exports = acts(&lines(&place)).iter().filter(|act| *act == "queue export [everything] done").count();
+    assert_eq!(exports, 1, "what was taken out is recorded as such");
+    // The same from the queue itself.
+    assert!(agent.stop().0.success());
+    unread(&verbs[..4]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub fn converse(
     let state_dir = &settings.agent.state_dir;
     match connect(state_dir) {
         Ok(mut stream) => {
-            ask(&mut stream, request)?;
+            ask(&mut stream, request).map_err(|_| gone())?;
             let mut whole = false;
             for answer in BufReader::new(stream).lines() {
                 // An agent that is killed resets the connection: the same as one that closes it.
@@ -46,8 +46,7 @@ pub fn converse(
             if whole {
                 return Ok(());
             }
-            let text = "the agent went away in the middle of its answer, which is not whole: wait until it runs and say it again";
-            Err(Failure::new(Exit::Unavailable, text))
+            Err(gone())
         }
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             let dir = folder(state_dir)?;
@@ -87,6 +86,12 @@ pub fn folder(state_dir: &Path) -> Result<PathBuf, Failure> {
 /// Does an agent answer on this state folder?
 pub fn is_running(state_dir: &Path) -> bool {
     connect(state_dir).is_ok()
+}
+
+fn gone() -> Failure {
+    let text =
+        "the agent went away in the middle of its answer, which is not whole: wait until it runs and say it again";
+    Failure::new(Exit::Unavailable, text)
 }
 
 /// The agent holds the lock, and no socket answers.

@@ -23,6 +23,7 @@ mod status;
 mod support_bundle;
 mod user;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -101,8 +102,20 @@ impl From<QueueError> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Failure {
+        // Whoever reads our output has seen enough (`| head`): that ends a verb early, and is nobody's fault.
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Failure::new(Exit::Ok, "");
+        }
         let exit = if is_forbidden(&error) { Exit::Permission } else { Exit::Disk };
         Failure::new(exit, error.to_string())
+    }
+}
+
+/// A verb that ended early because nobody reads on has done what it was asked for.
+fn read_enough(ended: Result<u8, Failure>) -> Result<u8, Failure> {
+    match ended {
+        Err(Failure { exit: Exit::Ok, .. }) => Ok(0),
+        ended => ended,
     }
 }
 
@@ -207,10 +220,11 @@ pub fn main() -> ExitCode {
         Verb::Selftest(verb) => selftest::run(&verb),
         Verb::Queue { verb } => recorded(config, verb.doing(), || queue::run(config, verb)),
     };
-    match outcome {
+    match read_enough(outcome) {
         Ok(exit) => code(exit),
         Err(failure) => {
-            eprintln!("conductor: {}", failure.text);
+            // `2>&1 | head`: an error that nobody reads is told by the exit code alone.
+            let _ = writeln!(std::io::stderr(), "conductor: {}", failure.text);
             code(failure.exit as u8)
         }
     }

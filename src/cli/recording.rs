@@ -27,7 +27,7 @@ pub fn name(typed: &str) -> String {
 /// Runs a verb, and records it.
 pub fn recorded(config: &Path, doing: Doing, verb: impl FnOnce() -> Result<u8, Failure>) -> Result<u8, Failure> {
     let Some((act, about)) = doing else { return verb() };
-    let ended = verb();
+    let ended = super::read_enough(verb());
     let outcome = match &ended {
         Ok(0) => Outcome::Done,
         Err(failure) if failure.exit == Exit::Permission => Outcome::Refused,
