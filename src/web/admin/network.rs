@@ -16,14 +16,17 @@ use crate::config::Egress;
 use crate::engine::way_out;
 use crate::status::Snapshot;
 use crate::status::sentences::ago;
+use crate::status::snapshot::Egress as Seen;
 
 #[derive(Template)]
 #[template(path = "admin/network.html")]
 struct Page<'a> {
     frame: Frame,
     egress: EgressCard<'a>,
-    /// One address or range a line.
+    /// One address or range a line; on a mismatch the address that the vendor sees comes first.
     allowlist: String,
+    /// That address.
+    missing: Option<&'a str>,
     way: Vec<(&'static str, String)>,
     addresses: Vec<(String, String)>,
     dns: Vec<String>,
@@ -65,13 +68,25 @@ impl<'a> Page<'a> {
         Page {
             frame,
             egress: EgressCard::new(snapshot),
-            allowlist: snapshot.egress.allowlisted.join("\n"),
+            allowlist: to_copy(&snapshot.egress),
+            missing: missing(&snapshot.egress),
             way,
             addresses: around.addresses.iter().map(|(name, address)| (name.clone(), address.to_string())).collect(),
             dns: around.dns.iter().map(ToString::to_string).collect(),
             clock: Clock::new(snapshot),
         }
     }
+}
+
+/// The address that the vendor sees, where the settings name others.
+fn missing(egress: &Seen) -> Option<&str> {
+    egress.observed.as_deref().filter(|_| egress.matches == Some(false))
+}
+
+/// What the vendor's IP Safelist is to hold, one a line; first the address that is missing there.
+fn to_copy(egress: &Seen) -> String {
+    let listed = egress.allowlisted.iter().map(String::as_str);
+    missing(egress).into_iter().chain(listed).collect::<Vec<_>>().join("\n")
 }
 
 impl Clock {
@@ -100,6 +115,16 @@ impl Clock {
 mod tests {
     use super::*;
     use crate::status::samples;
+
+    #[test]
+    fn an_address_that_the_vendor_sees_and_the_settings_lack_is_the_first_to_copy() {
+        let snapshot = samples::degraded().snapshot(samples::now());
+        assert_eq!(missing(&snapshot.egress), Some("192.0.2.99"));
+        assert_eq!(to_copy(&snapshot.egress), "192.0.2.99\n203.0.113.10\n198.51.100.0/28");
+        let matching = samples::healthy().snapshot(samples::now());
+        assert_eq!(missing(&matching.egress), None);
+        assert_eq!(to_copy(&matching.egress), matching.egress.allowlisted.join("\n"));
+    }
 
     #[test]
     fn the_clock_is_told_with_its_side_and_one_that_was_never_compared_is_called_that() {
