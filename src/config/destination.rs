@@ -75,7 +75,7 @@ pub fn destination(
 /// Why the address that is written out may not be dialled; where a name leads is seen at each connection.
 fn leads_astray(link: &Link) -> Option<&'static str> {
     let (host, _) = link.host_and_port()?;
-    link.door.refuses(host.trim_matches(['[', ']']).parse().ok()?)
+    link.door.refuses(host.trim_matches(['[', ']']).parse().ok()?, &[])
 }
 
 /// What every type has.

@@ -280,8 +280,9 @@ const SET_BY: Key = key(
     Kind::Choice { now: &["page"], later: &[], says: "" },
     Nothing,
     r#""page""#,
-    "Written by the pages: its host may then be no part of this machine, its link or a cloud's metadata service, at every \
-     connection; an integration's must be one of the vendor's. `allow-other-hosts` under [remote] lifts it.",
+    "Written by the pages: its host may then be no part of this machine (its interfaces' addresses neither), its link or a \
+     cloud's metadata service, at every connection; an integration's must be one of the vendor's. `allow-other-hosts` under \
+     [remote] lifts it.",
 );
 
 const fn key(

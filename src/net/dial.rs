@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::door::Door;
+use super::doorkeeper::Doorkeeper;
 use super::names::Names;
 use super::proxy::{Proxy, ask_for_tunnel};
 use crate::fault::{Fault, FaultKind};
@@ -86,8 +87,9 @@ pub async fn judge(host: &str, port: u16, door: Door, limit: Duration) -> Result
     }
     let (what, names) = (place(host, port), Names::default());
     let found = addresses(&names, host, port, (None, Door::Open), Instant::now() + limit, &what).await?;
+    let keeper = Doorkeeper::of(door)?;
     // It may take any of them.
-    let refused = found.iter().find_map(|at| door.refuses(at.ip()).map(|why| (at.ip(), why)));
+    let refused = found.iter().find_map(|at| keeper.refuses(at.ip()).map(|why| (at.ip(), why)));
     refused.map_or(Ok(()), |(address, why)| Err(closed(host, address, why)))
 }
 
@@ -124,8 +126,9 @@ async fn judge_behind_proxy(names: &Names, host: &str, port: u16, door: Door, de
     }
     let patience = deadline.min(Instant::now() + PATIENCE_FOR_OUR_NAMES);
     let found = timeout_at(patience, names.find(host, port)).await;
+    let keeper = Doorkeeper::of(door)?;
     let refused = found.ok().and_then(Result::ok).into_iter().flatten();
-    let refused = refused.filter_map(|address| door.refuses(address.ip()).map(|why| (address.ip(), why))).next();
+    let refused = refused.filter_map(|address| keeper.refuses(address.ip()).map(|why| (address.ip(), why))).next();
     refused.map_or(Ok(()), |(address, why)| Err(closed(host, address, why)))
 }
 
@@ -181,9 +184,10 @@ async fn addresses(
         }
     };
     // What is dialled is what was judged: no name is looked up twice for one connection.
-    let (found, refused): (Vec<_>, Vec<_>) = found.into_iter().partition(|at| door.refuses(at.ip()).is_none());
+    let keeper = Doorkeeper::of(door)?;
+    let (found, refused): (Vec<_>, Vec<_>) = found.into_iter().partition(|at| keeper.refuses(at.ip()).is_none());
     if let (true, Some((address, why))) =
-        (found.is_empty(), refused.iter().find_map(|at| door.refuses(at.ip()).map(|why| (at.ip(), why))))
+        (found.is_empty(), refused.iter().find_map(|at| keeper.refuses(at.ip()).map(|why| (at.ip(), why))))
     {
         return Err(closed(host, address, why));
     }

@@ -29,23 +29,24 @@ const METADATA_V4: [Ipv4Addr; 4] = [
 ];
 
 impl Door {
-    /// Why this address may not be dialled; `None`: it may.
-    pub fn refuses(self, address: IpAddr) -> Option<&'static str> {
+    /// Why this address may not be dialled; `None`: it may. `own`: what this machine's interfaces are called by, where
+    /// services listen that a firewall keeps from others.
+    pub fn refuses(self, address: IpAddr, own: &[IpAddr]) -> Option<&'static str> {
         match self {
             Door::Open => None,
             Door::Guarded => match address {
-                IpAddr::V4(address) => v4(address),
-                IpAddr::V6(address) => v6(address),
+                IpAddr::V4(address) => v4(address, own),
+                IpAddr::V6(address) => v6(address, own),
             },
         }
     }
 }
 
-fn v4(address: Ipv4Addr) -> Option<&'static str> {
+fn v4(address: Ipv4Addr, own: &[IpAddr]) -> Option<&'static str> {
     if METADATA_V4.contains(&address) {
         return Some("a cloud's metadata service");
     }
-    if address.is_loopback() {
+    if address.is_loopback() || own.contains(&IpAddr::V4(address)) {
         return Some("this machine itself");
     }
     // The kernel takes 0.0.0.0 for this machine; all of 0.0.0.0/8 is "this network" (RFC 1122).
@@ -61,11 +62,11 @@ fn v4(address: Ipv4Addr) -> Option<&'static str> {
     None
 }
 
-fn v6(address: Ipv6Addr) -> Option<&'static str> {
+fn v6(address: Ipv6Addr, own: &[IpAddr]) -> Option<&'static str> {
     if METADATA_V6.contains(&address) {
         return Some("a cloud's metadata service");
     }
-    if address.is_loopback() {
+    if address.is_loopback() || own.contains(&IpAddr::V6(address)) {
         return Some("this machine itself");
     }
     if address.is_unspecified() {
@@ -78,7 +79,7 @@ fn v6(address: Ipv6Addr) -> Option<&'static str> {
     if address.is_multicast() {
         return Some("no address of one host");
     }
-    carried(address).into_iter().find_map(v4)
+    carried(address).into_iter().find_map(|inside| v4(inside, own))
 }
 
 /// The IPv4 addresses that an IPv6 address leads to by a translator or a tunnel.
@@ -151,8 +152,8 @@ mod tests {
             "2001:db8::200:5efe:169.254.169.254",
         ] {
             let address: IpAddr = bad.parse().expect(bad);
-            assert!(Door::Guarded.refuses(address).is_some(), "{bad}");
-            assert_eq!(Door::Open.refuses(address), None, "{bad}: the operator's own file may");
+            assert!(Door::Guarded.refuses(address, &[]).is_some(), "{bad}");
+            assert_eq!(Door::Open.refuses(address, &[address]), None, "{bad}: the operator's own file may");
         }
     }
 
@@ -174,7 +175,28 @@ mod tests {
             "2002:cb00:7109::1",
             "2001:4860:4860::8888",
         ] {
-            assert_eq!(Door::Guarded.refuses(good.parse().expect(good)), None, "{good}");
+            assert_eq!(Door::Guarded.refuses(good.parse().expect(good), &[]), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_leads_to_an_interface_of_this_machine_is_refused_in_every_form() {
+        let own = ["192.0.2.2", "fd00::2"].map(|own| own.parse().expect(own));
+        for bad in [
+            "192.0.2.2",
+            "fd00::2",
+            "::ffff:192.0.2.2",
+            "::192.0.2.2",
+            "::ffff:0:192.0.2.2",
+            "64:ff9b::192.0.2.2",
+            "64:ff9b:1::192.0.2.2",
+            "2002:c000:202::1",
+            "2001:db8::5efe:192.0.2.2",
+        ] {
+            assert_eq!(Door::Guarded.refuses(bad.parse().expect(bad), &own), Some("this machine itself"), "{bad}");
+        }
+        for neighbour in ["192.0.2.3", "fd00::3", "::ffff:192.0.2.3"] {
+            assert_eq!(Door::Guarded.refuses(neighbour.parse().expect(neighbour), &own), None, "{neighbour}");
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod acceptance;
 pub mod certificate;
 pub mod dial;
 pub mod door;
+mod doorkeeper;
 pub mod http;
 mod large;
 mod names;

@@ -12,6 +12,7 @@ use super::peers::{Ca, Peer, ok};
 use crate::fault::{Fault, FaultKind};
 use crate::net::dial::{Path, datagrams, dial, dial_by, judge};
 use crate::net::door::Door;
+use crate::net::doorkeeper::own_addresses;
 use crate::net::http::{Client, ClientOptions, Get};
 use crate::net::names::Names;
 use crate::net::proxy::Proxy;
@@ -142,4 +143,21 @@ async fn datagrams_and_clients_that_dial_by_themselves_pass_the_same_door() {
     assert_eq!(judge("fe80::1", 9, Door::Guarded, LIMIT).await.expect_err("refused").kind, FaultKind::Refused);
     judge("192.0.2.9", 9, Door::Guarded, LIMIT).await.expect("an address of the outside");
     judge("127.0.0.1", 9, Door::Open, LIMIT).await.expect("the operator may");
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_this_machines_own_interface_is_not_dialled() {
+    let own = own_addresses().expect("listed");
+    assert!(own.contains(&"127.0.0.1".parse().expect("v4")), "{own:?}");
+    // A box without a network has none to judge; the forms are judged beside the door.
+    for address in own.into_iter().filter(|own| !own.is_loopback()) {
+        let (names, _) = rebinding(vec![vec![SocketAddr::new(address, 0)]]);
+        let path = Path { door: Door::Guarded, ..Path::default() };
+        let fault = refused(&names, &path, 9).await;
+        assert_eq!(fault.kind, FaultKind::Refused, "{address}: {fault}");
+        let host = address.to_string();
+        let fault = datagrams(&host, 9, Door::Guarded, LIMIT).await.expect_err("refused");
+        assert_eq!(fault.kind, FaultKind::Refused, "{address}: {fault}");
+        assert_eq!(judge(&host, 9, Door::Guarded, LIMIT).await.expect_err("refused").kind, FaultKind::Refused);
+    }
 }
