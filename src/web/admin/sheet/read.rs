@@ -5,6 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
+use rustls::RootCertStore;
+use rustls::server::ParsedCertificate;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
@@ -166,10 +170,35 @@ impl Sheet {
             return old.cloned();
         }
         let text = format!("{}\n", typed.replace("\r\n", "\n"));
+        if let Err(sentence) = judge(key.name, text.as_bytes()) {
+            self.wrong.push((key.name.into(), sentence.into()));
+            return old.cloned();
+        }
         let print: String = Sha256::digest(&text).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let path = certificates.join(format!("{of}-{}-{print}.pem", key.name));
         let value = Value::String(path.to_string_lossy().into_owned());
         self.files.push((path, text));
         Some(value)
     }
+}
+
+/// Would it serve, as it will be read when a connection is made? What the parsers say may quote what was pasted: it is not kept.
+fn judge(key: &str, pem: &[u8]) -> Result<(), &'static str> {
+    const BROKEN: &str = "Its text is broken: paste all of it, from -----BEGIN to -----END, as the file has it.";
+    if key == "crl" {
+        let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
+        return match lists {
+            Ok(lists) if lists.is_empty() => Err("It holds no revocation list (-----BEGIN X509 CRL-----)."),
+            Ok(_) => Ok(()),
+            Err(_) => Err(BROKEN),
+        };
+    }
+    let Ok(chain) = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>() else { return Err(BROKEN) };
+    let serves = match chain.split_first() {
+        None => return Err("It holds no certificate (-----BEGIN CERTIFICATE-----)."),
+        // Ours: the others of the chain are the peer's to judge.
+        Some((first, _)) if key == "cert" => ParsedCertificate::try_from(first).is_ok(),
+        Some(_) => chain.into_iter().all(|one| RootCertStore::empty().add(one).is_ok()),
+    };
+    if serves { Ok(()) } else { Err("It is no certificate that can be read: paste it again, or ask for a new one.") }
 }

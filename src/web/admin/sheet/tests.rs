@@ -124,19 +124,28 @@ fn a_secret_that_was_typed_is_for_the_store_and_never_for_a_field() {
     assert!(!format!("{:?}", wrong.wrong).contains("CANARY"));
 }
 
+/// What becomes of `text`, pasted as `key` of a receiver.
+fn pasted(key: &str, text: &str) -> Sheet {
+    let syslog = TYPES.iter().find(|(word, _)| *word == "syslog").map(|(_, section)| *section).expect("syslog");
+    let form = form_urlencoded::Serializer::new(String::new()).append_pair(key, text).finish();
+    read(syslog, &Posted::read(form.as_bytes()), &Table::new(), "soc", Path::new("/state/certificates"))
+}
+
+fn certificate() -> String {
+    rcgen::generate_simple_self_signed(["soc.example".to_owned()]).expect("a certificate").cert.pem()
+}
+
 #[test]
 fn a_certificate_that_was_pasted_becomes_a_file_and_a_private_key_is_no_certificate() {
-    let pasted = |text: &str| {
-        let form = form_urlencoded::Serializer::new(String::new()).append_pair("ca", text).finish();
-        read(&INTEGRATION, &Posted::read(form.as_bytes()), &Table::new(), "acme", Path::new("/state/certificates"))
-    };
-    let sheet = pasted("-----BEGIN CERTIFICATE-----\r\nAAAA\r\n-----END CERTIFICATE-----");
-    let [(path, text)] = sheet.files.as_slice() else { panic!("{sheet:?}") };
-    assert!(path.starts_with("/state/certificates") && text.ends_with("-----END CERTIFICATE-----\n"), "{path:?}");
-    assert_eq!(sheet.keys.get("ca").and_then(Value::as_str), path.to_str());
-    for wrong in ["/etc/shadow", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"] {
-        let sheet = pasted(wrong);
-        assert!(sheet.files.is_empty() && sheet.wrong.len() == 1 && !sheet.keys.contains_key("ca"), "{wrong}");
+    for key in ["ca", "cert"] {
+        let sheet = pasted(key, certificate().replace("\r\n", "\n").replace('\n', "\r\n").trim());
+        let [(path, text)] = sheet.files.as_slice() else { panic!("{sheet:?}") };
+        assert!(path.starts_with("/state/certificates") && text.ends_with("-----END CERTIFICATE-----\n"), "{path:?}");
+        assert_eq!(sheet.keys.get(key).and_then(Value::as_str), path.to_str());
+        for wrong in ["/etc/shadow", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"] {
+            let sheet = pasted(key, wrong);
+            assert!(sheet.files.is_empty() && sheet.wrong.len() == 1 && !sheet.keys.contains_key(key), "{wrong}");
+        }
     }
 }
 
@@ -157,7 +166,6 @@ fn an_admin_of_the_pages_read_a_token_out_by_sending_it_to_a_host_of_theirs() {
         ("url=https://evil.example", vec!["token"]),
         ("url=https://evil.example&token=typed-anew-0123456789", vec![]),
         ("url=https://splunk.acme.example:8088&ca.drop=on", vec!["token"]),
-        ("url=https://splunk.acme.example:8088&ca=-----BEGIN+CERTIFICATE-----", vec!["token"]),
         ("url=https://splunk.acme.example:8088&server-name=evil.example", vec!["token"]),
     ] {
         assert_eq!(refused(section("splunk-hec"), hec, typed), fields, "{typed}");
@@ -175,4 +183,26 @@ fn an_admin_of_the_pages_read_a_token_out_by_sending_it_to_a_host_of_theirs() {
     // A client's key is never sent.
     let relp = "address = \"a.example:1\"\ncert = \"/c.pem\"\nkey = { sealed = \"key_x\" }\n";
     assert!(refused(section("relp"), relp, "address=b.example:1").is_empty());
+}
+
+#[test]
+fn a_certificate_that_was_pasted_and_is_none_is_said_beside_its_field_and_not_saved() {
+    let (good, list) = (certificate(), "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----");
+    let cut = &good[..good.len() - 40];
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for (key, wrong) in [
+        ("ca", garbage),
+        ("ca", "-----BEGIN CERTIFICATE-----\n%%%%\n-----END CERTIFICATE-----"),
+        ("ca", cut),
+        ("ca", list),
+        ("ca", &format!("{good}{garbage}")),
+        ("cert", garbage),
+        ("cert", cut),
+        ("crl", &good),
+    ] {
+        let sheet = pasted(key, wrong);
+        let beside: Vec<_> = sheet.wrong.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!((beside, sheet.files.len(), sheet.keys.contains_key(key)), (vec![key], 0, false), "{key}: {wrong}");
+    }
+    assert_eq!(pasted("crl", list).files.len(), 1);
 }
