@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::reload::ReloadBell;
-use super::trial::Turns;
+use super::turns::Turns;
 use crate::access::Access;
 use crate::audit::Audit;
 use crate::engine::ledger::Ledger;
@@ -30,7 +30,7 @@ pub struct Desk {
     pub ledger: Ledger,
     /// Asks the running agent to read its settings again.
     pub reload: ReloadBell,
-    /// Tests that are under way.
+    /// What is under way of what there may be few of.
     pub turns: Turns,
 }
 

@@ -37,6 +37,7 @@ mod system;
 mod tests;
 mod tile;
 mod trial;
+mod turns;
 mod visit;
 
 use axum::Router;
@@ -44,7 +45,7 @@ use axum::middleware;
 
 pub use desk::Desk;
 pub use reload::{ReloadBell, Reloads, reload_bell};
-pub use trial::Turns;
+pub use turns::Turns;
 
 /// All pages, for a listener that speaks HTTPS: their cookie goes back over nothing else.
 pub fn router(desk: Desk) -> Router {

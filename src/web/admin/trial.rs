@@ -4,7 +4,6 @@
 //! nothing is queued by one.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -13,7 +12,7 @@ use futures_util::stream;
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -30,18 +29,6 @@ use crate::values::Secret;
 const LONGEST: Duration = Duration::from_secs(150);
 /// On a page without a script: it must be there within its listener's ten seconds.
 const PATIENCE: Duration = Duration::from_secs(7);
-/// At one time, of all who ask.
-const MOST: usize = 4;
-
-/// Turns at testing.
-#[derive(Clone, Debug)]
-pub struct Turns(Arc<Semaphore>);
-
-impl Default for Turns {
-    fn default() -> Turns {
-        Turns(Arc::new(Semaphore::new(MOST)))
-    }
-}
 
 /// One line, as a page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -133,8 +120,7 @@ fn run<F>(desk: &Desk, test: impl FnOnce(Tell) -> F) -> Result<Running, &'static
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let turn = Arc::clone(&desk.turns.0).try_acquire_owned();
-    let turn = turn.map_err(|_| "Several tests are under way. Try again when they have ended.")?;
+    let turn = desk.turns.test().ok_or("Several tests are under way. Try again when they have ended.")?;
     // A test has some twenty lines: nothing piles up here.
     let (tell, lines) = mpsc::unbounded_channel();
     let test = test(Box::new(move |line| drop(tell.send(line))));

@@ -1,17 +1,22 @@
 //! The support bundle, as a download.
 //!
-//! Promise: it is the bundle of `conductor support-bundle`, without the long look through the queue's files; who took it
+//! Promise: one is made at a time, so that nobody fills the memory with them; it is the bundle of `conductor support-bundle`, without the long look through the queue's files; who took it
 //! is recorded.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header;
+use http::{StatusCode, header};
 
 use crate::bundle::{self, Sources};
 use crate::web::admin::visit::Visit;
 use crate::web::admin::{Desk, acts, frame};
 
 pub(in crate::web::admin) async fn download(State(desk): State<Desk>, visit: Visit) -> Response {
+    let Some(turn) = desk.turns.bundle() else {
+        let (title, text) = ("A support bundle is being made", "There is one at a time. Come back in a minute.");
+        let way_on = ("/admin/system", "System");
+        return frame::message(&desk, &visit, StatusCode::SERVICE_UNAVAILABLE, title, text, way_on);
+    };
     let queue = desk.ledger.numbers().await.map_err(|trouble| trouble.to_string());
     let (snapshot, now) = (desk.snapshot(), desk.now());
     let name = bundle::name(&snapshot.agent.name, now);
@@ -27,7 +32,10 @@ pub(in crate::web::admin) async fn download(State(desk): State<Desk>, visit: Vis
                 queue,
                 verified: Err("it takes long: `conductor queue verify --json` on the box".into()),
             };
-            bundle::make(&sources, &name, now)
+            let made = bundle::make(&sources, &name, now);
+            // Here: it is made to its end also where nobody waits for it any more.
+            drop(turn);
+            made
         }
     });
     let made = made.await.map_err(std::io::Error::from).and_then(|made| made);

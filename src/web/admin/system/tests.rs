@@ -144,6 +144,18 @@ async fn a_support_bundle_is_taken_by_an_administrator_and_recorded() {
     assert!(act == "support-bundle" && named.contains(&about) && outcome == Outcome::Done, "{about}");
 }
 
+#[tokio::test]
+async fn an_administrator_who_asks_for_bundles_without_end_is_made_one_at_a_time() {
+    let (it, ada) = Site::claimed();
+    let under_way = it.desk.turns.bundle().expect("the first");
+    let told = it.ask(ada.post("/admin/system/support-bundle", &[])).await;
+    assert!(told.status == StatusCode::SERVICE_UNAVAILABLE && told.body.contains("Come back"), "{}", told.body);
+    drop(under_way);
+    for _ in 0..2 {
+        assert_eq!(it.begin(ada.post("/admin/system/support-bundle", &[])).await.status(), StatusCode::OK);
+    }
+}
+
 #[test]
 fn a_certificate_is_told_with_its_end_and_one_that_has_ended_is_called_that() {
     use crate::status::samples;
