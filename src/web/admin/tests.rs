@@ -316,3 +316,20 @@ async fn the_live_stream_says_what_the_tiles_say_and_goes_on_when_that_changes()
         assert!(first.contains(&format!("\"place\":\"{}\"", tile.place)), "{first}");
     }
 }
+
+#[tokio::test]
+async fn one_session_that_opens_live_streams_without_end_gets_four_and_others_get_theirs() {
+    let (it, ada) = Site::claimed();
+    let vic = it.viewer();
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let answer = it.begin(ada.get("/admin/live")).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        open.push(answer);
+    }
+    assert_eq!(it.begin(ada.get("/admin/live")).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(it.begin(vic.get("/admin/live")).await.status(), StatusCode::OK, "another session");
+    // A window that is closed makes room for the next.
+    open.pop();
+    assert_eq!(it.begin(ada.get("/admin/live")).await.status(), StatusCode::OK);
+}
