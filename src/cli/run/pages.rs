@@ -11,7 +11,7 @@ use crate::audit::Audit;
 use crate::engine::Engine;
 use crate::secrets::SecretSources;
 use crate::status::Board;
-use crate::web::admin::{self, Desk, ReloadBell, Turns};
+use crate::web::admin::{self, Desk, Rations, ReloadBell, Turns};
 
 /// The pages; `None`, said in the log: who may use them can't be read, so nobody may.
 pub fn pages(
@@ -41,5 +41,6 @@ pub fn pages(
         ledger: engine.ledger(),
         reload,
         turns: Turns::default(),
+        rations: Rations::default(),
     }))
 }

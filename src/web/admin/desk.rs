@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::acts::Rations;
 use super::reload::ReloadBell;
 use super::turns::Turns;
 use crate::access::Access;
@@ -32,6 +33,8 @@ pub struct Desk {
     pub reload: ReloadBell,
     /// What is under way of what there may be few of.
     pub turns: Turns,
+    /// What may still be noted of acts that anybody can repeat without end.
+    pub rations: Rations,
 }
 
 impl Desk {

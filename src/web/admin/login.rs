@@ -128,13 +128,14 @@ async fn came_in(desk: &Desk, visit: &Visit, act: &'static str, opened: &Opened)
 }
 
 /// What was typed as a name is noted only where it can be one: it may be a password in the wrong field. What was refused
-/// before it was a try, or for a while, is not: a stranger would fill the log.
+/// before it was a try, or for a while, is not, and of the others few of one name and address: a stranger would fill the
+/// log.
 async fn kept_out(desk: &Desk, visit: &Visit, act: &'static str, denied: &Denied) {
     match denied {
         Denied::Wrong | Denied::SecondFactor | Denied::Broken(_) => {
             let typed = visit.form.text("name").parse::<Name>();
             let about = typed.map_or_else(|_| "as nobody who can be".to_owned(), |name| format!("as {name}"));
-            acts::note_of(desk, visit, "somebody".into(), act, about, Outcome::Refused).await;
+            acts::note_refusal(desk, visit, "somebody".into(), act, about, Outcome::Refused).await;
         }
         Denied::Later(_) | Denied::Refused(_) => {}
     }

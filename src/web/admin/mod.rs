@@ -27,6 +27,7 @@ mod part;
 mod posted;
 mod preview;
 mod qr;
+mod ration;
 mod reload;
 mod routes;
 mod sheet;
@@ -43,6 +44,7 @@ mod visit;
 use axum::Router;
 use axum::middleware;
 
+pub use acts::Rations;
 pub use desk::Desk;
 pub use reload::{ReloadBell, Reloads, reload_bell};
 pub use turns::Turns;

@@ -57,6 +57,7 @@ impl Site {
             ledger: ledger::samples::ledger(folder.path(), Vec::new()),
             reload,
             turns: Turns::default(),
+            rations: Rations::default(),
         };
         Site { folder, router: router(desk.clone()), desk, reloads: Some(reloads) }
     }

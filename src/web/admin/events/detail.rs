@@ -63,7 +63,7 @@ pub(in super::super) async fn raw(State(desk): State<Desk>, visit: Visit, Path(i
     let Some(seq) = seq_of(&id) else { return not_here(&desk, &visit) };
     match desk.ledger.event(seq).await {
         Ok(Some(Told { stored: Stored { event, .. }, .. })) => {
-            acts::note(&desk, &visit, "event export", event.id.to_string(), true).await;
+            acts::note_look(&desk, &visit, "event export", event.id.to_string()).await;
             let headers = [
                 (header::CONTENT_TYPE, "application/json".to_owned()),
                 (header::CONTENT_DISPOSITION, format!("attachment; filename=\"event-{seq}.json\"")),

@@ -7,7 +7,7 @@ use crate::audit::Outcome;
 use crate::engine::ledger::samples;
 use crate::event::Event;
 use crate::web::admin::router;
-use crate::web::admin::tests::{Answer, Site, Visitor};
+use crate::web::admin::tests::{Answer, Asked, Site, Visitor};
 
 /// What a hostile mail's subject holds.
 const EVIL: &str = "</code><script>alert(1)</script> invoice\u{202e}fdp.exe";
@@ -186,4 +186,22 @@ async fn a_viewer_sees_events_and_is_offered_nothing_that_changes_any() {
         assert_eq!(page.status, StatusCode::OK, "{path}");
         assert!(!page.body.contains("/replay") && !page.body.contains("type=\"checkbox\""), "{path}: {}", page.body);
     }
+}
+
+#[tokio::test]
+async fn a_viewer_who_downloads_one_event_without_end_does_not_fill_the_log() {
+    let (mut it, _) = site();
+    let vic = it.viewer();
+    for _ in 0..70 {
+        assert_eq!(get(&it, &vic, "/admin/events/1/raw").await.status, StatusCode::OK);
+    }
+    let noted = |it: &Site| it.desk.audit.as_ref().expect("a log").read_last(200).expect("read");
+    assert_eq!(noted(&it).len(), 60);
+    // The number comes with whatever is noted first when the hour is over.
+    let then = it.desk.now() + jiff::SignedDuration::from_mins(61);
+    it.desk.clock = std::sync::Arc::new(move || then);
+    it.router = router(it.desk.clone());
+    it.ask(Asked::post("/admin/login", &[("name", "eve"), ("password", "wrong password of hers")])).await;
+    let number: Vec<_> = noted(&it).into_iter().filter(|entry| entry.about.starts_with("and 10 more since")).collect();
+    assert!(matches!(number.as_slice(), [one] if one.who == "vic" && one.act == "event export"), "{number:?}");
 }

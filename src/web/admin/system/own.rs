@@ -85,15 +85,15 @@ pub(in crate::web::admin) async fn change_password(State(desk): State<Desk>, vis
     }
 }
 
-/// Wrong tries are recorded; what was typed is not.
+/// Wrong tries are recorded, few of one user; what was typed is not, nor what was refused before it was a try.
 async fn refused(desk: &Desk, visit: &Visit, act: &'static str, denied: &Denied) {
     let outcome = match denied {
-        Denied::Wrong | Denied::Later(_) | Denied::SecondFactor => Outcome::Refused,
-        Denied::Refused(_) => return,
+        Denied::Wrong | Denied::SecondFactor => Outcome::Refused,
+        Denied::Later(_) | Denied::Refused(_) => return,
         Denied::Broken(_) => Outcome::Failed,
     };
     let who = visit.session.as_ref().map_or("nobody", |session| &session.user).to_owned();
-    acts::note_of(desk, visit, who, act, "own".into(), outcome).await;
+    acts::note_refusal(desk, visit, who, act, "own".into(), outcome).await;
 }
 
 fn factor(desk: &Desk, visit: &Visit, denied: String, step: Step) -> FactorPage {

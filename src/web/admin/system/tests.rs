@@ -77,6 +77,21 @@ async fn a_password_is_changed_by_who_knows_it_and_all_other_sessions_end() {
 }
 
 #[tokio::test]
+async fn a_viewer_who_tries_old_passwords_without_end_fills_one_entry_and_not_the_log() {
+    let (it, _) = Site::claimed();
+    let vic = it.viewer();
+    let noted = || it.desk.audit.as_ref().expect("a log").read_last(100).expect("read").len();
+    let fields = [("old", "wrong password of hers"), ("new", OTHER), ("again", OTHER)];
+    let wrong = it.ask(vic.post("/admin/system/password", &fields)).await;
+    assert_eq!((wrong.status, noted()), (StatusCode::FORBIDDEN, 1));
+    for path in ["/admin/system/password", "/admin/system/second-factor", "/admin/system/second-factor/drop"] {
+        it.ask(vic.post(path, &[&fields[..], &[("password", "wrong too")]].concat())).await;
+    }
+    let later = it.ask(vic.post("/admin/system/password", &fields)).await;
+    assert_eq!((later.status, noted()), (StatusCode::TOO_MANY_REQUESTS, 1));
+}
+
+#[tokio::test]
 async fn a_second_factor_is_shown_once_to_its_user_and_recorded_without_its_key() {
     let (mut it, ada) = Site::claimed();
     let refused = it.ask(ada.post("/admin/system/second-factor", &[("password", "not hers at all")])).await;
