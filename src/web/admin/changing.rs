@@ -188,10 +188,13 @@ fn sentence(text: &str, hint: &str) -> String {
     if hint.is_empty() { format!("{text}.") } else { format!("{text}: {hint}.") }
 }
 
-/// Beside, and then in its place; readable for whoever looks into certificates.
+/// Beside, and then in its place. On the disk when this returns: settings that name a file which a power cut took would
+/// keep the agent from starting.
 fn write_certificate(path: &Path, text: &str) -> std::io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if !folder.is_dir() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        folder.parent().map_or(Ok(()), |above| fs::File::open(above)?.sync_all())?;
     }
     let beside = path.with_extension("new");
     match fs::remove_file(&beside) {
@@ -201,7 +204,8 @@ fn write_certificate(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&beside, path)
+    fs::rename(&beside, path)?;
+    fs::File::open(folder)?.sync_all()
 }
 
 /// A certificate's file that goes with this.
