@@ -10,7 +10,7 @@ use toml::de::DeTable;
 use super::Environment;
 use super::document::{Findings, Table};
 use super::files::Files;
-use super::fragments::{Fragment, Origin};
+use super::fragments::Fragment;
 use super::grammar::{Wrong, has_user, interface, loopback, probe_url, proxy_url, source_address};
 use super::reader::{TableReader, is_word};
 use super::settings::{Agent, Egress, Local, Queue, WhenFull};
@@ -26,7 +26,7 @@ pub fn agent(table: Table<'_>, findings: &mut Findings<'_>, env: Environment<'_>
     let written = reader.text("state-dir", |text| if text.is_empty() { Err(Wrong::Form) } else { Ok(text.to_owned()) });
     let place = reader.place("state-dir");
     let fragment = fragments.get(place.fragment);
-    if reader.has("state-dir") && fragment.is_some_and(|f| f.origin == Origin::State) {
+    if reader.has("state-dir") && fragment.is_some_and(|f| f.origin.is_state()) {
         reader.wrong("state-dir", "can't be set by a file inside the state folder", "set it in the main file");
     }
     let state_dir = match (reader.has("state-dir"), written) {

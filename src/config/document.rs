@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fragments::Fragment;
+use super::fragments::{Fragment, Origin};
 use super::keys::Section;
 use super::mistakes::{Mistake, MistakeKind, line_and_column};
 use super::sections::{AGENT, DESTINATION, EGRESS, INTEGRATION, LOCAL, QUEUE, REMOTE};
@@ -53,6 +53,17 @@ impl Findings<'_> {
         let (line, column) = line_and_column(&fragment.text, place.offset);
         let (file, kind) = (fragment.path.clone(), MistakeKind::Wrong);
         self.mistakes.push(Mistake { file, line, column, kind, text: text.into(), hint: hint.into() });
+    }
+
+    /// A word that nobody here knows. The operator's typing error is a mistake; what a later version has written into the state
+    /// folder, before it was taken back, must not stop this one.
+    pub fn unknown(&mut self, place: Place, text: impl Into<String>, hint: impl Into<String>) {
+        match self.fragments.get(place.fragment).map(|fragment| fragment.origin) {
+            Some(Origin::State) => {
+                self.warn(place, format!("{} (ignored: a later version may have written it)", text.into()));
+            }
+            Some(Origin::Operator | Origin::Asked) | None => self.mistake(place, text, hint),
+        }
     }
 
     pub fn warn(&mut self, place: Place, text: impl Into<String>) {
@@ -138,7 +149,7 @@ impl<'a> Document<'a> {
                             .into()
                     }),
                 };
-                findings.mistake(entry.place, format!("there is no section {}", quoted(name)), hint);
+                findings.unknown(entry.place, format!("there is no section {}", quoted(name)), hint);
             }
         }
     }

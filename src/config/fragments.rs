@@ -17,8 +17,20 @@ const LARGEST: u64 = 1 << 20;
 pub enum Origin {
     /// The main file, or `conductor.d` beside it: the operator's.
     Operator,
-    /// `conductor.d` in the state folder: written by the pages and the CLI.
+    /// `conductor.d` in the state folder: written by the pages and the CLI, perhaps those of a later version.
     State,
+    /// The same, but what is about to be written there: by this version, so nothing in it may be unknown.
+    Asked,
+}
+
+impl Origin {
+    /// Does it lie in the state folder, or will it?
+    pub fn is_state(self) -> bool {
+        match self {
+            Origin::State | Origin::Asked => true,
+            Origin::Operator => false,
+        }
+    }
 }
 
 /// One file of settings, as it was written.

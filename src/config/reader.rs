@@ -29,7 +29,7 @@ impl<'a, 'f, 'd> TableReader<'a, 'f, 'd> {
                     Some(meant) => format!("did you mean {meant}?"),
                     None => elsewhere(name).unwrap_or_else(|| keys_of(table.section)),
                 };
-                findings.mistake(entry.place, format!("{} has no key {}", table.title, quoted(name)), hint);
+                findings.unknown(entry.place, format!("{} has no key {}", table.title, quoted(name)), hint);
             }
         }
         TableReader { table, findings }

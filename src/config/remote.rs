@@ -31,7 +31,7 @@ pub fn remote(table: Table<'_>, findings: &mut Findings<'_>, files: &mut Files) 
     let allow_other_hosts = reader.flag("allow-other-hosts");
     // What the pages write must not open the door that is to hold them.
     let origin = fragments.get(reader.place("allow-other-hosts").fragment).map(|fragment| fragment.origin);
-    if reader.has("allow-other-hosts") && origin == Some(Origin::State) {
+    if reader.has("allow-other-hosts") && origin.is_some_and(Origin::is_state) {
         reader.wrong("allow-other-hosts", "can't be set by a file inside the state folder", "set it in the main file");
     }
     if admin == Some(false) && client_ca.is_none() && health_token.is_none() {

@@ -158,22 +158,28 @@ fn plan(
         (Change::Set(_) | Change::Enable(_) | Change::Remove, Some((Origin::Operator, path))) => {
             return Err(Unchanged::Operators(path));
         }
-        (Change::Set(_) | Change::Enable(_) | Change::Remove, Some((Origin::State, path))) => path,
+        (Change::Set(_) | Change::Enable(_) | Change::Remove, Some((Origin::State | Origin::Asked, path))) => path,
     };
     // An integration and a destination of one name share the file.
     let at = gathered.fragments.iter().position(|fragment| fragment.path == file);
     let old = at.and_then(|at| gathered.fragments.get(at)).map_or("", |fragment| &fragment.text);
+    // What somebody asks for is held against what this version knows; what stood there already may be a later version's.
+    let origin = match change {
+        Change::Add(_) | Change::Set(_) => Origin::Asked,
+        Change::Enable(_) | Change::Remove => Origin::State,
+    };
     let text = changed(old, table, name, change);
     match (at, &text) {
         (Some(at), None) => drop(gathered.fragments.remove(at)),
         (Some(at), Some(text)) => {
             if let Some(fragment) = gathered.fragments.get_mut(at) {
                 fragment.text.clone_from(text);
+                fragment.origin = origin;
             }
         }
         (None, Some(text)) => {
             let folder = std::path::absolute(folder).map_err(disk(folder))?;
-            let (path, text, origin) = (file.clone(), text.clone(), Origin::State);
+            let (path, text) = (file.clone(), text.clone());
             gathered.fragments.push(Fragment { path, folder, text, origin, world_readable: false });
         }
         (None, None) => {}

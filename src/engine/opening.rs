@@ -13,12 +13,20 @@ use crate::config;
 use crate::connectors;
 use crate::event::Event;
 use crate::queue::disk::RealDisk;
-use crate::queue::{OpenReport, Queue, QueueError};
+use crate::queue::{OpenReport, Queue, QueueError, Standing};
 
 /// Opens the queue in this folder, with the system's clock and disk.
 pub fn open_queue(dir: &Path, settings: &config::Queue) -> Result<(Queue, OpenReport), QueueError> {
     let clock = || Timestamp::now().as_millisecond();
-    Queue::open_marking(dir, queue_options(settings), Arc::new(RealDisk), clock, marks)
+    Queue::open_marking(dir, queue_options(settings), Arc::new(RealDisk), clock, marks, standing())
+}
+
+/// The appliance's mark of a version that its gate has not judged: `$CONDUCTOR_TRIAL` names a file, and it is there.
+fn standing() -> Standing {
+    match std::env::var_os("CONDUCTOR_TRIAL") {
+        Some(mark) if Path::new(&mark).exists() => Standing::OnTrial,
+        Some(_) | None => Standing::Settled,
+    }
 }
 
 /// The bytes that the book keeps of an event for evidence.

@@ -19,14 +19,21 @@ pub struct Codec {
     /// A body as it is put together; empty between two uses.
     body: Vec<u8>,
     packed: Vec<u8>,
+    format: u8,
 }
 
 impl Codec {
-    pub fn new() -> io::Result<Codec> {
+    /// `format`: what its frames are written in.
+    pub fn new(format: u8) -> io::Result<Codec> {
         let mut compressor = zstd::bulk::Compressor::new(1)?;
         compressor.set_parameter(CParameter::HashLog(HASH_LOG))?;
         let decompressor = zstd::bulk::Decompressor::new()?;
-        Ok(Codec { compressor, decompressor, body: Vec::new(), packed: Vec::new() })
+        Ok(Codec { compressor, decompressor, body: Vec::new(), packed: Vec::new(), format })
+    }
+
+    /// What its frames are written in.
+    pub fn format(&self) -> u8 {
+        self.format
     }
 
     /// Memory to put a body together in; [`Codec::put_back`] lends it to the next one.

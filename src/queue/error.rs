@@ -23,7 +23,7 @@ pub enum QueueError {
     Disk { action: &'static str, path: PathBuf, source: io::Error },
     #[error("another agent holds the state folder {}: stop it first (systemctl stop conductor), or set agent.state-dir", path.display())]
     Locked { path: PathBuf },
-    #[error("{} was written by a later version of conductor: install that version again, or move the file away and lose what it holds", path.display())]
+    #[error("{} was written by a later version of conductor: install that version again, or move it away and lose what it holds", path.display())]
     LaterFormat { path: PathBuf },
     #[error("the stream's checkpoint has moved meanwhile: the page is asked for again")]
     Stale,

@@ -15,14 +15,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::codec::Codec;
+use super::formats::newest;
 use crate::event::{Checkpoint, Deferred, Event, Seq, Severity, Stored};
 
 /// Bytes of a header.
 pub const HEADER: usize = 64;
 /// What each header begins with: found again after damage.
 pub const MAGIC: [u8; 4] = *b"CDJF";
-/// The format that this build writes; it reads this and older ones.
-pub const VERSION: u8 = 1;
 /// No payload is larger than this: a length past it is damage, not a reason to allocate.
 pub const MAX_PAYLOAD: u32 = 256 << 20;
 
@@ -44,6 +43,8 @@ pub enum Kind {
 /// A header that has passed its own checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
+    /// See [`super::formats`].
+    pub format: u8,
     pub kind: Kind,
     /// Ids of these events are remembered, so that the same event is not kept twice.
     pub keyed: bool,
@@ -82,7 +83,7 @@ impl Header {
     /// Reads a header; `None` where there is none, or a damaged one, or one of a later format.
     pub fn parse(bytes: &[u8]) -> Option<Header> {
         let bytes: &[u8; HEADER] = bytes.get(..HEADER)?.try_into().ok()?;
-        if bytes[..4] != MAGIC || u32_at(bytes, 60) != crc32fast::hash(&bytes[..60]) || bytes[4] > VERSION {
+        if bytes[..4] != MAGIC || u32_at(bytes, 60) != crc32fast::hash(&bytes[..60]) || bytes[4] > newest() {
             return None;
         }
         let kind = match bytes[5] {
@@ -92,6 +93,7 @@ impl Header {
         };
         let flags = u16::from_le_bytes([bytes[6], bytes[7]]);
         let header = Header {
+            format: bytes[4],
             kind,
             keyed: flags & KEYED != 0,
             compressed: flags & COMPRESSED != 0,
@@ -115,7 +117,7 @@ impl Header {
     pub fn is_of_a_later_format(bytes: &[u8]) -> bool {
         bytes.len() >= HEADER
             && bytes[..4] == MAGIC
-            && bytes[4] > VERSION
+            && bytes[4] > newest()
             && u32_at(bytes, 60) == crc32fast::hash(&bytes[..60])
     }
 }
@@ -206,7 +208,7 @@ impl Draft {
         let crc = crc32fast::hash(&bytes[HEADER..]);
         let flags = if compressed { COMPRESSED } else { 0 } | if keyed { KEYED } else { 0 };
         bytes[..4].copy_from_slice(&MAGIC);
-        bytes[4] = VERSION;
+        bytes[4] = codec.format();
         bytes[5] = kind as u8;
         bytes[6..8].copy_from_slice(&flags.to_le_bytes());
         bytes[16..20].copy_from_slice(&count.to_le_bytes());

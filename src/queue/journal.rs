@@ -348,7 +348,7 @@ mod tests {
         }
 
         fn snapshot(&self, _before: Seq) -> std::io::Result<Draft> {
-            Draft::snapshot(&SnapshotMeta::default(), &mut Codec::new()?)
+            Draft::snapshot(&SnapshotMeta::default(), &mut Codec::new(crate::queue::formats::newest())?)
         }
 
         fn now_ms(&self) -> i64 {
@@ -366,7 +366,7 @@ mod tests {
             let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
             let (told, done) = std::sync::mpsc::channel();
             std::thread::spawn(move || {
-                let mut codec = Codec::new().expect("zstd");
+                let mut codec = Codec::new(crate::queue::formats::newest()).expect("zstd");
                 let draft = Draft::page(&PageMeta::default(), &[], false, &mut codec).expect("a page");
                 told.send(journal.append(draft, (), 1 << 20, &*keeper).is_ok())
             });

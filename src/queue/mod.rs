@@ -4,6 +4,7 @@
 //! STATE/queue/lock                  held by the one agent that owns this folder
 //! STATE/queue/journal/N.cdj         segments, named by their first seq; each begins with a snapshot
 //! STATE/queue/book/                 sled: cursors, ids already kept, quarantine; can be rebuilt
+//! STATE/queue/format                which format the frames have (formats.rs); none: the first
 //! STATE/queue/reserve               given up when the disk is full, so that cursors can still be written, and it opens
 //! STATE/queue/damaged/              what did not check out, set aside
 //! STATE/queue/quarantine/           events that a peer will never take, a file each
@@ -37,6 +38,7 @@ pub mod disk;
 mod dropping;
 mod error;
 mod facts;
+mod formats;
 mod frame;
 mod fresh;
 mod journal;
@@ -66,6 +68,7 @@ pub use asked::{Act, AskedReplay, ShowReplay};
 pub use dropping::Dropped;
 pub use error::QueueError;
 pub use facts::{DamageNote, Facts, OpenReport};
+pub use formats::Standing;
 pub use known::{Known, Marker, Memory};
 pub use looking::{LookedBack, Looker};
 pub use reading::Batch;
@@ -181,6 +184,8 @@ pub struct Queue {
     state: Mutex<State>,
     book: Mutex<Book>,
     codecs: Mutex<Vec<Codec>>,
+    /// What frames are written in.
+    format: u8,
     head: watch::Sender<Seq>,
     /// Counts the acks that passed the end of a segment.
     passed: watch::Sender<u64>,
@@ -299,7 +304,7 @@ impl Queue {
         let spare = lock(&self.codecs).pop();
         let mut codec = match spare {
             Some(codec) => codec,
-            None => Codec::new()?,
+            None => Codec::new(self.format)?,
         };
         let result = work(&mut codec);
         let mut spare = lock(&self.codecs);

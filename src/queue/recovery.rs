@@ -21,7 +21,7 @@ use super::places::{places_before, places_before_the_one_in_front, read_snapshot
 use super::replay::{Replay, catch_up};
 use super::segment::{self, Segment};
 use super::steady::Steady;
-use super::{BEGINNING, NewPage, Options, Queue, QueueError, State, lock, misplaced, reserve};
+use super::{BEGINNING, NewPage, Options, Queue, QueueError, Standing, State, formats, lock, misplaced, reserve};
 use crate::event::{Checkpoint, Deferred, Seq};
 
 /// Held for as long as the queue is open.
@@ -36,22 +36,24 @@ impl Queue {
         disk: Arc<dyn Disk>,
         clock: fn() -> i64,
     ) -> Result<(Queue, OpenReport), QueueError> {
-        Queue::open_marking(dir, options, disk, clock, unmarked)
+        Queue::open_marking(dir, options, disk, clock, unmarked, Standing::Settled)
     }
 
     /// The same; `marker` makes the marks of each event that is kept under its id from now on, or entered again from
-    /// the journal.
+    /// the journal; `standing` decides which format is written.
     pub fn open_marking(
         dir: &Path,
         options: Options,
         disk: Arc<dyn Disk>,
         clock: fn() -> i64,
         marker: Marker,
+        standing: Standing,
     ) -> Result<(Queue, OpenReport), QueueError> {
         let journal_dir = dir.join("journal");
         make_folder(disk.as_ref(), dir)?;
         make_folder(disk.as_ref(), &journal_dir)?;
         let held = take_lock(dir)?;
+        let format = formats::settle(disk.as_ref(), dir, standing)?;
         misplaced::put_back(disk.as_ref(), &journal_dir, &dir.join("damaged"))
             .map_err(|e| QueueError::disk("put in order", &journal_dir, e))?;
         let mut segments = list_segments(disk.as_ref(), &journal_dir)?;
@@ -94,7 +96,10 @@ impl Queue {
         next = next.max(known_to.next()).max(above_cursors);
         // Nothing is appended to a segment with a hole: in it the head of a frame may stand that was cut off by the end of
         // the file, and it would swallow what grows behind it.
-        let sealed = segments.last_key_value().map(|(first, _)| *first).filter(|first| holed.contains(first));
+        // Nor to one of another format than is written now.
+        let sealed = segments.last_key_value();
+        let sealed = sealed.filter(|(first, segment)| holed.contains(first) || segment.format() != Some(format));
+        let sealed = sealed.map(|(first, _)| *first);
         next = next.max(Seq(sealed.map_or(0, |first| first + 1)));
         let lost = known_lost.iter().map(|(first, last, _)| (*first, *last)).collect();
         // Noted, and the agent ended before the streams had gone back.
@@ -111,6 +116,7 @@ impl Queue {
             dir: dir.to_owned(),
             clock,
             marker,
+            format,
             steady: Mutex::new(Steady::begin(written_before)),
             options: Mutex::new(options),
             journal: Journal::resume(Arc::clone(&disk), journal_dir, segments, next, sealed.is_some()),

@@ -248,7 +248,7 @@ fn enter(book: &mut Book, header: &Header, payload: &[u8], marker: Marker) -> Re
     if !header.keyed || header.count == 0 {
         return Ok(());
     }
-    let mut codec = super::codec::Codec::new().map_err(|e| e.to_string())?;
+    let mut codec = super::codec::Codec::new(super::formats::newest()).map_err(|e| e.to_string())?;
     let events = frame::events(header, payload, &mut codec).unwrap_or_default();
     let seen = events.iter().map(|stored| (&*stored.event.id, stored.seq, marker(&stored.event))).collect();
     book.apply(&Entry { seen, day: day_of(header.written_ms) })

@@ -121,6 +121,14 @@ impl Segment {
         }
     }
 
+    /// The format of its frames; `None` where the first of them can't be read.
+    pub fn format(&self) -> Option<u8> {
+        match self.at(0).ok()? {
+            Found::Frame(header) => Some(header.format),
+            Found::End | Found::Hole { .. } => None,
+        }
+    }
+
     /// Does the file begin with a frame that only a later build can read?
     pub fn is_of_a_later_format(&self) -> bool {
         let mut bytes = [0; HEADER];

@@ -89,7 +89,7 @@ impl Queue {
             (state.damage.clone(), state.lost.clone())
         };
         let mut walk = Walk { looked, of: segments.values().map(|s| s.len).sum(), verified: Verified::default() };
-        let mut codec = Codec::new().map_err(|e| QueueError::disk("read", &self.dir, e))?;
+        let mut codec = Codec::new(self.format).map_err(|e| QueueError::disk("read", &self.dir, e))?;
         for (first, segment) in &segments {
             let walked = walk.segment(Seq(*first), segment, &mut codec);
             if !walked.map_err(|e| QueueError::disk("read", &segment.path, e))? {

@@ -10,7 +10,7 @@ use conductor::engine;
 use conductor::event::{Event, Severity};
 use conductor::evidence::{Asked, Report};
 use conductor::queue::disk::RealDisk;
-use conductor::queue::{NewPage, Options, Queue};
+use conductor::queue::{NewPage, Options, Queue, Standing};
 use jiff::{SignedDuration, Timestamp};
 
 const ROOMY: Options = Options { max_bytes: 1 << 30, drop_oldest: false, keep_ms: 0, keep_bytes: 0 };
@@ -20,7 +20,9 @@ fn now_ms() -> i64 {
 }
 
 fn open(dir: &Path) -> Queue {
-    Queue::open_marking(&dir.join("queue"), ROOMY, Arc::new(RealDisk), now_ms, engine::marks).expect("it opens").0
+    Queue::open_marking(&dir.join("queue"), ROOMY, Arc::new(RealDisk), now_ms, engine::marks, Standing::Settled)
+        .expect("it opens")
+        .0
 }
 
 /// A message; `status` is the vendor's word, and its version.

@@ -135,6 +135,24 @@ fn what_is_wrong_in_the_file_itself_can_be_taken_out() {
 }
 
 #[test]
+fn what_a_later_version_wrote_there_stays_where_only_a_switch_is_turned_and_is_refused_where_it_is_asked_for() {
+    let room = Room::new();
+    room.add("other", "type = \"syslog\"\naddress = \"10.0.0.5:6514\"").expect("added");
+    let file = room.file("other.toml");
+    let later = fs::read_to_string(&file).expect("there") + "mood = \"calm\"\n";
+    fs::write(&file, later).expect("written");
+
+    let changed = room.change(Table::Destination, "other", Change::Enable(false)).expect("a switch");
+    let [warning] = changed.warnings.as_slice() else { panic!("{:?}", changed.warnings) };
+    assert!(warning.contains("has no key \"mood\" (ignored: a later version may have written it)"), "{warning}");
+    assert!(fs::read_to_string(&file).expect("there").contains("mood = \"calm\""));
+
+    let keys = "type = \"syslog\"\naddress = \"10.0.0.5:6514\"\nmood = \"calm\"".parse().expect("TOML");
+    let refused = room.change(Table::Destination, "other", Change::Set(keys));
+    assert!(matches!(refused, Err(Unchanged::Wrong(_))), "{refused:?}");
+}
+
+#[test]
 fn an_integration_and_a_destination_of_one_name_share_a_file_and_one_goes_without_the_other() {
     let room = Room::new();
     room.add("acme", OTHER).expect("added");
