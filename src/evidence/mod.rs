@@ -113,9 +113,16 @@ impl Counts {
         self.remediated + self.attempted + self.would_remediate + self.not_remediated
     }
 
-    /// Tenths of a percent of [`Counts::decided`] that were remediated; `None` where there are none.
+    /// Tenths of a percent of [`Counts::decided`] that were remediated, to the nearest; `None` where there are none.
+    /// But all is said of all alone and none of none alone: 1,999 of 2,000 are 99.9 %, 1 of 10,000 is 0.1 %.
     pub fn share_permille(&self) -> Option<u64> {
-        (self.remediated * 1000).checked_div(self.decided())
+        let all = self.decided();
+        let nearest = (self.remediated * 1000 + all / 2).checked_div(all)?;
+        Some(match self.remediated {
+            0 => 0,
+            some if some == all => 1000,
+            _ => nearest.clamp(1, 999),
+        })
     }
 
     /// How many have this state.

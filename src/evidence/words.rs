@@ -133,7 +133,15 @@ mod tests {
     #[test]
     fn a_share_of_nothing_is_not_known_and_never_0() {
         assert_eq!(share(&Counts { items: 3, unknown: 3, ..Counts::default() }), NOT_KNOWN);
-        assert_eq!(share(&Counts { items: 3, remediated: 2, not_remediated: 1, ..Counts::default() }), "66.6 %");
+        assert_eq!(share(&Counts { items: 3, remediated: 2, not_remediated: 1, ..Counts::default() }), "66.7 %");
         assert_eq!(share(&Counts { items: 3, not_remediated: 1, not_needed: 2, ..Counts::default() }), "0.0 %");
+    }
+
+    #[test]
+    fn a_share_is_rounded_but_never_up_to_all_nor_down_to_none() {
+        let of = |remediated, attempted| share(&Counts { remediated, attempted, ..Counts::default() });
+        assert_eq!([of(1, 2), of(2, 1), of(1, 7)], ["33.3 %", "66.7 %", "12.5 %"]);
+        assert_eq!([of(1_999, 1), of(2_000, 0)], ["99.9 %", "100.0 %"]);
+        assert_eq!([of(1, 9_999), of(0, 10_000)], ["0.1 %", "0.0 %"]);
     }
 }
