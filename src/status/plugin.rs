@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use super::conditions::Condition;
 use super::sentences::plural;
 use super::snapshot::Snapshot;
 use super::state::State;
@@ -45,8 +46,11 @@ impl From<State> for Word {
 pub fn plugin(snapshot: &Snapshot) -> (Word, String) {
     let word = Word::from(snapshot.state);
     let queue = &snapshot.queue;
+    // The first line is all that a pager shows: it names the gravest.
+    let gravest = snapshot.conditions.first().filter(|_| word != Word::Ok);
+    let gravest = gravest.map_or_else(String::new, |condition| format!(" ({})", named(condition)));
     let text = format!(
-        "{}: {}, {}, {}, {}",
+        "{}: {}{gravest}, {}, {}, {}",
         snapshot.agent.name,
         plural(snapshot.conditions.len() as u64, "condition"),
         plural(snapshot.integrations.len() as u64, "integration"),
@@ -74,11 +78,15 @@ pub fn plugin(snapshot: &Snapshot) -> (Word, String) {
     }
     let mut whole = format!("{} | {numbers}\n", line(word, &text));
     for condition in &snapshot.conditions {
-        let subject = if condition.subject.is_empty() { String::new() } else { format!(" {}", condition.subject) };
-        whole.push_str(&one_line(&format!("{} {}{subject}: {}", condition.severity, condition.code, condition.text)));
+        whole.push_str(&one_line(&format!("{} {}: {}", condition.severity, named(condition), condition.text)));
         whole.push('\n');
     }
     (word, whole)
+}
+
+/// Its code, and what it is about.
+fn named(condition: &Condition) -> String {
+    format!("{} {}", condition.code, condition.subject).trim_end().to_owned()
 }
 
 /// Of one that could not.
@@ -111,14 +119,27 @@ mod tests {
     fn the_word_and_the_code_are_those_of_the_guidelines() {
         for (board, word, begins) in [
             (samples::healthy(), Word::Ok, "CONDUCTOR OK - acme-mel-1: 0 conditions, "),
-            (samples::degraded(), Word::Warning, "CONDUCTOR WARNING - acme-mel-1: 6 conditions, "),
-            (samples::down(), Word::Critical, "CONDUCTOR CRITICAL - acme-mel-1: 1 condition, "),
+            (samples::degraded(), Word::Warning, "CONDUCTOR WARNING - acme-mel-1: 6 conditions (destination-down"),
+            (samples::down(), Word::Critical, "CONDUCTOR CRITICAL - acme-mel-1: 1 condition ("),
         ] {
             let (told, text) = plugin(&board.snapshot(samples::now()));
             assert!(told == word && text.starts_with(begins), "{text}");
         }
         assert_eq!([Word::Ok, Word::Warning, Word::Critical, Word::Unknown].map(|word| word as u8), [0, 1, 2, 3]);
         assert_eq!(unasked(Word::Unknown, "no answer"), "CONDUCTOR UNKNOWN - no answer\n");
+    }
+
+    #[test]
+    fn the_first_line_names_the_gravest_condition_where_all_is_not_well() {
+        let board = samples::healthy();
+        board.raise(Code::DestinationWeakReceipt, "soc", "it is so", samples::now());
+        let first = |text: String| text.lines().next().map(str::to_owned).unwrap_or_default();
+        let (word, text) = plugin(&board.snapshot(samples::now()));
+        assert!(word == Word::Ok && first(text.clone()).contains("1 condition, "), "{text}");
+        board.raise(Code::QueueFull, "", "it is full", samples::now());
+        board.raise(Code::DestinationDown, "soc", "nothing listens", samples::now());
+        let (_, text) = plugin(&board.snapshot(samples::now()));
+        assert!(first(text.clone()).contains("3 conditions (destination-down soc), "), "{text}");
     }
 
     #[test]
