@@ -216,7 +216,7 @@ fn tell(board: &Board, look: &Look) {
 }
 
 /// So many seconds ago.
-fn before(now: Timestamp, seconds: u64) -> Option<Timestamp> {
+pub(super) fn before(now: Timestamp, seconds: u64) -> Option<Timestamp> {
     now.checked_sub(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok()
 }
 

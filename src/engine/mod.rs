@@ -291,7 +291,7 @@ impl Engine {
             // A destination is known to the queue from here on, so that nothing is let go before it took it.
             let queue = Arc::clone(&self.facilities.queue);
             let (queue_name, oldest) = (name.to_string(), destination.start == config::Start::Oldest);
-            let cursor = off_thread(move || {
+            let facts = off_thread(move || {
                 let before = queue.facts();
                 if !oldest && before.cursors.is_empty() && before.waiting > 0 {
                     tracing::warn!(
@@ -303,10 +303,11 @@ impl Engine {
                         before.waiting
                     );
                 }
-                queue.register(&queue_name, oldest)
+                queue.register(&queue_name, oldest);
+                queue.facts()
             })
             .await;
-            telling::describe(board, destination, cursor);
+            telling::describe(board, destination, &facts);
             if !destination.enabled {
                 continue;
             }

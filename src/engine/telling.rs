@@ -4,9 +4,10 @@
 
 use jiff::Timestamp;
 
+use super::janitor::before;
 use crate::config;
 use crate::destinations::Receipt;
-use crate::event::Seq;
+use crate::queue::Facts;
 use crate::status::{Board, Code, Standing};
 
 /// What a forwarder tells about its tries: no longer true when it has ended.
@@ -21,13 +22,27 @@ pub const TOLD: [Code; 8] = [
     Code::CertificateNotTaken,
 ];
 
-/// Writes what the settings say of a destination to the board.
-pub fn describe(board: &Board, destination: &config::Destination, cursor: Seq) {
+/// Writes what the settings say of a destination to the board, and its place. What changes with it goes along, so that no
+/// snapshot shows it beside "no destination is set", or with nothing to take from a queue in which events wait for it.
+pub fn describe(board: &Board, destination: &config::Destination, facts: &Facts) {
+    let (name, now) = (destination.name.as_str(), Timestamp::now());
+    let cursor = facts.cursors.get(name).copied().unwrap_or_default();
+    board.clear(Code::NoDestination, name);
+    if destination.enabled {
+        board.clear(Code::NoDestination, "");
+    }
+    board.queue(|record| {
+        record.events = facts.waiting;
+        record.bytes = facts.bytes;
+        record.oldest = facts.oldest_seconds.and_then(|age| before(now, age));
+    });
     board.destination(&destination.name, |record| {
         record.protocol = destination.protocol.as_str().into();
         record.address = destination.link.address.clone();
         record.standing = if destination.enabled { Standing::Waiting } else { Standing::Disabled };
         record.cursor = cursor.0;
+        record.depth = facts.head.0.saturating_sub(cursor.0);
+        record.oldest = facts.ages.get(name).and_then(|age| before(now, *age));
         record.connected = false;
     });
     if destination.enabled && destination.link.is_open() {
@@ -36,7 +51,7 @@ pub fn describe(board: &Board, destination: &config::Destination, cursor: Seq) {
              change them",
             destination.name
         );
-        board.raise(Code::DestinationInsecure, destination.name.as_str(), text, Timestamp::now());
+        board.raise(Code::DestinationInsecure, name, text, now);
     }
 }
 
@@ -55,4 +70,34 @@ pub fn receipt(board: &Board, name: &str, receipt: Receipt, now: Timestamp) {
         Receipt::Unknown => return,
     };
     board.raise(Code::DestinationWeakReceipt, name, format!("{name} {weak}"), now);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Seq;
+
+    const SETTINGS: &str =
+        "[destinations.soc]\ntype = \"syslog\"\naddress = \"soc.example:6514\"\nstart = \"oldest\"\n";
+
+    #[test]
+    fn right_after_an_add_the_snapshot_does_not_contradict_itself() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("conductor.toml");
+        std::fs::write(&file, SETTINGS).expect("written");
+        let loaded = config::load(&file, &|_| None).expect("settings");
+        let soc = loaded.settings.destinations.values().next().expect("one");
+        let now = Timestamp::now();
+        let board = Board::new("box", now);
+        // As it stood with no destination, and five events kept for the first that comes.
+        board.raise(Code::NoDestination, "", "no destination is set or enabled", now);
+        board.raise(Code::NoDestination, "soc", "the settings no longer name it", now);
+        board.queue(|record| record.events = 2);
+        let cursors = [("soc".to_owned(), Seq(3))].into();
+        let facts = Facts { head: Seq(8), waiting: 5, oldest_seconds: Some(60), cursors, ..Facts::default() };
+        describe(&board, soc, &facts);
+        let told = board.snapshot(now);
+        assert_eq!((told.destinations[0].depth, told.queue.events, told.conditions.len()), (5, 5, 0));
+        assert!(told.queue.oldest_seconds >= 59, "{}", told.queue.oldest_seconds);
+    }
 }
