@@ -353,3 +353,57 @@ fn a_queue_that_may_outgrow_the_disk_is_a_warning() {
         &["may grow to 900TiB", "queue.max-size"],
     );
 }
+
+#[test]
+fn the_secrets_of_the_remote_listener_are_looked_at_too() {
+    let site = Site::new();
+    let settings = site.good() + "[remote]\nlisten = \"127.0.0.1:0\"\nhealth-token = { file = \"health-token\" }\n";
+    site.write("health-token", "CANARY-token-5f1c09-of-the-soc\n", 0o644);
+    let said = check(&site, &settings, &["--offline"]);
+    expect(&said, 0, "warning secrets remote.health-token", &["anyone on this machine", "chmod 600"]);
+    fs::remove_file(site.path("health-token")).expect("it was there");
+    let said = check(&site, &settings, &["--offline"]);
+    expect(&said, 77, "failed secrets remote.health-token", &["does not exist"]);
+}
+
+#[test]
+fn a_second_integration_with_the_same_key_host_and_streams_is_a_warning() {
+    let site = Site::new();
+    let again = site.integration("localhost:1").replace("integrations.acme", "integrations.zeta");
+    let both = site.agent("") + &site.integration("localhost:1") + &again;
+    let said = check(&site, &both, &["--offline"]);
+    let words = ["the key of integrations.acme", "threats would come twice", "take one of the two out"];
+    expect(&said, 0, "warning secrets integrations.zeta.api-key", &words);
+    for well in [
+        both.replace("[integrations.zeta]", "[integrations.zeta]\nenabled = false"),
+        site.agent("") + &site.integration("localhost:1") + &again.replace("\"threats\"", "\"cases\""),
+        site.agent("") + &site.integration("localhost:1") + &again.replace("localhost:1", "localhost:2"),
+    ] {
+        let said = check(&site, &well, &["--offline"]);
+        assert!(!said.stdout.contains("would come twice"), "{}", said.stdout);
+    }
+}
+
+#[test]
+fn a_check_by_root_looks_with_the_eyes_of_the_agents_user() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let site = Site::new();
+    fs::create_dir(site.path("state")).expect("a folder");
+    mode(&site.path("state"), 0o700);
+    std::os::unix::fs::chown(site.path("state"), Some(65_534), Some(65_534)).expect("given away");
+    let said = check(&site, &site.good(), &["--offline"]);
+    let words = ["root may read", "/token, the agent's user (uid 65534) may not", "mode 600", "LoadCredential="];
+    expect(&said, 77, "failed readable integrations.acme.api-key", &words);
+    expect(&said, 77, "ok disk state", &["belongs to the agent's user (uid 65534)"]);
+    for file in ["token", "tls/client.key"] {
+        std::os::unix::fs::chown(site.path(file), Some(65_534), None).expect("given away");
+    }
+    let said = check(&site, &site.good(), &["--offline"]);
+    expect(&said, 0, "ok readable", &["uid 65534", "files of its own"]);
+    // A folder above that lets nobody pass.
+    mode(&site.path("tls"), 0o700);
+    let said = check(&site, &site.good(), &["--offline"]);
+    expect(&said, 77, "failed readable destinations.soc.ca", &["/tls has mode 700"]);
+}

@@ -5,6 +5,7 @@
 //! gravest failure.
 
 mod disk;
+mod eyes;
 mod integrations;
 mod nagios;
 mod names;
@@ -15,7 +16,7 @@ mod secrets;
 mod settings;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -55,6 +56,8 @@ pub struct Arguments {
 /// What the diagnostics look at.
 struct Subject {
     settings: config::Settings,
+    /// The files that they were read from.
+    sources: Vec<PathBuf>,
     secrets: SecretSources,
 }
 
@@ -72,8 +75,9 @@ pub fn run(config: &Path, arguments: &Arguments) -> Result<u8, Failure> {
     match settings::load(config) {
         Ok((loaded, findings)) => {
             report.add(findings);
-            let secrets = super::settings::secret_sources(&loaded.agent.state_dir);
-            report.add(look(Arc::new(Subject { settings: loaded, secrets }), arguments.offline)?);
+            let config::Loaded { settings, sources, .. } = loaded;
+            let secrets = super::settings::secret_sources(&settings.agent.state_dir);
+            report.add(look(Arc::new(Subject { settings, sources, secrets }), arguments.offline)?);
         }
         Err(findings) => {
             report.add(findings);
@@ -102,13 +106,17 @@ fn look(subject: Arc<Subject>, offline: bool) -> Result<Vec<Finding>, Failure> {
     let findings = runtime.block_on(async {
         let here = {
             let (for_secrets, for_disk) = (Arc::clone(&subject), Arc::clone(&subject));
-            let for_remote = Arc::clone(&subject);
+            let (for_remote, for_eyes) = (Arc::clone(&subject), Arc::clone(&subject));
             let remote = off_thread("remote", Trouble::Permission, move || remote::look(&for_remote));
             let secrets = off_thread("secrets", Trouble::Permission, move || secrets::look(&for_secrets));
+            let eyes = off_thread("readable", Trouble::Permission, move || eyes::look(&for_eyes));
             let disk = off_thread("disk", Trouble::Disk, move || disk::look(&for_disk.settings));
             async {
-                let (secrets, disk, remote) = tokio::join!(secrets, disk, remote);
-                (secrets, disk.into_iter().chain(remote).collect::<Vec<_>>())
+                let (secrets, eyes, disk, remote) = tokio::join!(secrets, eyes, disk, remote);
+                (
+                    secrets.into_iter().chain(eyes).collect::<Vec<_>>(),
+                    disk.into_iter().chain(remote).collect::<Vec<_>>(),
+                )
             }
         };
         if offline {

@@ -24,7 +24,7 @@ const HEADROOM: u64 = 64 << 20;
 pub fn look(settings: &Settings) -> Vec<Finding> {
     let folder = &settings.agent.state_dir;
     let (state, existing) = match fs::metadata(folder) {
-        Ok(found) if found.is_dir() => (writable(folder, found.uid()), folder.as_path()),
+        Ok(found) if found.is_dir() => (writable(folder, found.uid(), found.mode()), folder.as_path()),
         Ok(_) => {
             let text = format!("the state folder {} is not a folder", folder.display());
             return vec![Finding::failed(
@@ -42,7 +42,7 @@ pub fn look(settings: &Settings) -> Vec<Finding> {
 }
 
 /// Writes, syncs and removes a file, as the queue will.
-fn writable(folder: &Path, owner: u32) -> Finding {
+fn writable(folder: &Path, owner: u32, mode: u32) -> Finding {
     let probe = folder.join(format!("check-{}.probe", std::process::id()));
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&probe).and_then(|mut file| {
         let synced = file.write_all(&[0; 4096]).and_then(|()| file.sync_all());
@@ -57,7 +57,11 @@ fn writable(folder: &Path, owner: u32) -> Finding {
     if us == owner {
         return Finding::ok(ID, "state", format!("{place} can be written to, and writes reach the disk"));
     }
-    // Root may write anywhere: that says nothing about the agent's user.
+    // Root may write anywhere; the folder's owner is the user that the agent runs as, and made it for itself.
+    if nix::unistd::geteuid().is_root() && mode & 0o700 == 0o700 {
+        let text = format!("{place} belongs to the agent's user (uid {owner}), and writes reach the disk");
+        return Finding::ok(ID, "state", text);
+    }
     let text = format!("{place} can be written to by this user ({us}), but belongs to another ({owner})");
     Finding::warning(ID, "state", text, "if the agent runs as its owner all is well: check as that user (sudo -u)")
 }

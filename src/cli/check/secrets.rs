@@ -1,4 +1,4 @@
-//! The secrets that the settings refer to: can each be read, and by whom else.
+//! The secrets that the settings refer to: can each be read, by whom else, and is an API key used twice.
 //!
 //! Promise: a secret is read, judged and wiped; of what a file holds nothing is told.
 
@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use super::Subject;
+use crate::config::{Connector, Integration};
 use crate::diagnosis::finding::Finding;
 use crate::fault::Fault;
 use crate::secrets::{SecretSources, resolve_text, resolve_token};
@@ -28,14 +29,47 @@ pub fn look(subject: &Subject) -> Vec<Finding> {
         };
         one.secrets().into_iter().map(setting)
     });
+    let of_remote = settings.remote.iter().flat_map(|remote| {
+        remote.secrets().into_iter().map(|(key, secret)| {
+            let resolve: Resolve = if key == "health-token" { resolve_token } else { resolve_text };
+            (format!("remote.{key}"), true, secret, resolve)
+        })
+    });
     let found: Vec<Finding> = keys
         .chain(of_destinations)
+        .chain(of_remote)
         .map(|(setting, enabled, secret, resolve)| match enabled {
             true => one(&setting, secret, resolve, &subject.secrets),
             false => Finding::skipped(ID, &setting, "is disabled", "set enabled = true to use it"),
         })
         .collect();
+    let found: Vec<Finding> = found.into_iter().chain(twins(subject)).collect();
     if found.is_empty() { vec![Finding::ok(ID, "", "the settings refer to none")] } else { found }
+}
+
+/// Two integrations that ask the same host with the same key for the same streams: each fact would come as two events,
+/// since an event's id begins with its integration's name.
+fn twins(subject: &Subject) -> Vec<Finding> {
+    let enabled = subject.settings.integrations.values().filter(|one| one.enabled);
+    let read = enabled.filter_map(|one| Some((one, resolve_token(&one.api_key, &subject.secrets).ok()?)));
+    let mut found = Vec::new();
+    let mut before: Vec<(&Integration, Secret)> = Vec::new();
+    for (one, key) in read {
+        let Connector::Abnormal(ours) = &one.connector;
+        let shared = before.iter().filter(|(_, other)| *other == key).find_map(|(other, _)| {
+            let Connector::Abnormal(theirs) = &other.connector;
+            let both = ours.streams.iter().filter(|stream| theirs.streams.contains(*stream)).cloned();
+            let both = both.collect::<Vec<_>>().join(", ");
+            (ours.host == theirs.host && !both.is_empty()).then_some((&other.name, both))
+        });
+        if let Some((other, streams)) = shared {
+            let text = format!("it is the key of integrations.{other}, at the same host: {streams} would come twice");
+            let advice = "take one of the two out; another tenant has a key of its own";
+            found.push(Finding::warning(ID, &format!("integrations.{}.api-key", one.name), text, advice));
+        }
+        before.push((one, key));
+    }
+    found
 }
 
 fn one(setting: &str, secret: &SecretRef, resolve: Resolve, sources: &SecretSources) -> Finding {

@@ -4,14 +4,14 @@
 
 use std::path::Path;
 
-use crate::config::{self, Mistake, MistakeKind, Settings};
+use crate::config::{self, Loaded, Mistake, MistakeKind};
 use crate::diagnosis::finding::Finding;
 use crate::diagnosis::finding::Trouble;
 
 const ID: &str = "settings";
 
 /// The settings with what there is to say about them, or the mistakes.
-pub fn load(config: &Path) -> Result<(Settings, Vec<Finding>), Vec<Finding>> {
+pub fn load(config: &Path) -> Result<(Loaded, Vec<Finding>), Vec<Finding>> {
     let loaded = config::load(config, &|name| std::env::var(name).ok())
         .map_err(|mistakes| mistakes.iter().map(mistake).collect::<Vec<_>>())?;
     let files = loaded.sources.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
@@ -32,7 +32,7 @@ pub fn load(config: &Path) -> Result<(Settings, Vec<Finding>), Vec<Finding>> {
         let text = "no destination is set: every event is kept, up to the queue's quota";
         findings.push(Finding::warning(ID, "", text, "add [destinations.NAME]"));
     }
-    Ok((loaded.settings, findings))
+    Ok((loaded, findings))
 }
 
 fn mistake(mistake: &Mistake) -> Finding {
