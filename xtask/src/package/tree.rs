@@ -74,7 +74,16 @@ pub fn lay(tree: &Path, to: &Target, program: &Path, places: &Places, stamp: &St
     copy(&completions.join("conductor"), tree, "usr/share/bash-completion/completions/conductor", 0o644)?;
     copy(&completions.join("_conductor"), tree, &format!("{}/_conductor", places.zsh), 0o644)?;
     copy(&completions.join("conductor.fish"), tree, "usr/share/fish/vendor_completions.d/conductor.fish", 0o644)?;
-    for document in ["operators-guide.md", "receivers.md", "settings.md", "formats.md"] {
+    for document in [
+        "operators-guide.md",
+        "troubleshooting.md",
+        "queue.md",
+        "monitoring.md",
+        "receivers.md",
+        "settings.md",
+        "formats.md",
+        "evidence.schema.json",
+    ] {
         zipped(
             &fs::read(root().join("docs").join(document))?,
             tree,
