@@ -18,7 +18,7 @@ use crate::commands::{self, root};
 use crate::cross;
 
 /// Units that start by themselves.
-const ENABLED: [&str; 11] = [
+const ENABLED: [&str; 12] = [
     "conductor.service",
     "conductor.socket",
     "appliance-volume.service",
@@ -26,6 +26,7 @@ const ENABLED: [&str; 11] = [
     "appliance-gate.service",
     "appliance-bundles.service",
     "appliance-update.path",
+    "appliance-reset.path",
     "systemd-networkd.service",
     "systemd-resolved.service",
     "systemd-timesyncd.service",
