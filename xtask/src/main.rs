@@ -148,8 +148,17 @@ enum Verb {
     },
     /// Make the appliance image (raw, qcow2, VHDX, OVA), or an update bundle, or boot it under QEMU and break it
     ///
-    /// Everything lies under target/image. The base system (image/packages) is kept there as base-ARCH-*.tar and made anew
-    /// when the list changes; delete it to take in Debian's updates. See docs/appliance.md.
+    /// Everything lies under target/image, which may be a link to where there is more room (a build takes 3 GB).
+    ///
+    /// The cache: the base system, Debian 12 with the packages of image/packages, is kept there as base-ARCH-HASH.tar. It is
+    /// made anew (1 to 4 minutes, and Debian's mirror) when that list, the initramfs (image/initramfs) or the recipe
+    /// changes, since the hash is of these. Delete it to take in Debian's security updates. A machine of CI keeps the file from run to
+    /// run, or makes it anew each time. target/image/keys holds the CA for tests, made once. All else is made each time. With
+    /// --check, QEMU is unpacked once into target/tools, and the disks of a check that failed stay in target/image/check with all
+    /// that the machines said.
+    ///
+    /// --check takes some ten minutes on two quiet cores, and prints how long its parts took; --whole takes most of an hour. See
+    /// docs/appliance.md.
     Image {
         /// amd64 or arm64
         #[arg(long, default_value = "amd64")]
@@ -175,7 +184,7 @@ enum Verb {
         /// Boot it under QEMU: run, update, cut the power, roll back
         #[arg(long)]
         check: bool,
-        /// With --check: twenty power cuts instead of two
+        /// With --check: twenty power cuts instead of two, versions that take the kernel down, and the wiping by the agent
         #[arg(long, requires = "check")]
         whole: bool,
     },

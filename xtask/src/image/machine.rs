@@ -126,6 +126,33 @@ impl Machine {
         }
     }
 
+    /// Waits for a line for each of these words, in whatever order they come; the lines in the order of the words.
+    pub fn await_each(&mut self, all: &[&str], limit: Duration) -> Result<Vec<String>> {
+        let mut found: Vec<Option<String>> = vec![None; all.len()];
+        loop {
+            let open: Vec<usize> = (0..all.len()).filter(|&at| found[at].is_none()).collect();
+            if open.is_empty() {
+                return Ok(found.into_iter().flatten().collect());
+            }
+            let choices: Vec<&str> = open.iter().map(|&at| all[at]).collect();
+            let (which, line) = self.await_one(&choices, limit)?;
+            found[open[which]] = Some(line);
+        }
+    }
+
+    /// The line just before the next one that holds these words.
+    pub fn await_before(&mut self, words: &str, limit: Duration) -> Result<String> {
+        let mut before = String::new();
+        loop {
+            // Every line holds nothing at all.
+            let line = self.await_line("", limit)?;
+            if line.contains(words) {
+                return Ok(before);
+            }
+            before = line;
+        }
+    }
+
     /// Does it say this within that time?
     pub fn says_within(&mut self, words: &str, limit: Duration) -> Result<bool> {
         let began = Instant::now();
@@ -142,19 +169,9 @@ impl Machine {
         }
     }
 
-    /// What the box answers to a question over HTTPS, from outside: status line, head and body. Its certificate is its own.
-    pub fn ask(&self, path: &str, token: &str) -> Result<String> {
-        let address = format!("127.0.0.1:{}", self.pages);
-        let mut client = Command::new("timeout");
-        client.args(["60", "openssl", "s_client", "-quiet", "-connect", &address]);
-        client.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut client = client.spawn().context("can't start openssl")?;
-        let mut question = client.stdin.take().context("openssl's input")?;
-        let head = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
-        // Nobody may be there; then there is no answer.
-        let _ = question.write_all(head.as_bytes());
-        let answer = client.wait_with_output()?;
-        Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
+    /// Of this machine's loopback: what reaches the box's pages.
+    pub fn pages(&self) -> u16 {
+        self.pages
     }
 
     /// A key on the serial line.
@@ -170,6 +187,14 @@ impl Machine {
             }
         };
         line.write_all(keys.as_bytes()).context("the machine's serial line")
+    }
+
+    /// An error when it has ended by itself, or when we are asked to end.
+    pub fn must_go_on(&mut self) -> Result<()> {
+        if self.stop.load(Ordering::Relaxed) {
+            bail!("interrupted");
+        }
+        self.running.must_be_alive()
     }
 
     /// The power fails.

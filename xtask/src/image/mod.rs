@@ -15,15 +15,18 @@ mod formats;
 mod layout;
 mod machine;
 mod ovf;
+#[cfg(test)]
+mod scripts;
 mod site;
 mod tools;
 mod tree;
+mod visitor;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-pub use check::Outcome;
+pub use check::{ONLY_WHOLE, Outcome};
 use layout::Architecture;
 
 use crate::commands::{self, cargo, target};

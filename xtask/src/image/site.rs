@@ -19,11 +19,20 @@ use crate::commands::{Running, cargo, run as execute, target};
 
 /// This machine, as the guest sees it.
 const HOST: &str = "10.0.2.2";
-const TOKEN: &str = "simulated";
+/// What the vendor asks of who asks it.
+pub const TOKEN: &str = "simulated";
 /// Opens the box's health to whoever asks from outside.
 pub const HEALTH: &str = "health-token-of-a-check";
 /// How long a simulator may take to listen.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// What the settings of a volume are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settings {
+    Sound,
+    /// A key is misspelt: the agent takes none of them.
+    Misspelt,
+}
 
 /// The vendor, and where the SOC will be.
 pub struct Site {
@@ -49,19 +58,14 @@ impl Site {
     }
 
     /// A volume with the settings of this site and these bundles, named so that they are taken in this order.
-    pub fn volume(&self, name: &str, bundles: &[&Path]) -> Result<PathBuf> {
+    pub fn volume(&self, name: &str, settings: Settings, bundles: &[&Path]) -> Result<PathBuf> {
         let content = self.folder.join("volume");
         let _ = fs::remove_dir_all(&content);
         for folder in ["settings", "keys"] {
             fs::create_dir_all(content.join(folder))?;
         }
-        fs::write(
-            content.join("settings/conductor.toml"),
-            settings(port(&self.vendor_address)?, port(&self.soc_address)?),
-        )?;
-        let certs = self.folder.join("certs");
-        fs::copy(certs.join("ca.pem"), content.join("settings/ca.pem"))?;
-        fs::write(content.join("keys/check"), TOKEN)?;
+        fs::write(content.join("settings/conductor.toml"), text(settings, port(&self.soc_address)?))?;
+        fs::write(content.join("settings/ca.pem"), self.authority()?)?;
         fs::write(content.join("keys/health"), HEALTH)?;
         let sizes = bundles.iter().map(|bundle| Ok(fs::metadata(bundle)?.len())).sum::<Result<u64>>()?;
         let volume = self.folder.join(format!("{name}.fat"));
@@ -79,6 +83,16 @@ impl Site {
         disk::copy_in(&volume, &files, "::/")?;
         fs::remove_dir_all(&content).context("can't tidy up")?;
         Ok(volume)
+    }
+
+    /// The vendor, as the box reaches it.
+    pub fn vendor(&self) -> Result<String> {
+        Ok(format!("{HOST}:{}", port(&self.vendor_address)?))
+    }
+
+    /// The CA of vendor and SOC, in PEM.
+    pub fn authority(&self) -> Result<String> {
+        fs::read_to_string(self.folder.join("certs/ca.pem")).context("the site's CA")
     }
 
     /// The SOC comes back.
@@ -142,28 +156,22 @@ fn port(address: &str) -> Result<&str> {
     address.rsplit_once(':').map(|(_, port)| port).with_context(|| format!("{address} has no port"))
 }
 
-/// Quicker than a customer's, so that there is a backlog within seconds.
-fn settings(vendor: &str, soc: &str) -> String {
+/// The integration is not in them: it is added at the pages.
+fn text(settings: Settings, soc: &str) -> String {
+    let name = match settings {
+        Settings::Sound => "name",
+        Settings::Misspelt => "nmae",
+    };
     format!(
         r#"[agent]
-name = "image-check"
+{name} = "image-check"
 heartbeat = "0s"
 
 [remote]
 admin = true
+# The vendor of this check is not the vendor.
+allow-other-hosts = true
 health-token = {{ credential = "key_health" }}
-
-[integrations.check]
-connector = "abnormal-security"
-host = "{HOST}:{vendor}"
-ca = "/etc/conductor/ca.pem"
-api-key = {{ credential = "key_check" }}
-streams = ["threats"]
-polling-interval = "5s"
-start = "30d"
-lag = "1s"
-overlap = "30s"
-requests-per-minute = 6000
 
 [destinations.soc]
 type = "syslog"

@@ -6,6 +6,7 @@
 //! because a command returned.
 
 mod bench;
+mod pages;
 mod story;
 mod timetable;
 mod versions;
@@ -32,6 +33,10 @@ const BOOT: Duration = Duration::from_secs(900);
 const UPDATE: Duration = Duration::from_secs(1800);
 /// How long the SOC waits for the last event.
 const DRAIN: Duration = Duration::from_secs(600);
+
+/// What the long campaign does beside the rest.
+pub const ONLY_WHOLE: &str = "eighteen of twenty power cuts, versions whose kernel panics or whose first process stands still, \
+                              and the wiping that the agent asks for";
 
 pub struct Options {
     pub qemu: PathBuf,
