@@ -71,17 +71,17 @@ fn claim_code(machine: &mut Machine) -> Result<String> {
     line.split_whitespace().next_back().map(str::to_owned).context("the console shows no claim code")
 }
 
-/// How many events wait for the SOC, by the console; some must.
-pub fn waiting(machine: &mut Machine) -> Result<u64> {
+/// How many events wait for the SOC, by the console, once it is that many.
+pub fn waiting(machine: &mut Machine, least: u64) -> Result<u64> {
     let words = "destination  soc";
     let began = Instant::now();
     while began.elapsed() < BOOT {
         let waiting = figure(&machine.await_line(words, BOOT)?, words)?;
-        if waiting > 0 {
+        if waiting >= least {
             return Ok(waiting);
         }
     }
-    bail!("nothing waits for the SOC: the backlog was lost, or never there")
+    bail!("{least} events should wait for the SOC and do not: the backlog was lost, or never there")
 }
 
 /// Health over HTTPS from outside, by the token of the settings.

@@ -20,6 +20,8 @@ use crate::image::site::{Settings, Site};
 
 /// MiB of memory that the whole box may use while it idles.
 const MEMORY_LIMIT: u64 = 200;
+/// Events that wait before the first power cut: what the vendor holds at first.
+const BACKLOG: u64 = 30;
 /// Power cuts in the middle of an install: reduced, whole.
 const CUTS: (u32, u32) = (2, 20);
 /// What the box says.
@@ -57,7 +59,7 @@ fn begun(bench: &Bench<'_>, site: &Site, volume: &Path, times: &mut Timetable) -
     }
     times.over("first boot, stranger's bundles refused", Instant::now());
     pages::begin(&mut machine, site, times)?;
-    let waiting = pages::waiting(&mut machine)?;
+    let waiting = pages::waiting(&mut machine, BACKLOG)?;
     machine.cut()?;
     bench.set_aside()?;
     times.say(&format!("{waiting} events wait for the SOC, and the power fails"));
@@ -91,10 +93,7 @@ fn updated(bench: &Bench<'_>, volume: &Path, times: &mut Timetable, cuts: u32, w
 
 fn second(mut machine: Machine, times: &mut Timetable, cuts: u32, waited: u64) -> Result<()> {
     times.say("version 1.1.0 was installed, booted in slot B and passed its gate");
-    let waiting = pages::waiting(&mut machine)?;
-    if waiting < waited {
-        bail!("{waiting} events wait for the SOC, and {waited} did before the update");
-    }
+    let waiting = pages::waiting(&mut machine, waited)?;
     times.say(&format!("{waiting} events have come along and wait for the SOC"));
     machine.cut()?;
     times.over(&format!("update, with {cuts} power cuts while it is installed"), Instant::now());
