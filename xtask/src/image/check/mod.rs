@@ -69,7 +69,7 @@ pub fn run(options: &Options) -> Result<Outcome> {
     times.over("two roots, a disk, bundles", Instant::now());
     let bench = Bench { qemu: &options.qemu, disk: &versions.disk, folder: &folder, stop: &stop };
     story::tell(&bench, &versions, &mut site, &mut times, options.whole)?;
-    println!("{}", times.table());
+    println!("{}", times.table(timetable::worked()));
     fs::remove_dir_all(&folder).context("can't tidy up")?;
     Ok(Outcome::Held)
 }
