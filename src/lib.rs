@@ -15,6 +15,7 @@ pub mod marks;
 pub mod values;
 
 pub mod access;
+pub mod addressing;
 pub mod audit;
 pub mod bundle;
 pub mod config;

@@ -14,7 +14,7 @@ use scan::{Placed, Token, mentions, tokens};
 const LEAVES: [&str; 5] = ["event", "fault", "marks", "values", "VERSION"];
 
 /// A room, and what it may name beside itself and the leaves: a room, or a path into one.
-const ARROWS: [(&str, &[&str]); 23] = [
+const ARROWS: [(&str, &[&str]); 24] = [
     ("event", &[]),
     ("fault", &[]),
     ("marks", &[]),
@@ -25,6 +25,8 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ("secrets", &[]),
     // Its files lie in a folder such as the sealed store's: 0700, no link followed, written whole.
     ("access", &["secrets"]),
+    // The same folder, in which agent and system meet.
+    ("addressing", &["secrets::Folder"]),
     // Several processes write it: it knows nothing but its folder.
     ("audit", &[]),
     // Pure: what it counts is handed to it.
@@ -73,6 +75,7 @@ const ARROWS: [(&str, &[&str]); 23] = [
         "web",
         &[
             "access",
+            "addressing",
             "audit",
             "status",
             "config",
@@ -110,6 +113,7 @@ const ARROWS: [(&str, &[&str]); 23] = [
         "cli",
         &[
             "access",
+            "addressing",
             "audit",
             "bundle",
             "config",

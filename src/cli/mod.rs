@@ -4,6 +4,7 @@
 //! sentence says what to do. Nothing printed holds a secret.
 
 mod agent_socket;
+mod appliance;
 mod asked;
 mod audit;
 mod change;
@@ -179,6 +180,12 @@ enum Verb {
     },
     /// Try this binary on this machine: a queue whose writer is killed, and TLS; touches nothing of the agent.
     Selftest(selftest::Arguments),
+    /// What an appliance's own scripts ask.
+    #[command(hide = true)]
+    Appliance {
+        #[command(subcommand)]
+        verb: appliance::Verb,
+    },
     /// Look into the queue, copy it out and in.
     Queue {
         #[command(subcommand)]
@@ -218,6 +225,7 @@ pub fn main() -> ExitCode {
         Verb::Secret { verb } => recorded(config, verb.doing(), || secret::run(config, verb)),
         Verb::Destination { verb } => recorded(config, verb.doing(), || destination::run(config, verb)),
         Verb::Selftest(verb) => selftest::run(&verb),
+        Verb::Appliance { verb } => appliance::run(verb),
         Verb::Queue { verb } => recorded(config, verb.doing(), || queue::run(config, verb)),
     };
     match read_enough(outcome) {
