@@ -103,7 +103,7 @@ exec "$here"/usr/sbin/syslog-ng --module-path "$(echo "$here"/usr/lib/syslog-ng/
 /// Programs that are installed, and the packages that hold them: the tests' own certificates, the fuzzer's runtime, and
 /// what the homemade receivers are written in, what runs the unit and makes packages. `javac` stands for a Java that runs a source; with it come some 200 MB,
 /// which most CI machines have already.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("openssl", "openssl"),
     ("curl", "curl"),
     ("c++", "g++"),
@@ -114,6 +114,8 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("systemd-analyze", "systemd"),
     ("setpriv", "util-linux"),
     ("rpmbuild", "rpm"),
+    // What the appliance's scripts write their notes with.
+    ("jq", "jq"),
 ];
 
 /// What counts instructions. Where it can't be had, that is said, and nothing is counted.

@@ -18,7 +18,7 @@ use crate::commands::{self, root};
 use crate::cross;
 
 /// Units that start by themselves.
-const ENABLED: [&str; 12] = [
+const ENABLED: [&str; 14] = [
     "conductor.service",
     "conductor.socket",
     "appliance-volume.service",
@@ -26,6 +26,8 @@ const ENABLED: [&str; 12] = [
     "appliance-gate.service",
     "appliance-bundles.service",
     "appliance-update.path",
+    "appliance-network.path",
+    "appliance-network.service",
     "appliance-reset.path",
     "systemd-networkd.service",
     "systemd-resolved.service",
