@@ -47,7 +47,7 @@ pub use reference::reference;
 pub use schema::schema;
 pub use sections::{FILTER, INTEGRATION, TYPES};
 pub use settings::*;
-pub use writing::{Change, Changed, Table, Unchanged, change, rehearse};
+pub use writing::{Change, Changed, Table, Unchanged, change, change_proxy, rehearse};
 pub use written::{Written, written};
 
 /// The streams that an integration may collect.

@@ -16,6 +16,7 @@ use toml::Value;
 use super::fragments::{Fragment, Gathered, Origin};
 use super::{Environment, Loaded, Mistakes, agent, read};
 use crate::values::Name;
+pub use proxy::change_proxy;
 
 /// Said at the head of each file that is written.
 const HEAD: &str = "# Written by conductor: `conductor integration` and `conductor destination` change it.\n\n";
@@ -279,5 +280,6 @@ fn write(state_dir: &Path, folder: &File, file: &Path, text: &str) -> io::Result
     folder.sync_all()
 }
 
+mod proxy;
 #[cfg(test)]
 mod tests;
