@@ -7,6 +7,7 @@ use axum::Router;
 use jiff::Timestamp;
 
 use crate::access::{self, Access};
+use crate::addressing;
 use crate::audit::Audit;
 use crate::engine::Engine;
 use crate::secrets::SecretSources;
@@ -38,6 +39,7 @@ pub fn pages(
         audit,
         settings: settings.to_owned(),
         secrets: secrets.clone(),
+        appliance: Path::new(addressing::MARKER).exists(),
         ledger: engine.ledger(),
         reload,
         turns: Turns::default(),

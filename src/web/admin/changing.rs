@@ -135,11 +135,16 @@ pub(super) async fn apply(
     }
     acts::note(desk, visit, act, name, written.is_ok()).await;
     written?;
-    Ok(match tokio::time::timeout(PATIENCE, desk.reload.ring()).await {
+    Ok(reload(desk).await)
+}
+
+/// Has the running agent read what is written.
+pub(super) async fn reload(desk: &Desk) -> Applied {
+    match tokio::time::timeout(PATIENCE, desk.reload.ring()).await {
         Ok(Ok(())) => Applied::InForce,
         Ok(Err(why)) => Applied::NotTaken(why),
         Err(_) => Applied::UnderWay,
-    })
+    }
 }
 
 /// What is wrong, beside the fields where it is about one.

@@ -9,6 +9,7 @@
 //! value on a page is escaped; no secret is ever on one, but for a second factor's key and its recovery codes: once, to their user.
 
 mod acts;
+mod addresses;
 mod changing;
 mod chart;
 mod cookie;
@@ -26,6 +27,7 @@ mod overview;
 mod part;
 mod posted;
 mod preview;
+mod proxy;
 mod qr;
 mod ration;
 mod reload;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
 
+use super::addresses::Card;
 use super::frame::{self, Frame, Place};
 use super::overview::EgressCard;
 use super::surroundings::{self, Surroundings};
@@ -29,6 +30,8 @@ struct Page<'a> {
     missing: Option<&'a str>,
     way: Vec<(&'static str, String)>,
     addresses: Vec<(String, String)>,
+    /// `None`: no appliance.
+    own: Option<Card>,
     dns: Vec<String>,
     clock: Clock,
 }
@@ -41,17 +44,24 @@ struct Clock {
 
 pub(super) async fn page(State(desk): State<Desk>, visit: Visit, uri: Uri) -> Response {
     let frame = Frame::new(&desk, &visit, Place::Network, "Egress & network").said(&uri);
-    let around = match tokio::task::spawn_blocking(surroundings::look).await {
-        Ok(around) => around,
+    let asked = desk.clone();
+    let (around, own) = match tokio::task::spawn_blocking(move || (surroundings::look(), Card::look(&asked))).await {
+        Ok(seen) => seen,
         Err(error) => return frame::broken(&error),
     };
     let (snapshot, settings) = (desk.snapshot(), desk.ledger.settings());
-    let page = Page::new(frame, &snapshot, settings.as_deref().map(|settings| &settings.egress), &around);
+    let page = Page::new(frame, &snapshot, settings.as_deref().map(|settings| &settings.egress), &around, own);
     frame::page(StatusCode::OK, &page)
 }
 
 impl<'a> Page<'a> {
-    fn new(frame: Frame, snapshot: &'a Snapshot, egress: Option<&Egress>, around: &Surroundings) -> Page<'a> {
+    fn new(
+        frame: Frame,
+        snapshot: &'a Snapshot,
+        egress: Option<&Egress>,
+        around: &Surroundings,
+        own: Option<Card>,
+    ) -> Page<'a> {
         let mut way = Vec::new();
         if let Some(egress) = egress {
             way.push(("Proxy", way_out::proxy_in_words(egress).replace('`', "")));
@@ -72,6 +82,7 @@ impl<'a> Page<'a> {
             missing: missing(&snapshot.egress),
             way,
             addresses: around.addresses.iter().map(|(name, address)| (name.clone(), address.to_string())).collect(),
+            own,
             dns: around.dns.iter().map(ToString::to_string).collect(),
             clock: Clock::new(snapshot),
         }

@@ -5,7 +5,9 @@
 use axum::routing::{MethodRouter, get, post};
 use http::Method;
 
-use super::{Desk, destinations, events, frame, integrations, live, login, network, overview, system};
+use super::{
+    Desk, addresses, destinations, events, frame, integrations, live, login, network, overview, proxy, system,
+};
 
 /// What it takes to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,11 @@ pub(super) static ROUTES: &[Route] = &[
     reads("/admin/live", Needs::Glance, || get(live::stream)),
     reads("/admin", Needs::Session, || get(overview::page)),
     reads("/admin/network", Needs::Session, || get(network::page)),
+    reads("/admin/network/addresses", Needs::Admin, || get(addresses::form)),
+    changes("/admin/network/addresses", Needs::Admin, || post(addresses::ask)),
+    changes("/admin/network/answer", Needs::Admin, || post(addresses::answer)),
+    reads("/admin/network/proxy", Needs::Admin, || get(proxy::form)),
+    changes("/admin/network/proxy", Needs::Admin, || post(proxy::save)),
     reads("/admin/system", Needs::Session, || get(system::page)),
     reads("/admin/system/password", Needs::Session, || get(system::password_page)),
     changes("/admin/system/password", Needs::Session, || post(system::change_password)),

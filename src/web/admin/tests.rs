@@ -1,5 +1,6 @@
 //! The pages asked without a socket: who gets in where, from the one table.
 
+mod network;
 mod settings;
 
 use std::net::IpAddr;
@@ -54,6 +55,7 @@ impl Site {
             audit: Some(Audit::open(&state_dir.join("audit")).expect("an empty folder")),
             settings,
             secrets: SecretSources { credentials_dir: None, state_dir },
+            appliance: false,
             ledger: ledger::samples::ledger(folder.path(), Vec::new()),
             reload,
             turns: Turns::default(),

@@ -11,7 +11,7 @@ const KEY: &str = "CANARY-key-0b6d";
 const ACME: &str = "/admin/settings/integrations/acme";
 
 /// A site whose reloads are answered as an agent without tasks would.
-fn answered() -> (Site, Visitor) {
+pub(super) fn answered() -> (Site, Visitor) {
     let (mut it, ada) = Site::claimed();
     let mut reloads = it.reloads.take().expect("unanswered so far");
     let main = it.desk.settings.clone();
