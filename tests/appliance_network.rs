@@ -17,18 +17,18 @@ const AGENT: u32 = 61_999;
 
 const STATIC: &str = "mode = \"static\"\naddresses = [\"192.0.2.20/24\"]\ngateways = [\"192.0.2.1\"]\n";
 
-struct Box {
+struct Appliance {
     root: tempfile::TempDir,
 }
 
-impl Box {
+impl Appliance {
     /// `None`, said: it needs root.
-    fn new() -> Option<Box> {
+    fn new() -> Option<Appliance> {
         if !nix::unistd::geteuid().is_root() {
             eprintln!("not run: it needs root, to take on the agent's rights");
             return None;
         }
-        let it = Box { root: tempfile::tempdir().expect("a folder") };
+        let it = Appliance { root: tempfile::tempdir().expect("a folder") };
         it.open(it.root.path(), 0o755);
         for folder in ["data/network", "data/appliance", "run/systemd", "var/lib/private/conductor/network", "bin"] {
             fs::create_dir_all(it.at(folder)).expect(folder);
@@ -134,7 +134,7 @@ fn fixed() -> Typed {
 
 #[test]
 fn settings_whose_gateway_answers_and_that_were_kept_on_the_page_hold_for_good() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     it.ask(STATIC);
     it.answers("keep");
     let (exit, said) = it.run(&["start"]);
@@ -153,7 +153,7 @@ fn settings_whose_gateway_answers_and_that_were_kept_on_the_page_hold_for_good()
 
 #[test]
 fn a_gateway_that_does_not_answer_brings_the_old_settings_back() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     fs::write(it.at("data/network/0-2-asked.network"), "old").expect("written");
     fs::write(it.at("silent"), "").expect("written");
     it.ask(STATIC);
@@ -167,7 +167,7 @@ fn a_gateway_that_does_not_answer_brings_the_old_settings_back() {
 #[test]
 fn settings_that_nobody_keeps_or_that_the_page_takes_back_do_not_hold() {
     for (word, sentence) in [("", "nobody kept"), ("back", "asked to go back"), ("keep another", "nobody kept")] {
-        let Some(it) = Box::new() else { return };
+        let Some(it) = Appliance::new() else { return };
         if !word.is_empty() {
             it.answers(word);
         }
@@ -181,7 +181,7 @@ fn settings_that_nobody_keeps_or_that_the_page_takes_back_do_not_hold() {
 
 #[test]
 fn an_answer_of_an_earlier_trial_keeps_nothing() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     it.answers("keep");
     it.ask(STATIC);
     it.run(&["start"]);
@@ -195,7 +195,7 @@ fn an_answer_of_an_earlier_trial_keeps_nothing() {
 
 #[test]
 fn a_power_cut_on_trial_starts_with_the_old_settings_and_does_not_try_again() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     it.ask(STATIC);
     it.on_sleep(&format!(
         "[ ! -e {} ] || {{ read -r _ _ _ script _ </proc/$PPID/stat; kill -9 $script; }}",
@@ -214,7 +214,7 @@ fn a_power_cut_on_trial_starts_with_the_old_settings_and_does_not_try_again() {
 
 #[test]
 fn a_trial_that_was_killed_without_a_restart_is_ended_by_the_next_start() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     it.ask(STATIC);
     it.on_sleep(&format!(
         "[ ! -e {} ] || {{ read -r _ _ _ script _ </proc/$PPID/stat; kill -9 $script; }}",
@@ -236,7 +236,7 @@ fn what_is_no_network_setting_is_refused_and_changes_nothing() {
         &format!("{STATIC}interface = \"*\"\n"),
         &format!("{STATIC}#{}", "x".repeat(20_000)),
     ] {
-        let Some(it) = Box::new() else { return };
+        let Some(it) = Appliance::new() else { return };
         it.ask(text);
         let (_, said) = it.run(&["start"]);
         let (outcome, why) = it.outcome();
@@ -248,7 +248,7 @@ fn what_is_no_network_setting_is_refused_and_changes_nothing() {
 
 #[test]
 fn links_in_the_agents_folder_lead_root_nowhere() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     let precious = it.at("data/precious");
     fs::write(&precious, "mode = \"dhcp\"\n# CANARY").expect("written");
     it.open(&precious, 0o600);
@@ -274,7 +274,7 @@ fn links_in_the_agents_folder_lead_root_nowhere() {
 
 #[test]
 fn on_the_console_an_answering_gateway_is_enough_and_whoever_insists_needs_none() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     let file = it.at("typed.toml");
     fs::write(&file, STATIC).expect("written");
     let file = file.to_str().expect("text");
@@ -294,7 +294,7 @@ fn on_the_console_an_answering_gateway_is_enough_and_whoever_insists_needs_none(
 
 #[test]
 fn a_system_that_does_not_take_the_settings_keeps_the_old_ones() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     fs::write(it.at("deaf"), "").expect("written");
     it.ask(STATIC);
     let (_, said) = it.run(&["start"]);
@@ -305,7 +305,7 @@ fn a_system_that_does_not_take_the_settings_keeps_the_old_ones() {
 
 #[test]
 fn a_trial_of_the_page_gives_way_to_who_stands_at_the_console() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     let bell = it.at("bell");
     nix::unistd::mkfifo(&bell, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
     // On trial it rings once, and goes on when the console has come.
@@ -328,7 +328,7 @@ fn a_trial_of_the_page_gives_way_to_who_stands_at_the_console() {
 
 #[test]
 fn a_volume_that_took_the_settings_place_is_told() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     it.answers("keep");
     it.ask(STATIC);
     it.run(&["start"]);
@@ -343,9 +343,35 @@ fn a_volume_that_took_the_settings_place_is_told() {
 
 #[test]
 fn what_the_agent_writes_is_what_the_system_reads() {
-    let Some(it) = Box::new() else { return };
+    let Some(it) = Appliance::new() else { return };
     addressing::ask(&it.state(), &Asked::dhcp()).expect("asked");
     it.answers("keep");
     let (_, said) = it.run(&["start"]);
     assert_eq!(it.told().current, Some(Asked::dhcp().typed()), "{said}");
+}
+
+#[test]
+fn the_real_networkd_takes_the_files_and_a_real_gateway_decides() {
+    let Some(it) = Appliance::new() else { return };
+    if let Some(lacking) =
+        ["/lib/systemd/systemd-networkd", "/usr/bin/dbus-daemon"].into_iter().find(|path| !Path::new(path).exists())
+    {
+        eprintln!("not run: there is no {lacking} on this machine (cargo xtask setup)");
+        return;
+    }
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}:{}", it.at("bin").display(), std::env::var("PATH").expect("a path"));
+    let mut command = Command::new("unshare");
+    command.args(["-m", "-n", "--", "bash"]).arg(here.join("tests/appliance_network/wire.sh"));
+    command.arg(here.join("image/root/usr/lib/appliance/network"));
+    let output = command.env("APPLIANCE_ROOT", it.root.path()).env("PATH", path).output().expect("unshare");
+    let read = |name: &str| fs::read_to_string(it.at(name)).unwrap_or_default();
+    let told = format!("{}\n{}\n{}", String::from_utf8_lossy(&output.stderr), read("said"), read("networkd.log"));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "exit 0\nin force: 192.0.2.20/24\nexit 1\nin force: 192.0.2.20/24\n",
+        "{told}"
+    );
+    assert!(!read("networkd.log").contains("Unknown"), "a key that it does not know: {told}");
+    assert!(it.kept().is_some_and(|kept| kept.contains("192.0.2.20/24")), "{told}");
 }

@@ -42,7 +42,7 @@ impl Typed {
             let address: IpAddr = text.parse().map_err(|_| "is not an address, as in 192.0.2.53.".to_owned())?;
             unicast(address).map(|()| address)
         });
-        let ntp = each(&self.ntp, "ntp", &mut wrong, |text| time_server(text));
+        let ntp = each(&self.ntp, "ntp", &mut wrong, time_server);
         let domain = optional(&self.domain, "domain", &mut wrong, |text| {
             is_name(text).then(|| text.to_owned()).ok_or("it is not a domain, as in acme.example.")
         });

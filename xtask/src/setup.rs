@@ -103,7 +103,7 @@ exec "$here"/usr/sbin/syslog-ng --module-path "$(echo "$here"/usr/lib/syslog-ng/
 /// Programs that are installed, and the packages that hold them: the tests' own certificates, the fuzzer's runtime, and
 /// what the homemade receivers are written in, what runs the unit and makes packages. `javac` stands for a Java that runs a source; with it come some 200 MB,
 /// which most CI machines have already.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("openssl", "openssl"),
     ("curl", "curl"),
     ("c++", "g++"),
@@ -116,6 +116,8 @@ const PROGRAMS: [(&str, &str); 10] = [
     ("rpmbuild", "rpm"),
     // What the appliance's scripts write their notes with.
     ("jq", "jq"),
+    // How systemd-networkd is asked to read its files again.
+    ("dbus-daemon", "dbus"),
 ];
 
 /// What counts instructions. Where it can't be had, that is said, and nothing is counted.
