@@ -4,7 +4,7 @@
 //! agent that goes on with the old ones.
 //!
 //! Promise: the exit code follows the monitoring-plugin convention: 0 healthy, 1 degraded, 2 down (or not there,
-//! whatever the settings are like).
+//! whatever the settings are like). `--ready` follows that of container engines: 0 while the queue takes events, else 1.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -20,15 +20,24 @@ use crate::net::http::{Client, ClientOptions, Get, Limits};
 use crate::status::{Snapshot, text};
 
 const DOWN: u8 = 2;
+/// What container engines call unhealthy; they keep 2 for themselves.
+const NOT_READY: u8 = 1;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The whole status as JSON.
     #[arg(long)]
     json: bool,
+    /// One line and exit 0 while the queue takes events, else 1: the health check of a container. A vendor or a SOC that is
+    /// away does not count.
+    #[arg(long, conflicts_with = "json")]
+    ready: bool,
 }
 
 pub fn run(path: &Path, arguments: &Arguments) -> Result<u8, Failure> {
+    if arguments.ready {
+        return ready(path);
+    }
     let mistaken = settings::load(path).err();
     let (listen, state_dir) = config::whereabouts(path, &|name| std::env::var(name).ok());
     let answered = block_on(ask(listen, &state_dir))?;
@@ -63,8 +72,26 @@ pub fn run(path: &Path, arguments: &Arguments) -> Result<u8, Failure> {
     Ok(text::exit_code(snapshot.state))
 }
 
+fn ready(path: &Path) -> Result<u8, Failure> {
+    let (listen, state_dir) = config::whereabouts(path, &|name| std::env::var(name).ok());
+    match block_on(ask_for("/readyz", listen, &state_dir))? {
+        Ok(said) => {
+            std::io::stdout().write_all(&said)?;
+            Ok(0)
+        }
+        Err(why) => {
+            eprintln!("conductor: not ready: {why}");
+            Ok(NOT_READY)
+        }
+    }
+}
+
 /// The status document of the agent that listens there; the error is a sentence.
 pub(super) async fn ask(listen: SocketAddr, state_dir: &Path) -> Result<bytes::Bytes, String> {
+    ask_for("/status", listen, state_dir).await
+}
+
+async fn ask_for(what: &str, listen: SocketAddr, state_dir: &Path) -> Result<bytes::Bytes, String> {
     let address = if listen.port() == 0 {
         let file = state_dir.join(LOCAL_ADDRESS);
         std::fs::read_to_string(&file).map_err(|e| match e.kind() {
@@ -80,7 +107,7 @@ pub(super) async fn ask(listen: SocketAddr, state_dir: &Path) -> Result<bytes::B
     // Loopback is never asked through a proxy of the environment.
     let options = ClientOptions { path: dial::Path::default(), limits, ..ClientOptions::default() };
     let client = Client::new(options).map_err(|fault| fault.chain())?;
-    let url = format!("http://{}/status", address.trim());
+    let url = format!("http://{}{what}", address.trim());
     let answer = client.get(&url, &[], None).await.map_err(|fault| {
         format!(
             "the agent does not answer on {address} ({}): is it running? (systemctl status conductor)",

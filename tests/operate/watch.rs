@@ -93,6 +93,25 @@ fn a_change_of_the_egress_ip_is_logged_with_both_addresses() {
 }
 
 #[test]
+fn ready_is_told_by_the_queue_alone_and_not_without_an_agent() {
+    let world = World::new();
+    world.api.set_egress(Some("203.0.113.10"));
+    world.place.write_settings(&format!("{}{}", world.settings(), world.egress("\"198.51.100.1\"")));
+    let ready = |code: i32, word: &str| {
+        let told = world.place.verb(&["status", "--ready"]);
+        let said = String::from_utf8_lossy(&if code == 0 { told.stdout } else { told.stderr }).into_owned();
+        assert!(told.status.code() == Some(code) && said.contains(word), "{:?}: {said}", told.status);
+    };
+    ready(1, "not ready");
+    let mut agent = world.place.start();
+    agent.wait_until("it is degraded", |agent| agent.has_condition("egress-mismatch"));
+    assert_eq!(world.place.verb(&["status"]).status.code(), Some(1), "degraded, for a monitoring plugin");
+    ready(0, "ready");
+    agent.stop();
+    ready(1, "not ready");
+}
+
+#[test]
 fn the_local_listener_answers_each_of_its_endpoints() {
     let world = World::new();
     world.put(42, 5);
