@@ -6,6 +6,7 @@
 mod elf;
 mod emulator;
 mod plan;
+pub mod unpacked;
 mod zig;
 
 use std::fs;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 
 use crate::commands::{self, cargo, root, target};
 pub use plan::{Target, chosen};
@@ -41,6 +43,7 @@ pub fn run(options: &Options) -> Result<()> {
         let built = build(target)?;
         if options.check {
             selftest(target, &built)?;
+            queue_tests(target)?;
         }
         if options.twice {
             same_elsewhere(target, &built)?;
@@ -55,18 +58,24 @@ pub fn build(target: &Target) -> Result<PathBuf> {
 }
 
 fn build_in(folder: &Path, to: &Target) -> Result<PathBuf> {
-    zig::provide(&to.triple)?;
-    let mut command = cargo(&["zigbuild", "--release", "--locked", "--package", "conductor", "--bin", "conductor"]);
-    command.arg("--target").arg(format!("{}.{}", to.triple, to.floor)).current_dir(folder);
-    command.env("PATH", zig::path()?).env("SOURCE_DATE_EPOCH", epoch()?).env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
-    command.env("RUSTFLAGS", remapped(folder)).env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_INCREMENTAL");
-    // C parts: their assertions name files.
-    command.env("CFLAGS", format!("-ffile-prefix-map={}=/cargo", cargo_home()?.display()));
-    commands::run(&mut command)?;
+    commands::run(&mut zigged(folder, to, &["zigbuild", "--release", "--bin", "conductor"])?)?;
     let here = if folder == root() { target() } else { folder.join("target") };
     let built = here.join(&to.triple).join("release/conductor");
     judge(to, &built)?;
     Ok(built)
+}
+
+/// A verb of cargo-zigbuild for our package.
+fn zigged(folder: &Path, to: &Target, words: &[&str]) -> Result<Command> {
+    zig::provide(&to.triple)?;
+    let mut command = cargo(words);
+    command.args(["--locked", "--package", "conductor", "--target"]).arg(format!("{}.{}", to.triple, to.floor));
+    command.current_dir(folder).env("PATH", zig::path()?).env("SOURCE_DATE_EPOCH", epoch()?);
+    command.env("CARGO_PROFILE_RELEASE_STRIP", "symbols").env("RUSTFLAGS", remapped(folder));
+    command.env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_INCREMENTAL");
+    // C parts: their assertions name files.
+    command.env("CFLAGS", format!("-ffile-prefix-map={}=/cargo", cargo_home()?.display()));
+    Ok(command)
 }
 
 /// Neither our folder nor cargo's shows in a panic's message, and a build elsewhere is the same.
@@ -103,6 +112,20 @@ pub fn selftest(to: &Target, built: &Path) -> Result<()> {
         emulator::selftest(to, built)?
     };
     commands::run(&mut command)
+}
+
+/// The queue's own tests, where they are not run by this machine anyway.
+fn queue_tests(to: &Target) -> Result<()> {
+    if to.arch() == std::env::consts::ARCH {
+        return Ok(());
+    }
+    let mut build = zigged(&root(), to, &["zigbuild", "--test", "queue"])?;
+    let told = commands::output(build.arg("--message-format=json-render-diagnostics"))?;
+    let messages = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut programs = messages.filter(|message| message["target"]["name"] == "queue");
+    let path = programs.find_map(|message| Some(message["executable"].as_str()?.to_owned()));
+    let path = path.context("cargo does not tell where it put the queue's tests")?;
+    commands::run(&mut emulator::queue_tests(to, Path::new(&path))?)
 }
 
 /// A second build in a folder of another name and length.

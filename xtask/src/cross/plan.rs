@@ -60,8 +60,8 @@ fn pick(text: &str, names: &[String]) -> Result<Vec<Target>> {
         return Ok(all);
     }
     let named = |name: &String| {
-        // The architecture alone will do.
-        let found = all.iter().find(|target| target.triple == *name || target.arch() == name);
+        // The architecture alone will do, by either name.
+        let found = all.iter().find(|to| to.triple == *name || to.arch() == name || to.debian() == name);
         found.cloned().with_context(|| {
             let known: Vec<&str> = all.iter().map(|target| target.triple.as_str()).collect();
             format!("{name} is not in cross.toml, which has {}", known.join(", "))
@@ -87,7 +87,9 @@ mod tests {
             all.iter().map(|t| (t.debian(), t.floor.to_string())).collect::<Vec<_>>(),
             [("arm64", "2.28".to_owned()), ("amd64", "2.31".to_owned())]
         );
-        assert_eq!(pick(text, &["x86_64".to_owned()]).expect("read"), all[1..]);
+        for name in ["x86_64", "amd64"] {
+            assert_eq!(pick(text, &[name.to_owned()]).expect("read"), all[1..]);
+        }
         let refused = pick(text, &["riscv64".to_owned()]).expect_err("not there").to_string();
         assert!(refused.contains("riscv64") && refused.contains("aarch64-unknown-linux-gnu"), "{refused}");
     }
