@@ -9,7 +9,7 @@ mod check;
 mod deb;
 mod life;
 mod machine;
-mod outside;
+pub mod outside;
 mod roots;
 mod rpm;
 #[cfg(test)]
@@ -24,7 +24,8 @@ use anyhow::{Context, Result};
 
 use crate::commands::target;
 use crate::cross::{self, Target};
-pub use tree::Stamp;
+use crate::sbom;
+pub use tree::{Stamp, gzip};
 
 pub struct Options {
     /// Triples or architectures; none: all of cross.toml.
@@ -50,6 +51,7 @@ pub fn run(options: &Options) -> Result<()> {
             Some(program) => program.clone(),
             None => cross::build(&to)?,
         };
+        sbom::run(&to.triple)?;
         let made = make(&to, &program, &stamp, &into)?;
         if options.check {
             check::run(&to, &program, &made, &stamp)?;

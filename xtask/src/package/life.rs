@@ -53,7 +53,7 @@ pub fn run(release: &Release, root: &Path, older: &Path, newer: &Path, stamp: &S
     machine.until("it runs after its installation", LIMIT, "systemctl is-active conductor");
     told("installed, and running with the sample settings");
 
-    machine.write("/etc/conductor/conductor.toml", &settings(&outside));
+    machine.write("/etc/conductor/conductor.toml", &outside.settings("/shared/ca.pem"));
     machine.write("/etc/conductor/acme.key", TOKEN);
     machine.must("chmod 600 /etc/conductor/acme.key");
     let drop_in = "[Service]\nLoadCredential=acme:/etc/conductor/acme.key\n";
@@ -132,21 +132,5 @@ fn wait_for_more(machine: &Machine, outside: &Outside, more: usize) -> Result<()
 /// Everything was taken, and the row of seqs has no hole.
 fn nothing_lost(machine: &Machine, outside: &Outside) -> Result<()> {
     machine.until("all is handed over", LIMIT, DRAINED);
-    let taken = outside.taken()?;
-    let last = taken.last().copied().unwrap_or_default();
-    let missing: Vec<u64> = (1..=last).filter(|seq| !taken.contains(seq)).collect();
-    ensure!(last > 0 && missing.is_empty(), "{} of {last} events are missing: {missing:?}", missing.len());
-    Ok(())
-}
-
-fn settings(outside: &Outside) -> String {
-    let port = |address: &str| address.rsplit(':').next().unwrap_or_default().to_owned();
-    format!(
-        "[agent]\nname = \"trial\"\nheartbeat = \"0s\"\n[local]\nlisten = \"127.0.0.1:0\"\n[integrations.acme]\nconnector = \
-         \"abnormal-security\"\nhost = \"localhost:{}\"\nca = \"/shared/ca.pem\"\napi-key = {{ credential = \"acme\" \
-         }}\npolling-interval = \"1s\"\nrequests-per-minute = 60000\nstreams = [\"threats\"]\nlag = \"1s\"\n[destinations.soc]\ntype = \
-         \"syslog\"\naddress = \"localhost:{}\"\nca = \"/shared/ca.pem\"\nstart = \"oldest\"\n",
-        port(&outside.api),
-        port(&outside.soc_address)
-    )
+    outside.is_whole()
 }

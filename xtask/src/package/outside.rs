@@ -1,4 +1,4 @@
-//! What is outside of the machine that a package lives in: the simulated API, and a SOC that comes and goes.
+//! What is outside of the machine or container that a trial runs in: the simulated API, and a SOC that comes and goes.
 //!
 //! Promise: what the SOC has read is kept in a file, so that nothing that was handed over is forgotten when it goes.
 
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::commands::{self, Running, cargo, target};
 
@@ -83,6 +83,28 @@ impl Outside {
             all.extend(text.lines().filter_map(seq));
         }
         Ok(all)
+    }
+
+    /// An error names what is missing in the row of what was taken: there is no hole when nothing was lost.
+    pub fn is_whole(&self) -> Result<()> {
+        let taken = self.taken()?;
+        let last = taken.last().copied().unwrap_or_default();
+        let missing: Vec<u64> = (1..=last).filter(|seq| !taken.contains(seq)).collect();
+        ensure!(last > 0 && missing.is_empty(), "{} of {last} events are missing: {missing:?}", missing.len());
+        Ok(())
+    }
+
+    /// An agent's settings that lead here, with the API's key as its credential `acme`, and the CA in this file.
+    pub fn settings(&self, ca: &str) -> String {
+        let port = |address: &str| address.rsplit(':').next().unwrap_or_default().to_owned();
+        format!(
+            "[agent]\nname = \"trial\"\nheartbeat = \"0s\"\n[local]\nlisten = \"127.0.0.1:0\"\n[integrations.acme]\nconnector = \
+             \"abnormal-security\"\nhost = \"localhost:{}\"\nca = \"{ca}\"\napi-key = {{ credential = \"acme\" }}\npolling-interval = \
+             \"1s\"\nrequests-per-minute = 60000\nstreams = [\"threats\"]\nlag = \"1s\"\n[destinations.soc]\ntype = \
+             \"syslog\"\naddress = \"localhost:{}\"\nca = \"{ca}\"\nstart = \"oldest\"\n",
+            port(&self.api),
+            port(&self.soc_address)
+        )
     }
 }
 

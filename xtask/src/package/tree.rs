@@ -90,12 +90,12 @@ pub fn lay(tree: &Path, to: &Target, program: &Path, places: &Places, stamp: &St
             &format!("usr/share/doc/conductor/{document}.gz"),
         )?;
     }
-    // The list of what the program is made of, where `cargo xtask sbom` has made one.
+    // The list of what the program is made of. Tests, which pack another program, have none.
     let materials = target().join(format!("sbom/conductor-{}.cdx.json", to.triple));
     if materials.is_file() {
         zipped(&fs::read(&materials)?, tree, "usr/share/doc/conductor/conductor.cdx.json.gz")?;
     } else {
-        eprintln!("package: no list of materials (SBOM) at {}: cargo xtask sbom makes it", materials.display());
+        eprintln!("package: no list of materials (SBOM) at {}", materials.display());
     }
     Ok(())
 }
@@ -131,8 +131,13 @@ pub fn write(bytes: &[u8], tree: &Path, to: &str, mode: u32) -> Result<()> {
     Ok(fs::set_permissions(&path, fs::Permissions::from_mode(mode))?)
 }
 
-/// Compressed without a name and a time.
+/// A file that is compressed.
 pub fn zipped(bytes: &[u8], tree: &Path, to: &str) -> Result<()> {
+    write(&gzip(bytes)?, tree, to, 0o644)
+}
+
+/// Without a name and a time.
+pub fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut gzip = Command::new("gzip");
     let pipes = gzip.arg("-9n").stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
     let mut child = pipes.spawn().context("can't start gzip")?;
@@ -141,7 +146,8 @@ pub fn zipped(bytes: &[u8], tree: &Path, to: &str) -> Result<()> {
     let feeding = std::thread::spawn(move || stdin.write_all(&bytes));
     let done = child.wait_with_output()?;
     feeding.join().map_err(|_| anyhow::anyhow!("gzip was not fed"))??;
-    write(&done.stdout, tree, to, 0o644)
+    anyhow::ensure!(done.status.success(), "gzip failed ({})", done.status);
+    Ok(done.stdout)
 }
 
 fn make(folder: &Path) -> Result<()> {
