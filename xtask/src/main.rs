@@ -8,6 +8,7 @@ mod budgets;
 mod callgrind;
 mod census;
 mod commands;
+mod container;
 mod counts;
 mod cross;
 mod demo;
@@ -110,7 +111,7 @@ enum Verb {
         /// A triple or an architecture, more than once if need be; default: all
         #[arg(long)]
         target: Vec<String>,
-        /// Run the self-test of each: under qemu where this machine is another
+        /// Run the self-test of each; where this machine is another, under qemu, and the tests of the queue too
         #[arg(long)]
         check: bool,
         /// Build each again in another folder and compare bit for bit
@@ -132,6 +133,24 @@ enum Verb {
         #[arg(long, value_name = "KEY")]
         sign: Option<String>,
         /// Judge the packages, and let them live in clean Debian roots under systemd (root; minutes)
+        #[arg(long)]
+        check: bool,
+    },
+    /// Make a container image (an OCI archive) for each architecture, without an engine, under target/container
+    ///
+    /// podman, skopeo and docker load it. Its system files come from this machine's distribution and are kept as
+    /// target/container/base-ARCH; delete that to take in Debian's updates. See docs/container.md.
+    Container {
+        /// A triple or an architecture, more than once if need be; default: all of cross.toml
+        #[arg(long, alias = "arch")]
+        target: Vec<String>,
+        /// Another version than the workspace's
+        #[arg(long)]
+        version: Option<String>,
+        /// This program, built already, for the one target that is named
+        #[arg(long, requires = "target")]
+        program: Option<PathBuf>,
+        /// Make it twice, and run it under podman (root; a minute)
         #[arg(long)]
         check: bool,
     },
@@ -227,6 +246,9 @@ fn main() -> ExitCode {
         Verb::Cross { target, check, twice } => cross::run(&cross::Options { targets: target, check, twice }),
         Verb::Package { target, version, program, sign, check } => {
             package::run(&package::Options { targets: target, version, program, sign, check })
+        }
+        Verb::Container { target, version, program, check } => {
+            container::run(&container::Options { targets: target, version, program, check })
         }
         Verb::Fuzz { target, seconds, inputs } => {
             let length = inputs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Inputs);
