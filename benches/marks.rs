@@ -12,7 +12,7 @@ use conductor::engine;
 use conductor::event::{Event, Severity};
 use conductor::evidence::Asked;
 use conductor::queue::disk::RealDisk;
-use conductor::queue::{Marker, NewPage, Queue};
+use conductor::queue::{Marker, NewPage, Queue, Standing};
 use jiff::Timestamp;
 
 const KEYED: u64 = 100_000;
@@ -50,7 +50,14 @@ fn main() {
         for (word, marker) in [("without", unmarked as Marker), ("with", engine::marks)] {
             let dir = tempfile::tempdir().expect("a folder");
             let disk = Arc::new(RealDisk);
-            let opened = Queue::open_marking(&dir.path().join("queue"), made::OPTIONS, disk, made::now_ms, marker);
+            let opened = Queue::open_marking(
+                &dir.path().join("queue"),
+                made::OPTIONS,
+                disk,
+                made::now_ms,
+                marker,
+                Standing::Settled,
+            );
             let queue = opened.expect("the queue opens").0;
             let mut keeping = 0.0;
             for first in (0..KEYED).step_by(100) {

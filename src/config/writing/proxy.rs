@@ -32,7 +32,7 @@ pub fn change_proxy(main: &Path, env: Environment<'_>, proxy: Option<&Secret>) -
     let holder = gathered.fragments.iter().find(|fragment| holds(fragment));
     let file = match (holder.map(|it| (it.origin, it.path.clone())), proxy) {
         (Some((Origin::Operator, path)), _) => return Err(Unchanged::Operators(path)),
-        (Some((Origin::State, path)), _) => path,
+        (Some((Origin::State | Origin::Asked, path)), _) => path,
         (None, Some(_)) => folder.join("egress.toml"),
         (None, None) => return Err(Unchanged::Absent),
     };
@@ -43,7 +43,7 @@ pub fn change_proxy(main: &Path, env: Environment<'_>, proxy: Option<&Secret>) -
         Some(fragment) => fragment.text.clone_from(&text),
         None => {
             let folder = std::path::absolute(&folder).map_err(disk(&folder))?;
-            let (path, text, origin) = (file.clone(), text.clone(), Origin::State);
+            let (path, text, origin) = (file.clone(), text.clone(), Origin::Asked);
             gathered.fragments.push(Fragment { path, folder, text, origin, world_readable: false });
         }
     }
