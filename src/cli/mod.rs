@@ -12,6 +12,7 @@ mod check;
 mod claim;
 mod destination;
 mod evidence;
+mod first_steps;
 mod integration;
 mod logging;
 mod queue;
@@ -127,7 +128,7 @@ fn is_forbidden(error: &std::io::Error) -> bool {
 
 /// Collects Abnormal Security events into a durable queue and hands them to a SOC, losing none.
 #[derive(Debug, Parser)]
-#[command(name = "conductor", version, disable_help_subcommand = true)]
+#[command(name = "conductor", version, disable_help_subcommand = true, after_help = first_steps::FIRST_STEPS)]
 struct Arguments {
     /// The settings file; `conductor.d/*.toml` beside it is read too.
     #[arg(long, global = true, value_name = "FILE", default_value = crate::config::DEFAULT_PATH)]
@@ -149,7 +150,7 @@ enum Verb {
     Status(status::Arguments),
     /// What was detected in a period and what became of it, for an auditor.
     Evidence(evidence::Arguments),
-    /// The integrations.
+    /// The integrations: what each asks, its key, and whether it works.
     Integration {
         #[command(subcommand)]
         verb: integration::Verb,
@@ -161,14 +162,14 @@ enum Verb {
     },
     /// A one-time code for the first admin of the pages, and for a lost one: root, or the agent's user, on the box.
     Claim,
-    /// The users of the pages.
+    /// The users of the pages: roles, passwords, second factors.
     User {
         #[command(subcommand)]
         verb: user::Verb,
     },
     /// What somebody who helps needs to see, in one file without secrets and events.
     SupportBundle(support_bundle::Arguments),
-    /// The sealed secrets.
+    /// The sealed secrets: kept in the state folder, shown nowhere.
     Secret {
         #[command(subcommand)]
         verb: secret::Verb,

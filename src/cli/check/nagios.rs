@@ -24,16 +24,16 @@ pub struct FromAfar {
     /// With --nagios: of the agent there, such as https://box:8443.
     #[arg(long, requires = "nagios", value_name = "URL")]
     url: Option<String>,
-    /// The file that holds the health-token.
+    /// With --url: the file that holds the health-token.
     #[arg(long, requires = "url", value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Our client certificate (PEM).
+    /// With --url: our client certificate (PEM).
     #[arg(long, requires = "url", requires = "key", value_name = "FILE")]
     cert: Option<PathBuf>,
-    /// Its key (PEM).
+    /// With --url: the key of --cert (PEM).
     #[arg(long, requires = "url", requires = "cert", value_name = "FILE")]
     key: Option<PathBuf>,
-    /// The CA of the box's certificate, or the self-signed certificate itself (PEM).
+    /// With --url: the CA of the box's certificate, or the self-signed certificate itself (PEM).
     #[arg(long, requires = "url", value_name = "FILE")]
     ca: Option<PathBuf>,
 }

@@ -22,7 +22,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// One JSON object for each: destination, seq, id, reason (what no verb does, too).
+    /// One JSON object for each: destination, seq, id, reason (also without a word).
     List {
         /// Only of this destination.
         #[arg(long, value_name = "NAME")]
