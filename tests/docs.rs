@@ -1,5 +1,7 @@
 //! The documents say what the code says. `UPDATE_DOCS=1 cargo test --test docs` writes the generated parts again.
 
+#[path = "docs/commands.rs"]
+mod commands;
 #[path = "docs/links.rs"]
 mod links;
 #[path = "docs/samples.rs"]
