@@ -28,7 +28,10 @@ fn it_tells_the_same_here_and_from_afar_and_says_what_keeps_it_from_asking() {
     let agent = scene.start(&scene.usual());
     let url = format!("https://{}", address(&agent).expect("it listens"));
     let (code, line) = plugin(&scene, &[]);
-    assert!(code == 1 && line.starts_with("CONDUCTOR WARNING - box: 1 condition, "), "no destination is set: {line}");
+    assert!(
+        code == 1 && line.starts_with("CONDUCTOR WARNING - box: 1 condition (no-destination), "),
+        "no destination is set: {line}"
+    );
     assert!(line.contains(" | conditions=1;;;0 queue_events=0;;;0 "), "{line}");
     let afar: &[&str] = &["--url", &url, "--ca", "site-ca.pem"];
     for identity in [&["--token-file", "token"][..], &["--cert", "soc.pem", "--key", "soc.key"]] {
