@@ -22,8 +22,8 @@ fn literals(text: &str) -> Vec<String> {
             let (literal, after) = from[2 + hashes..].split_once(&end).expect("a raw literal ends");
             found.push(literal.to_owned());
             rest = after;
-        } else if from.starts_with('"') {
-            let (literal, after) = plain(&from[1..]);
+        } else if let Some(body) = from.strip_prefix('"') {
+            let (literal, after) = plain(body);
             found.push(literal);
             rest = after;
         } else if let Some(after) = character(from) {
