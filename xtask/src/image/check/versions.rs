@@ -116,10 +116,11 @@ pub fn build(options: &Options, folder: &Path) -> Result<Versions> {
     Ok(versions)
 }
 
-/// A gate that says that it is on trial, and ends the system.
+/// A gate that says that it is on trial, straight to the console (the journal has no time left to pass it on), and ends the
+/// system.
 fn gate(death: &str) -> String {
     format!(
-        "#!/bin/bash\n. /usr/lib/appliance/slot\nsay \"version $VERSION is on trial in slot $RUNNING\"\nsleep 1\n{death}\n\
+        "#!/bin/bash\n. /usr/lib/appliance/slot\nsay \"version $VERSION is on trial in slot $RUNNING\" >/dev/console\n{death}\n\
          sleep infinity\n"
     )
 }
