@@ -33,6 +33,8 @@ impl Appliance {
         for folder in ["data/network", "data/appliance", "run/systemd", "var/lib/private/conductor/network", "bin"] {
             fs::create_dir_all(it.at(folder)).expect(folder);
         }
+        // As systemd makes it: nobody but root gets through.
+        it.open(&it.at("var/lib/private"), 0o700);
         for folder in ["var/lib/private/conductor", "var/lib/private/conductor/network"] {
             chown(it.at(folder), Some(AGENT), Some(AGENT)).expect("given");
             it.open(&it.at(folder), 0o700);
