@@ -275,6 +275,17 @@ fn links_in_the_agents_folder_lead_root_nowhere() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_wish_holds_nothing_up() {
+    let Some(it) = Appliance::new() else { return };
+    let path = it.state().join("network/asked.toml");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    chown(&path, Some(AGENT), Some(AGENT)).expect("given");
+    let (_, said) = it.run(&["start"]);
+    assert_eq!(it.outcome().0, Some(Outcome::Refused), "{said}");
+    assert!(!path.exists());
+}
+
+#[test]
 fn on_the_console_an_answering_gateway_is_enough_and_whoever_insists_needs_none() {
     let Some(it) = Appliance::new() else { return };
     let file = it.at("typed.toml");

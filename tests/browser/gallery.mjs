@@ -18,6 +18,7 @@ const PAGES = [
   ["events-mistaken", "/admin/events?from=yesterday"],
   ["quarantine", "/admin/events/quarantine"],
   ["network", "/admin/network"],
+  ["proxy", "/admin/network/proxy"],
   ["password", "/admin/system/password"],
   ["second-factor", "/admin/system/second-factor"],
   ["user-add", "/admin/system/users"],
