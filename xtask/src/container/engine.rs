@@ -18,6 +18,8 @@ const UNIFIED: &str = "/sys/fs/cgroup/cgroup.controllers";
 
 pub struct Engine {
     home: PathBuf,
+    /// podman takes no long name for it.
+    run: PathBuf,
 }
 
 impl Engine {
@@ -38,7 +40,8 @@ impl Engine {
         fs::create_dir_all(&home).with_context(|| format!("can't make {}", home.display()))?;
         // The image is public: its signature is another matter.
         fs::write(home.join("policy.json"), "{\"default\":[{\"type\":\"insecureAcceptAnything\"}]}")?;
-        Ok(Engine { home })
+        let run = std::env::temp_dir().join(format!("conductor-podman-{}", std::process::id()));
+        Ok(Engine { home, run })
     }
 
     fn command(&self) -> Command {
@@ -48,7 +51,7 @@ impl Engine {
             podman.args(["unshare", "-m", "sh", "-c", "mount -t cgroup2 none /sys/fs/cgroup && exec \"$@\"", "sh"]);
         }
         podman.arg("podman");
-        podman.arg("--root").arg(self.home.join("images")).arg("--runroot").arg(self.home.join("run"));
+        podman.arg("--root").arg(self.home.join("images")).arg("--runroot").arg(&self.run);
         podman.arg("--tmpdir").arg(self.home.join("tmp"));
         // Copies instead of mounts: works on every file system.
         podman.args(["--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=none", "--runtime=crun"]);
@@ -74,6 +77,8 @@ impl Drop for Engine {
         let removed = self.podman(&["rm", "--all", "--force", "--time", "0"]);
         let removed = removed.and_then(|_| self.podman(&["rmi", "--all", "--force"]));
         let removed = removed.and_then(|_| Ok(fs::remove_dir_all(&self.home)?));
+        // It is there only if something ran.
+        let _ = fs::remove_dir_all(&self.run);
         if let Err(error) = removed {
             eprintln!("container: {} is left behind: {error:#}", self.home.display());
         }
