@@ -5,6 +5,7 @@
 
 mod pages;
 mod service;
+mod storage;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -65,6 +66,7 @@ async fn serve(config: PathBuf, loaded: Loaded, handed: Option<std::net::TcpList
     let queue = open_queue(&state_dir, &settings.queue)?;
     let board = Board::new(settings.agent.name.clone(), Timestamp::now());
     board.queue(|record| record.state = QueueState::Open);
+    board.appliance(storage::told(&state_dir));
 
     let listener = TcpListener::bind(settings.local.listen).await.map_err(|e| {
         let text =

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::appliance::Appliance;
 use super::conditions::{Code, Condition, Severity};
 use super::history::History;
 use super::records::{
@@ -38,6 +39,7 @@ pub(super) struct Records {
     egress: EgressRecord,
     secrets: Secrets,
     remote: Option<Remote>,
+    appliance: Option<Appliance>,
     integrations: BTreeMap<Name, IntegrationRecord>,
     destinations: BTreeMap<Name, DestinationRecord>,
     conditions: BTreeMap<(Code, String), Condition>,
@@ -56,6 +58,7 @@ impl Board {
             egress: EgressRecord::default(),
             secrets: Secrets::default(),
             remote: None,
+            appliance: None,
             integrations: BTreeMap::new(),
             destinations: BTreeMap::new(),
             conditions: BTreeMap::new(),
@@ -90,6 +93,11 @@ impl Board {
     /// Writes how the remote listener stands; `None`: it does not listen.
     pub fn remote(&self, told: Option<Remote>) {
         self.lock().remote = told;
+    }
+
+    /// Writes what the appliance's system says of itself; `None`: this is no appliance.
+    pub fn appliance(&self, told: Option<Appliance>) {
+        self.lock().appliance = told;
     }
 
     /// Writes about an integration, which comes into being by this.
@@ -242,6 +250,7 @@ impl Records {
             queue: queue(&self.queue, now),
             secrets: self.secrets.clone(),
             remote: self.remote.clone(),
+            appliance: self.appliance.clone(),
             integrations: self.integrations.iter().map(|(name, record)| integration(name, record, now)).collect(),
             destinations: self.destinations.iter().map(|(name, record)| destination(name, record, now)).collect(),
         }

@@ -5,6 +5,7 @@
 //! `/metrics` and the heartbeat read that and nothing else, so they can never disagree.
 
 pub mod api_key;
+pub mod appliance;
 pub mod board;
 pub mod conditions;
 pub mod health;
@@ -25,6 +26,7 @@ pub mod text;
 pub(crate) mod samples;
 
 pub use api_key::{KeyExpiry, KeySource};
+pub use appliance::{Appliance, OpenedBy, Storage};
 pub use board::Board;
 pub use conditions::{Code, Condition, Severity};
 pub use note::FaultNote;

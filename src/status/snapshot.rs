@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::api_key::KeySource;
+use super::appliance::Appliance;
 use super::conditions::Condition;
 use super::note::FaultNote;
 use super::remote::Remote;
@@ -34,6 +35,9 @@ pub struct Snapshot {
     /// `null`: nothing listens beyond loopback.
     #[serde(default)]
     pub remote: Option<Remote>,
+    /// Absent: this is no appliance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appliance: Option<Appliance>,
     /// By name.
     pub integrations: Vec<Integration>,
     /// By name.

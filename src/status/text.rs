@@ -54,6 +54,12 @@ pub fn text(snapshot: &Snapshot) -> String {
         rows.row("certificate", remote.certificate.as_str(), &format!("SHA-256 {}", remote.fingerprint_sha256));
     }
 
+    if let Some(storage) = snapshot.appliance.as_ref().and_then(|appliance| appliance.storage.as_ref()) {
+        rows.heading("Appliance");
+        rows.row("storage", if storage.encrypted { "encrypted" } else { "plain" }, &storage.text);
+        rows.row("root", if storage.root_verified { "verified" } else { "not verified" }, "");
+    }
+
     rows.heading("Integrations");
     for each in &snapshot.integrations {
         rows.row(&each.name, each.state.as_str(), &each.text);
@@ -147,6 +153,19 @@ mod tests {
             assert!(report.contains(part), "{part} is missing in\n{report}");
         }
         assert!(report.contains(Code::DestinationDown.advice()));
+    }
+
+    #[test]
+    fn an_appliance_tells_how_its_data_lies_on_the_disk_and_other_machines_do_not() {
+        let board = samples::healthy();
+        assert!(!text(&board.snapshot(samples::now())).contains("Appliance"));
+        let storage =
+            r#"{"encrypted":false,"opened-by":"none","root-verified":true,"why":"this machine shows no TPM2"}"#;
+        let storage = Some(serde_json::from_str(storage).expect("the system's words"));
+        board.appliance(Some(crate::status::Appliance { storage }));
+        let report = text(&board.snapshot(samples::now()));
+        assert!(report.contains("  storage              plain            this machine shows no TPM2\n"), "{report}");
+        assert!(report.contains("  root                 verified\n"), "{report}");
     }
 
     #[test]

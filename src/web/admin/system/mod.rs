@@ -114,6 +114,9 @@ fn facts(snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         ("Settings read again", format!("{} times", agent.reloads_total)),
         ("Secrets", snapshot.secrets.text.clone()),
     ];
+    if let Some(storage) = snapshot.appliance.as_ref().and_then(|appliance| appliance.storage.as_ref()) {
+        facts.push(("Data on the disk", storage.text.clone()));
+    }
     if let Some(remote) = &snapshot.remote {
         facts.push(("These pages", remote.text.clone()));
         facts.push(("Fingerprint (SHA-256)", remote.fingerprint_sha256.clone()));
