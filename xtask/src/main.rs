@@ -206,6 +206,9 @@ enum Verb {
         /// With --check: twenty power cuts instead of two, versions that take the kernel down, and the wiping by the agent
         #[arg(long, requires = "check")]
         whole: bool,
+        /// With --check: only what lies on the disk, and who can read it
+        #[arg(long, requires = "check")]
+        at_rest: bool,
     },
     /// Feed the release build millions of events at a small depth and tell whether its disk or memory grows
     Soak {
@@ -254,11 +257,12 @@ fn main() -> ExitCode {
             let length = inputs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Inputs);
             fuzz::run(target.as_deref(), length)
         }
-        Verb::Image { program, check: true, whole, .. } => image::check(program, whole).map(|outcome| match outcome {
-            image::Outcome::Held => {}
-            image::Outcome::NotRun(what) => eprintln!("not run: {what}"),
-        }),
-        Verb::Image { arch, version, program, bundle, cert, key, keyring, check: false, whole: _ } => {
+        Verb::Image { arch, program, check: true, whole, at_rest, .. } => image::check(&arch, program, whole, at_rest)
+            .map(|outcome| match outcome {
+                image::Outcome::Held => {}
+                image::Outcome::NotRun(what) => eprintln!("not run: {what}"),
+            }),
+        Verb::Image { arch, version, program, bundle, cert, key, keyring, check: false, whole: _, at_rest: _ } => {
             image::run(&image::Options {
                 architecture: arch,
                 version,

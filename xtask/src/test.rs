@@ -64,7 +64,7 @@ fn image_check(not_run: &mut Vec<String>) -> Result<()> {
         ));
         return Ok(());
     }
-    match image::check(None, false)? {
+    match image::check("amd64", None, false, false)? {
         image::Outcome::Held => {
             not_run.push(format!("of the image: {} (cargo xtask image --check --whole)", image::ONLY_WHOLE));
         }

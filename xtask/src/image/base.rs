@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::foreign::Emulated;
 use super::layout::Architecture;
 use crate::commands::{self, root};
 use crate::cross;
@@ -47,6 +48,7 @@ pub fn provide(architecture: Architecture, work: &Path) -> Result<PathBuf> {
         eprintln!("image: the base is there: {}", base.display());
         return Ok(base);
     }
+    let _emulated = Emulated::begin(architecture)?;
     let part = base.with_extension("part.tar");
     let mut command = Command::new("mmdebstrap");
     command.args(["--variant=minbase", "--format=tar", "--aptopt=Acquire::Languages \"none\""]);

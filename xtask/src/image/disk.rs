@@ -1,4 +1,5 @@
-//! The disk: an ESP with GRUB, the first slot filled, the second empty, and the data partition; made without mounting anything.
+//! The disk: an ESP with GRUB, the first slot filled, the second empty, and a data partition that the box makes itself at its
+//! first boot (encrypted where it can be); made without mounting anything.
 //!
 //! Promise: everything is written where the table says; the file is sparse, and no larger than the promise.
 
@@ -11,19 +12,22 @@ use anyhow::{Context, Result, bail};
 
 use super::boot;
 use super::layout::{self, Architecture, MIB};
-use crate::commands;
+use crate::commands::{self, target};
+use crate::cross::unpacked::Unpacked;
 
-/// Puts the root into slot A of a new disk. `found`: what lies on the data partition already; a box for an operator has none.
+/// Puts the root into slot A of a new disk. `found`: what lies on the data partition already, which is plain then; a box for
+/// an operator has none.
 pub fn make(architecture: Architecture, squashfs: &Path, found: Option<&Path>, work: &Path, to: &Path) -> Result<()> {
     let _ = fs::remove_file(to);
     File::create(to).and_then(|disk| disk.set_len(layout::disk_size())).context("can't make the disk")?;
     let mut sfdisk = Command::new("sfdisk");
     sfdisk.args(["--quiet", "--no-reread", "--no-tell-kernel"]).arg(to);
     feed(&mut sfdisk, &layout::table(architecture))?;
-    let esp = esp(architecture, work)?;
-    let data = data(found, work)?;
-    for (file, partition) in [(esp.as_path(), "esp"), (squashfs, "root-a"), (data.as_path(), "data")] {
-        put(file, to, partition)?;
+    let esp = esp(architecture, found.is_none(), work)?;
+    put(&esp, to, "esp")?;
+    put(squashfs, to, "root-a")?;
+    if let Some(found) = found {
+        put(&data(found, work)?, to, "data")?;
     }
     if layout::disk_size() > layout::IMAGE_LIMIT {
         bail!("the image would take {} bytes", layout::disk_size());
@@ -31,8 +35,8 @@ pub fn make(architecture: Architecture, squashfs: &Path, found: Option<&Path>, w
     Ok(())
 }
 
-/// The EFI system partition: GRUB, its configuration and its environment.
-fn esp(architecture: Architecture, work: &Path) -> Result<PathBuf> {
+/// The EFI system partition: GRUB, its configuration and its environment; `fresh`: with the mark that has the box make its data.
+fn esp(architecture: Architecture, fresh: bool, work: &Path) -> Result<PathBuf> {
     let folder = work.join("esp");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder)?;
@@ -55,39 +59,27 @@ fn esp(architecture: Architecture, work: &Path) -> Result<PathBuf> {
     tool("mmd", &esp, &["::/EFI", "::/EFI/BOOT", "::/grub"])?;
     copy_in(&esp, &[folder.join(program)], "::/EFI/BOOT/")?;
     copy_in(&esp, &["grub.cfg", "grubenv", "grubenv.old"].map(|name| folder.join(name)), "::/grub/")?;
+    if fresh {
+        fs::write(folder.join("fresh"), "the factory's\n")?;
+        copy_in(&esp, &[folder.join("fresh")], "::/")?;
+    }
     Ok(esp)
 }
 
-/// GRUB's modules for arm64: its package can't be installed beside this machine's, so it is unpacked.
+/// GRUB's modules for arm64: their package is not in this machine's lists.
 fn arm64_modules() -> Result<String> {
-    let folder = commands::root().join("target/tools/grub-arm64");
-    let modules = folder.join("usr/lib/grub/arm64-efi");
-    if !modules.exists() {
-        fs::create_dir_all(&folder)?;
-        let mut download = Command::new("apt-get");
-        download.args(["download", "-qq", "-o", "APT::Sandbox::User=root", "grub-efi-arm64-bin"]).current_dir(&folder);
-        commands::run(&mut download)
-            .context("the package grub-efi-arm64-bin is needed (dpkg --add-architecture arm64)")?;
-        for entry in fs::read_dir(&folder)?.flatten() {
-            if entry.path().extension().is_some_and(|extension| extension == "deb") {
-                commands::run(Command::new("dpkg-deb").arg("-x").arg(entry.path()).arg(&folder))?;
-            }
-        }
-    }
-    Ok(modules.display().to_string())
+    let unpacked = Unpacked::provide("arm64", &target().join("tools/arm64-grub"), &["grub-efi-arm64-bin"])?.root;
+    Ok(unpacked.join("usr/lib/grub/arm64-efi").display().to_string())
 }
 
-/// The data partition.
-fn data(found: Option<&Path>, work: &Path) -> Result<PathBuf> {
+/// A data partition that holds something already.
+fn data(found: &Path, work: &Path) -> Result<PathBuf> {
     let data = work.join("data.ext4");
     let _ = fs::remove_file(&data);
     let size = layout::size("data")?;
     File::create(&data).and_then(|file| file.set_len(size)).context("can't make the data partition")?;
     let mut make = Command::new("mke2fs");
-    make.args(["-q", "-t", "ext4", "-L", "data", "-m", "1"]);
-    if let Some(found) = found {
-        make.arg("-d").arg(found);
-    }
+    make.args(["-q", "-t", "ext4", "-L", "data", "-m", "1", "-d"]).arg(found);
     commands::run(make.arg(&data))?;
     Ok(data)
 }

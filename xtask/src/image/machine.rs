@@ -16,16 +16,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::layout::Architecture;
+use super::tpm;
 use crate::commands::Running;
 
 /// How often the serial line is looked at.
 const LOOK: Duration = Duration::from_millis(100);
-/// The firmware, and its empty memory.
-const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE.fd";
-const VARIABLES: &str = "/usr/share/OVMF/OVMF_VARS.fd";
 
 /// What a machine is made of.
 pub struct Hardware<'a> {
+    pub architecture: Architecture,
     pub qemu: &'a Path,
     /// Raw; written to.
     pub disk: &'a Path,
@@ -35,6 +35,7 @@ pub struct Hardware<'a> {
     pub folder: &'a Path,
     /// MiB.
     pub memory: u32,
+    pub tpm: Option<tpm::Chip<'a>>,
     /// Set once we are asked to end: no line is waited for any longer.
     pub stop: &'a Arc<AtomicBool>,
 }
@@ -42,6 +43,8 @@ pub struct Hardware<'a> {
 /// One that runs.
 pub struct Machine {
     running: Running,
+    /// Ends with the machine; dropped after it.
+    _tpm: Option<Running>,
     stop: Arc<AtomicBool>,
     /// Of this machine's loopback: what reaches the box's pages.
     pages: u16,
@@ -64,17 +67,18 @@ impl Machine {
         let _ = fs::remove_file(&keyboard);
         let _ = fs::remove_file(&log);
         let variables = folder.join("firmware");
+        let firmware = hardware.architecture.firmware();
         if !variables.exists() {
-            fs::copy(VARIABLES, &variables).context("the firmware's memory (package ovmf)")?;
+            fs::copy(firmware.memory, &variables).with_context(|| format!("package {}", firmware.package))?;
         }
         let mut qemu = Command::new(hardware.qemu);
-        qemu.args(["-machine", "q35,accel=tcg", "-smp", "2", "-m", &hardware.memory.to_string()]);
+        qemu.args(hardware.architecture.machine()).args(["-smp", "2", "-m", &hardware.memory.to_string()]);
         let pages = TcpListener::bind("127.0.0.1:0").context("no free port on loopback")?.local_addr()?.port();
         let card = format!("user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{pages}-:443");
         qemu.args(["-nodefaults", "-display", "none", "-nic", &card]);
         qemu.args(["-object", "rng-random,id=entropy,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=entropy"]);
         let drive = |path: &Path, more: &str| format!("file={},format=raw,{more}", path.display());
-        qemu.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={FIRMWARE}")]);
+        qemu.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={}", firmware.code)]);
         qemu.args(["-drive", &drive(&variables, "if=pflash")]);
         qemu.args(["-drive", &drive(hardware.disk, "if=virtio")]);
         if let Some(volume) = hardware.volume {
@@ -83,10 +87,15 @@ impl Machine {
         let serial =
             format!("socket,id=serial,path={},server=on,wait=off,logfile={}", keyboard.display(), log.display());
         qemu.args(["-chardev", &serial, "-serial", "chardev:serial"]);
+        let tpm = match &hardware.tpm {
+            Some(chip) => Some(chip.plug_in(hardware.architecture, &mut qemu)?),
+            None => None,
+        };
         qemu.stdin(Stdio::null());
         let running = Running::start("qemu", &mut qemu)?;
         Ok(Machine {
             running,
+            _tpm: tpm,
             stop: Arc::clone(hardware.stop),
             pages,
             log,

@@ -11,15 +11,19 @@ mod boot;
 mod bundle;
 mod check;
 mod disk;
+mod foreign;
 mod formats;
 mod layout;
 mod machine;
 mod ovf;
+mod platform;
 #[cfg(test)]
 mod scripts;
 mod site;
 mod tools;
+mod tpm;
 mod tree;
+mod verity;
 mod visitor;
 
 use std::fs;
@@ -54,11 +58,7 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(obstacle) = tools::obstacle() {
         bail!("no image can be built here: {obstacle}");
     }
-    let architecture = match options.architecture.as_str() {
-        "amd64" | "x86_64" => Architecture::Amd64,
-        "arm64" | "aarch64" => Architecture::Arm64,
-        other => bail!("there is no image for {other}: amd64 or arm64"),
-    };
+    let architecture = architecture(&options.architecture)?;
     tools::provide_builders()?;
     let work = work()?;
     let program = match &options.program {
@@ -88,17 +88,29 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// Boots it, updates it, breaks it. `whole`: the long campaign.
-pub fn check(program: Option<PathBuf>, whole: bool) -> Result<Outcome> {
+/// `at_rest`: only the story of a disk in the wrong hands. `arch`: of the image, not of this machine.
+pub fn check(arch: &str, program: Option<PathBuf>, whole: bool, at_rest: bool) -> Result<Outcome> {
     if let Some(obstacle) = tools::obstacle() {
         return Ok(Outcome::NotRun(format!("the image under QEMU ({obstacle})")));
     }
     tools::provide_builders()?;
-    let qemu = tools::provide_machine()?;
-    let program = match program {
-        Some(program) => program,
-        None => counted()?,
+    let architecture = architecture(arch)?;
+    let qemu = tools::provide_machine(architecture)?;
+    let swtpm = tools::provide_tpm()?;
+    let program = match (program, architecture) {
+        (Some(program), _) => program,
+        (None, Architecture::Amd64) => counted()?,
+        (None, Architecture::Arm64) => release(architecture)?,
     };
-    check::run(&check::Options { qemu, program, whole, work: work()? })
+    check::run(&check::Options { architecture, qemu, program, whole, at_rest, swtpm, work: work()? })
+}
+
+fn architecture(named: &str) -> Result<Architecture> {
+    match named {
+        "amd64" | "x86_64" => Ok(Architecture::Amd64),
+        "arm64" | "aarch64" => Ok(Architecture::Arm64),
+        other => bail!("there is no image for {other}: amd64 or arm64"),
+    }
 }
 
 /// The agent as it is shipped.

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 
 use super::boot;
 use super::layout::{self, Architecture};
+use super::verity;
 use crate::commands::{self, root};
 use crate::cross;
 
@@ -127,7 +128,7 @@ pub enum Pressed {
     Quickly,
 }
 
-/// Packs it: gzip, because GRUB reads its kernel out of it. The same tree gives the same bytes.
+/// Packs it: gzip, because GRUB reads its kernel out of it; its hash tree comes behind. The same tree gives the same bytes.
 pub fn pack(tree: &Path, to: &Path, pressed: Pressed) -> Result<u64> {
     let _ = fs::remove_file(to);
     let epoch = cross::epoch()?;
@@ -149,7 +150,7 @@ pub fn pack(tree: &Path, to: &Path, pressed: Pressed) -> Result<u64> {
     ]);
     // The moment that -all-time sets is the image's own as well; a second source for it is refused.
     commands::run(command.args(["-mkfs-time", &epoch]).env_remove("SOURCE_DATE_EPOCH"))?;
-    let size = fs::metadata(to)?.len();
+    let size = verity::append(to)?;
     layout::root_fits(size)?;
     eprintln!("image: the root takes {} MB of {} MB", size / 1_000_000, layout::ROOT_LIMIT / 1_000_000);
     Ok(size)

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 
 use super::BOOT;
 use crate::commands;
+use crate::image::layout::Architecture;
 use crate::image::machine::{Hardware, Machine};
 
 /// MiB of the machine.
@@ -30,11 +31,13 @@ impl Bench<'_> {
     /// Switches it on with a volume attached. `name` is its log's.
     pub fn start(&self, name: &str, volume: &Path) -> Result<Machine> {
         let hardware = Hardware {
+            architecture: Architecture::Amd64,
             qemu: self.qemu,
             disk: self.disk,
             volume: Some(volume),
             folder: self.folder,
             memory: MEMORY,
+            tpm: None,
             stop: self.stop,
         };
         Machine::start(&hardware, name)

@@ -1,18 +1,21 @@
 //! `cargo xtask image --check`: the image under QEMU, as an operator, a thief of power and a bad release meet it.
 //!
-//! The story on one disk is in story.rs; this begins it, and tells how long its parts took.
+//! The story on one disk is in story.rs, that of a disk in the wrong hands in at_rest.rs, that of another architecture in
+//! other.rs; this begins them, and tells how long their parts took.
 //!
 //! Promise: what it says was seen on the machine's own console, at its pages or at the SOC; nothing is taken for granted
 //! because a command returned.
 
+mod at_rest;
 mod bench;
+mod other;
 mod pages;
 mod story;
 mod timetable;
 mod versions;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -22,6 +25,7 @@ use bench::Bench;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use timetable::Timetable;
 
+use super::layout::Architecture;
 use super::site::Site;
 
 // The limits are for software that emulates a machine on another that is busy with something else: they end a check that
@@ -39,13 +43,21 @@ pub const ONLY_WHOLE: &str = "eighteen of twenty power cuts, versions whose kern
                               and the wiping that the agent asks for";
 
 pub struct Options {
+    pub architecture: Architecture,
     pub qemu: PathBuf,
     /// The agent.
     pub program: PathBuf,
     /// The long campaign.
     pub whole: bool,
+    /// The second story alone.
+    pub at_rest: bool,
+    /// A TPM2 in software.
+    pub swtpm: PathBuf,
     pub work: PathBuf,
 }
+
+/// Set once we are asked to end.
+type Stop = Arc<AtomicBool>;
 
 /// What came of it.
 pub enum Outcome {
@@ -63,13 +75,26 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let folder = options.work.join("check");
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
-    let versions = versions::build(options, &folder)?;
-    times.say("built: versions 1.0.0, 1.1.0 and a broken 1.2.0");
-    let mut site = Site::open(&folder)?;
-    times.over("two roots, a disk, bundles", Instant::now());
-    let bench = Bench { qemu: &options.qemu, disk: &versions.disk, folder: &folder, stop: &stop };
-    story::tell(&bench, &versions, &mut site, &mut times, options.whole)?;
+    match options.architecture {
+        Architecture::Amd64 => {
+            if !options.at_rest {
+                first(options, &folder, &stop, &mut times)?;
+            }
+            at_rest::tell(options, &folder, &stop, &mut times)?;
+        }
+        Architecture::Arm64 => other::tell(options, &folder, &stop, &mut times)?,
+    }
     println!("{}", times.table(timetable::worked()));
     fs::remove_dir_all(&folder).context("can't tidy up")?;
     Ok(Outcome::Held)
+}
+
+/// The story of story.rs.
+fn first(options: &Options, folder: &Path, stop: &Stop, times: &mut Timetable) -> Result<()> {
+    let versions = versions::build(options, folder)?;
+    times.say("built: versions 1.0.0, 1.1.0 and a broken 1.2.0");
+    let mut site = Site::open(folder)?;
+    times.over("two roots, a disk, bundles", Instant::now());
+    let bench = Bench { qemu: &options.qemu, disk: &versions.disk, folder, stop };
+    story::tell(&bench, &versions, &mut site, times, options.whole)
 }

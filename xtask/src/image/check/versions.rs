@@ -116,6 +116,20 @@ pub fn build(options: &Options, folder: &Path) -> Result<Versions> {
     Ok(versions)
 }
 
+/// Builds a disk of version 1.0.0 as an operator gets it, for the machine of the check.
+pub fn one(options: &Options, folder: &Path, to: &Path) -> Result<()> {
+    let architecture = options.architecture;
+    let signer = bundle::for_tests(&options.work, "test")?;
+    let base = base::provide(architecture, &options.work)?;
+    let (tree_folder, squashfs) = (folder.join("tree"), folder.join("root.squashfs"));
+    let content = tree::Content { architecture, version: "1.0.0", program: &options.program, keyring: &signer.keyring };
+    tree::make(&base, &tree_folder, &content)?;
+    tree::pack(&tree_folder, &squashfs, tree::Pressed::Quickly)?;
+    disk::make(architecture, &squashfs, None, folder, to)?;
+    fs::remove_dir_all(&tree_folder)?;
+    fs::remove_file(&squashfs).context("can't tidy up")
+}
+
 /// A gate that says that it is on trial, straight to the console (the journal has no time left to pass it on), and ends the
 /// system.
 fn gate(death: &str) -> String {
