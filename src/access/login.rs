@@ -87,6 +87,15 @@ impl Access {
         Ok(state.sessions.open(&who(&after, session.from), about, now)?)
     }
 
+    /// For what can't be undone: who finds a page left open must not do it.
+    ///
+    /// # Errors
+    /// See [`Denied`].
+    pub fn confirm(&self, cookie: &str, password: &str, now: Timestamp) -> Result<(), Denied> {
+        let session = self.session(cookie, now).ok_or_else(ended)?;
+        self.prove(&session, password, now).map(drop)
+    }
+
     /// Is it really the user whose session this is? Its password hash, as it was judged by.
     pub(super) fn prove(&self, session: &Session, password: &str, now: Timestamp) -> Result<String, Denied> {
         let users = self.look()?;

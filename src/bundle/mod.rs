@@ -7,7 +7,7 @@
 //! secret that the settings refer to is searched for in all of it before it leaves.
 
 mod machine;
-mod secrets;
+pub mod secrets;
 mod tar;
 
 use std::io;
@@ -62,7 +62,7 @@ pub fn name(agent: &str, now: Timestamp) -> String {
 /// Only where it can't be packed: what can't be had is a line of its MANIFEST.
 pub fn make(sources: &Sources<'_>, name: &str, now: Timestamp) -> io::Result<Vec<u8>> {
     let mut items = gather(sources);
-    let known = secrets::known(sources);
+    let known = secrets::known(sources.config, sources.env, sources.secrets);
     for item in &mut items {
         if let Ok(content) = &item.content
             && secrets::any_in(&known, content)

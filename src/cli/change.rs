@@ -125,8 +125,15 @@ fn told(changed: &Changed, done: &str) -> Result<(), Failure> {
     for warning in &changed.warnings {
         eprintln!("conductor: {warning}");
     }
-    let Ok(agent) = agent_socket::connect(&changed.state_dir) else {
-        writeln!(stdout, "no agent answers on {}: it counts from the next start", changed.state_dir.display())?;
+    drop(stdout);
+    tell_agent(&changed.state_dir)
+}
+
+/// Has a running agent read the settings that were changed.
+pub(super) fn tell_agent(state_dir: &Path) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    let Ok(agent) = agent_socket::connect(state_dir) else {
+        writeln!(stdout, "no agent answers on {}: it counts from the next start", state_dir.display())?;
         return Ok(());
     };
     match reload(&agent) {

@@ -62,7 +62,7 @@ pub fn folder(state_dir: &Path) -> PathBuf {
 }
 
 /// The user of this process, and who logged in first where that was somebody else (sudo).
-fn who() -> String {
+pub(super) fn who() -> String {
     let named = |uid: Uid| {
         let user = User::from_uid(uid).ok().flatten();
         user.map_or_else(|| format!("uid {uid}"), |user| format!("{} (uid {uid})", user.name))

@@ -33,6 +33,7 @@ pub mod settings;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod writing;
 mod written;
 
@@ -47,6 +48,7 @@ pub use reference::reference;
 pub use schema::schema;
 pub use sections::{FILTER, INTEGRATION, TYPES};
 pub use settings::*;
+pub use whole::{Place, SettingsFile, path_of, rehearse_files, settings_files};
 pub use writing::{Change, Changed, Table, Unchanged, change, change_proxy, rehearse};
 pub use written::{Written, written};
 

@@ -111,8 +111,8 @@ impl fmt::Debug for Client {
 }
 
 /// A request that got no answer's head.
-struct Unanswered {
-    fault: Fault,
+pub(super) struct Unanswered {
+    pub(super) fault: Fault,
     /// The connection ended before the head: on one that had rested, the peer may just have closed it.
     cut: bool,
 }
@@ -136,7 +136,7 @@ impl Client {
         })
     }
 
-    async fn connect(
+    pub(super) async fn connect(
         &self,
         question: &Question,
         proxy: Option<&Proxy>,
@@ -155,8 +155,13 @@ impl Client {
         opened.map_err(|error| unanswered(error, question).fault)
     }
 
+    /// The proxy on the way to it.
+    pub(super) fn proxy_for(&self, question: &Question) -> Result<Option<Proxy>, Fault> {
+        self.path.proxy_for(&question.uri, &self.environment)
+    }
+
     /// Sends the question and waits for the answer's head.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         connection: &mut Connection,
         question: &Question,
@@ -275,7 +280,7 @@ impl Client {
 impl Get for Client {
     async fn get(&self, url: &str, headers: &[(&str, &str)], bearer: Option<&Secret>) -> Result<Answer, Fault> {
         let question = Question::new(url, headers, bearer, self.limits.allow_http)?;
-        let proxy = self.path.proxy_for(&question.uri, &self.environment)?;
+        let proxy = self.proxy_for(&question)?;
         let _room = self.shared.room().await;
         let deadline = Instant::now() + self.limits.whole;
         let mut rested = self.pool.take(&question.place, Instant::now());

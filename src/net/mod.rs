@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod dial;
 pub mod door;
 mod doorkeeper;
+pub mod download;
 pub mod http;
 mod large;
 mod names;

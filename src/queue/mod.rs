@@ -72,6 +72,7 @@ pub use formats::Standing;
 pub use known::{Known, Marker, Memory};
 pub use looking::{LookedBack, Looker};
 pub use reading::Batch;
+pub use recovery::{Lock as Held, take_lock as hold};
 pub use rehearsal::rehearse;
 pub use verify::{AsideLost, Finding, Verified};
 

@@ -24,9 +24,9 @@ use super::steady::Steady;
 use super::{BEGINNING, NewPage, Options, Queue, QueueError, Standing, State, formats, lock, misplaced, reserve};
 use crate::event::{Checkpoint, Deferred, Seq};
 
-/// Held for as long as the queue is open.
+/// Held for as long as the queue is open: nobody else opens it meanwhile.
 #[derive(Debug)]
-pub(super) struct Lock(#[allow(dead_code, reason = "held for its drop")] Flock<fs::File>);
+pub struct Lock(#[allow(dead_code, reason = "held for its drop")] Flock<fs::File>);
 
 impl Queue {
     /// Opens the queue in this folder, made when it is not there. `clock` tells milliseconds since 1970.
@@ -286,7 +286,11 @@ fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), QueueError> {
     made.map_err(|e| QueueError::disk("create", path, e))
 }
 
-pub(super) fn take_lock(dir: &Path) -> Result<Lock, QueueError> {
+/// Keeps everybody else from opening the queue in this folder.
+///
+/// # Errors
+/// [`QueueError::Locked`] while an agent, or a verb, has it open.
+pub fn take_lock(dir: &Path) -> Result<Lock, QueueError> {
     let path = dir.join("lock");
     let file = fs::OpenOptions::new()
         .create(true)

@@ -29,7 +29,7 @@ impl Queue {
     }
 
     /// Free space that the queue leaves alone, for the book and for the rest of the box.
-    pub(super) fn headroom(space: Space) -> u64 {
+    pub fn headroom(space: Space) -> u64 {
         (space.total / 16).min(64 << 20)
     }
 

@@ -100,6 +100,18 @@ impl Folder {
         Flock::lock(self.at.try_clone()?, FlockArg::LockExclusive).map(Lock).map_err(|(_, error)| error.into())
     }
 
+    /// The same without waiting; `None`: another holds it.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn try_lock(&self) -> io::Result<Option<Lock>> {
+        match Flock::lock(self.at.try_clone()?, FlockArg::LockExclusiveNonblock) {
+            Ok(held) => Ok(Some(Lock(held))),
+            Err((_, nix::Error::EWOULDBLOCK)) => Ok(None),
+            Err((_, error)) => Err(error.into()),
+        }
+    }
+
     /// At most so many bytes of a file, and one more if there are more; `None`: no such file.
     ///
     /// # Errors
@@ -125,13 +137,10 @@ impl Folder {
     ///
     /// # Errors
     /// Of the file system; the old file is then as it was.
-    pub fn write(&self, _lock: &Lock, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // Left behind by a process that was killed.
-        self.unlink(BESIDE)?;
-        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let mut file = File::from(openat(self.at.as_fd(), BESIDE, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
-        let put = hand_on(&file, &self.at.metadata()?)
-            .and_then(|()| file.write_all(bytes))
+    pub fn write(&self, lock: &Lock, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.begin(lock, BESIDE)?;
+        let put = file
+            .write_all(bytes)
             .and_then(|()| file.sync_all())
             .and_then(|()| Ok(renameat(self.at.as_fd(), BESIDE, self.at.as_fd(), name)?));
         if put.is_err() {
@@ -139,6 +148,30 @@ impl Folder {
         }
         put?;
         // The rename reaches the disk with its folder.
+        self.at.sync_all()
+    }
+
+    /// A new, empty file, in the place of one that a killed process left: for what is too large to be had at once.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn begin(&self, _lock: &Lock, name: &str) -> io::Result<File> {
+        self.unlink(name)?;
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let file = File::from(openat(self.at.as_fd(), name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?);
+        if let Err(error) = self.at.metadata().and_then(|above| hand_on(&file, &above)) {
+            let _ = self.unlink(name);
+            return Err(error);
+        }
+        Ok(file)
+    }
+
+    /// Gives a file that was begun its name, in the place of the old one, if there was one.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn put(&self, _lock: &Lock, from: &str, to: &str) -> io::Result<()> {
+        renameat(self.at.as_fd(), from, self.at.as_fd(), to)?;
         self.at.sync_all()
     }
 
