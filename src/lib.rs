@@ -31,6 +31,7 @@ pub mod net;
 pub mod queue;
 pub mod secrets;
 pub mod status;
+pub mod update;
 pub mod web;
 
 pub mod cli;

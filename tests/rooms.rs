@@ -14,7 +14,7 @@ use scan::{Placed, Token, mentions, tokens};
 const LEAVES: [&str; 5] = ["event", "fault", "marks", "values", "VERSION"];
 
 /// A room, and what it may name beside itself and the leaves: a room, or a path into one.
-const ARROWS: [(&str, &[&str]); 24] = [
+const ARROWS: [(&str, &[&str]); 25] = [
     ("event", &[]),
     ("fault", &[]),
     ("marks", &[]),
@@ -31,6 +31,8 @@ const ARROWS: [(&str, &[&str]); 24] = [
     ("audit", &[]),
     // Pure: what it counts is handed to it.
     ("evidence", &[]),
+    // A bundle lies in a folder such as the sealed store's, and leaves the disk the room that the queue needs.
+    ("update", &["queue::Queue", "queue::disk", "secrets"]),
     ("egress", &["net"]),
     // A connector never knows a destination, and neither knows the queue.
     ("connectors", &["net"]),
@@ -48,6 +50,8 @@ const ARROWS: [(&str, &[&str]); 24] = [
             "destinations::splunk_hec",
             "destinations::syslog",
             "format::Shape",
+            // When an appliance may restart into another version: a pure value.
+            "update::Window",
         ],
     ),
     // What a receipt is called is a destination's word; the type alone, nothing that delivers.
@@ -67,6 +71,8 @@ const ARROWS: [(&str, &[&str]); 24] = [
             "net",
             // A search asks for the subject and the sender of an event, whatever the vendor calls them.
             "format::particulars",
+            // It looks for newer versions of an appliance and takes them in; the room itself waits for nothing.
+            "update",
         ],
     ),
     // The command line's way to the queue, while the engine runs beside it.
@@ -128,6 +134,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
             "queue",
             "secrets",
             "status",
+            "update",
             "web",
         ],
     ),

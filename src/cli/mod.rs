@@ -23,6 +23,7 @@ mod selftest;
 mod settings;
 mod status;
 mod support_bundle;
+mod update;
 mod user;
 
 use std::io::Write;
@@ -187,6 +188,8 @@ enum Verb {
         #[command(subcommand)]
         verb: appliance::Verb,
     },
+    /// On an appliance: hand a signed update to the system, or tell what runs and how the last update ended.
+    Update(update::Arguments),
     /// Look into the queue, copy it out and in.
     Queue {
         #[command(subcommand)]
@@ -227,6 +230,7 @@ pub fn main() -> ExitCode {
         Verb::Destination { verb } => recorded(config, verb.doing(), || destination::run(config, verb)),
         Verb::Selftest(verb) => selftest::run(&verb),
         Verb::Appliance { verb } => appliance::run(verb),
+        Verb::Update(verb) => recorded(config, verb.doing(), || update::run(config, &verb)),
         Verb::Queue { verb } => recorded(config, verb.doing(), || queue::run(config, verb)),
     };
     match read_enough(outcome) {

@@ -15,6 +15,7 @@ pub fn changes(old: &Settings, new: &Settings) -> Vec<String> {
         ("[egress]", old.egress != new.egress),
         ("[local]", old.local != new.local),
         ("[remote]", old.remote != new.remote),
+        ("[update]", old.update != new.update),
     ];
     let mut changed: Vec<String> =
         once.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect();

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::fragments::{Fragment, Origin};
 use super::keys::Section;
 use super::mistakes::{Mistake, MistakeKind, line_and_column};
-use super::sections::{AGENT, DESTINATION, EGRESS, INTEGRATION, LOCAL, QUEUE, REMOTE};
+use super::sections::{AGENT, DESTINATION, EGRESS, INTEGRATION, LOCAL, QUEUE, REMOTE, UPDATE};
 use super::spelling::nearest;
 
 /// A byte of a fragment.
@@ -87,6 +87,7 @@ pub struct Document<'a> {
     pub queue: Table<'a>,
     pub egress: Table<'a>,
     pub local: Table<'a>,
+    pub update: Table<'a>,
     /// `None`: no file has the section, and nothing listens beyond loopback.
     pub remote: Option<Table<'a>>,
     pub integrations: Vec<(&'a str, Table<'a>)>,
@@ -118,6 +119,7 @@ impl<'a> Document<'a> {
             queue: empty(&QUEUE),
             egress: empty(&EGRESS),
             local: empty(&LOCAL),
+            update: empty(&UPDATE),
             remote: None,
             integrations: Vec::new(),
             destinations: Vec::new(),
@@ -137,15 +139,16 @@ impl<'a> Document<'a> {
             "queue" => merge(&mut self.queue, entry, findings),
             "egress" => merge(&mut self.egress, entry, findings),
             "local" => merge(&mut self.local, entry, findings),
+            "update" => merge(&mut self.update, entry, findings),
             "integrations" => name_each(&mut self.integrations, name, &INTEGRATION, entry, findings),
             "destinations" => name_each(&mut self.destinations, name, &DESTINATION, entry, findings),
             "remote" => merge(self.remote.get_or_insert_with(|| empty(&REMOTE)), entry, findings),
             _ => {
-                let known = ["agent", "queue", "egress", "local", "remote", "integrations", "destinations"];
+                let known = ["agent", "queue", "egress", "local", "remote", "update", "integrations", "destinations"];
                 let hint = match nearest(name, known) {
                     Some(meant) => format!("did you mean [{meant}]?"),
                     None => elsewhere(name).unwrap_or_else(|| {
-                        "the sections are [agent], [queue], [egress], [local], [remote], [integrations.NAME] and [destinations.NAME]"
+                        "the sections are [agent], [queue], [egress], [local], [remote], [update], [integrations.NAME] and [destinations.NAME]"
                             .into()
                     }),
                 };

@@ -33,6 +33,7 @@ pub mod settings;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod update;
 mod whole;
 mod writing;
 mod written;
@@ -132,6 +133,7 @@ fn assemble(document: Document<'_>, findings: &mut Findings<'_>, env: Environmen
     let queue = agent::queue(document.queue, findings);
     let egress = agent::egress(document.egress, findings, &mut files);
     let local = agent::local(document.local, findings);
+    let update = update::update(document.update, findings, &mut files);
     // Wrong is another thing than not there.
     let remote = match document.remote {
         None => Some(None),
@@ -158,6 +160,7 @@ fn assemble(document: Document<'_>, findings: &mut Findings<'_>, env: Environmen
         queue: queue?,
         egress: egress?,
         local: local?,
+        update: update?,
         remote: remote?,
         integrations: integrations?.into_iter().map(|one| (one.name.clone(), one)).collect(),
         destinations: destinations?.into_iter().map(|one| (one.name.clone(), one)).collect(),

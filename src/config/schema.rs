@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{Fallback, Key, Kind, Section};
-use super::sections::{AGENT, EGRESS, INTEGRATION, LOCAL, QUEUE, REMOTE, TYPES};
+use super::sections::{AGENT, EGRESS, INTEGRATION, LOCAL, QUEUE, REMOTE, TYPES, UPDATE};
 use crate::connectors::abnormal::STREAMS;
 use crate::connectors::abnormal::region::REGIONS;
 
@@ -25,6 +25,7 @@ pub fn schema() -> Value {
             "egress": section(&EGRESS),
             "local": section(&LOCAL),
             "remote": section(&REMOTE),
+            "update": section(&UPDATE),
             "integrations": named(section(&INTEGRATION)),
             "destinations": named(json!({ "oneOf": TYPES.iter().map(|(_, of)| section(of)).collect::<Vec<Value>>() })),
         },

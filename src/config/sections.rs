@@ -30,6 +30,7 @@ pub static SECTIONS: &[&Section] = &[
     &EGRESS,
     &LOCAL,
     &REMOTE,
+    &UPDATE,
     &INTEGRATION,
     &destination::SYSLOG,
     &destination::RELP,
@@ -162,6 +163,42 @@ pub static LOCAL: Section = Section {
         r#""127.0.0.1:9614""#,
         "Where it listens; port 0 lets the system choose.",
     )],
+};
+
+pub static UPDATE: Section = Section {
+    path: "update",
+    of_type: None,
+    doc: "Where an appliance looks for newer versions. Other machines get them as packages, and ask nobody.",
+    keys: &[
+        key(
+            "url",
+            Kind::Url,
+            Nothing,
+            r#""https://updates.acme.example/conductor/stable.json""#,
+            "An index by HTTPS, in JSON: version, url, sha256 and size of a bundle. Without it nothing is looked for.",
+        ),
+        key(
+            "ca",
+            Kind::File,
+            Nothing,
+            r#""/etc/conductor/acme-ca.pem""#,
+            "A CA file (PEM), beside the system's roots.",
+        ),
+        key(
+            "window",
+            Kind::Line { max: 60 },
+            Told("at any time"),
+            r#""Sun 02:00-04:00""#,
+            "When an update may begin, in UTC: \"02:00-04:00\", \"Sun 02:00-04:00\", \"Mon-Fri 22:00-02:00\", \"Sat,Sun 01:00-05:00\".",
+        ),
+        key(
+            "interval",
+            Kind::Duration { min: Duration::from_secs(60) },
+            Value(r#""6h""#),
+            r#""6h""#,
+            "How often the index is asked for.",
+        ),
+    ],
 };
 
 pub static INTEGRATION: Section = Section {

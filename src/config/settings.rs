@@ -14,6 +14,7 @@ pub use crate::destinations::link::{Door, Link, TlsVersion, Transport};
 use crate::destinations::{elastic, http, jetstream, relp, splunk_hec, syslog};
 use crate::event::Severity;
 pub use crate::format::Shape;
+pub use crate::update::Window;
 pub use crate::values::SecretRef;
 use crate::values::{ByteSize, IpRange, Name, Secret};
 
@@ -24,6 +25,7 @@ pub struct Settings {
     pub queue: Queue,
     pub egress: Egress,
     pub local: Local,
+    pub update: Update,
     /// `None`: nothing listens beyond loopback.
     pub remote: Option<Remote>,
     pub integrations: BTreeMap<Name, Integration>,
@@ -78,6 +80,18 @@ pub struct Egress {
 pub struct Local {
     /// Loopback only.
     pub listen: SocketAddr,
+}
+
+/// Where newer versions of an appliance are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// Of an index, by HTTPS; `None`: nothing is looked for.
+    pub url: Option<String>,
+    /// A CA file beside the system's roots.
+    pub ca: Option<PathBuf>,
+    /// When an update may begin; `None`: at any time.
+    pub window: Option<Window>,
+    pub interval: Duration,
 }
 
 /// The HTTPS listener for the SOC's health checks and the pages.

@@ -4,7 +4,7 @@
 //! ```text
 //! reconcile(settings) ──► collector  one task an integration, in it one a stream:  poll → append → poll …
 //!                     ──► forwarder  one task a destination:                       read → deliver → ack …
-//! always:                 janitor (room, book, facts) · egress watch · heartbeat
+//! always:                 janitor (room, book, facts) · egress watch · heartbeat · updater
 //! ```
 //!
 //! Promise: [`Engine::reconcile`] is the only way in. A start is a reconcile from nothing, a reload is another:
@@ -42,6 +42,7 @@ mod stream;
 mod supervision;
 mod telling;
 pub mod trial;
+mod updater;
 pub mod way_out;
 
 use std::collections::BTreeMap;
@@ -182,7 +183,14 @@ impl Engine {
         let task = supervision::supervise("heartbeat", facilities.board.clone(), stop.clone(), {
             let board = facilities.board.clone();
             let heartbeat_in = Arc::new(heartbeat_in);
+            let for_tasks = for_tasks.clone();
             move || heartbeat::run(board.clone(), for_tasks.clone(), Arc::clone(&heartbeat_in), stop.clone())
+        });
+        tasks.standing.push((stopper, task));
+        let (stopper, stop) = stop::flag();
+        let task = supervision::supervise("updater", facilities.board.clone(), stop.clone(), {
+            let facilities = facilities.clone();
+            move || updater::run(facilities.clone(), for_tasks.clone(), stop.clone())
         });
         tasks.standing.push((stopper, task));
         Engine { facilities, tasks: Mutex::new(tasks), settings, reloads }

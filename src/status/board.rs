@@ -21,6 +21,7 @@ use super::sealing::Secrets;
 use super::sentences::seconds_between;
 use super::snapshot::{Agent, Clock, QueueState, Snapshot, Standing};
 use super::state::{Facts, state};
+use super::update::Update;
 use crate::values::Name;
 use telling::{destination, egress, failing_since, integration, queue};
 
@@ -40,6 +41,7 @@ pub(super) struct Records {
     secrets: Secrets,
     remote: Option<Remote>,
     appliance: Option<Appliance>,
+    update: Option<Update>,
     integrations: BTreeMap<Name, IntegrationRecord>,
     destinations: BTreeMap<Name, DestinationRecord>,
     conditions: BTreeMap<(Code, String), Condition>,
@@ -59,6 +61,7 @@ impl Board {
             secrets: Secrets::default(),
             remote: None,
             appliance: None,
+            update: None,
             integrations: BTreeMap::new(),
             destinations: BTreeMap::new(),
             conditions: BTreeMap::new(),
@@ -88,6 +91,15 @@ impl Board {
     /// Writes under what secrets are sealed.
     pub fn secrets(&self, told: Secrets) {
         self.lock().secrets = told;
+    }
+
+    /// Writes how the polled URL of updates stands; `None`: there is none. Is its sentence another than before?
+    pub fn update(&self, told: Option<Update>) -> bool {
+        let mut records = self.lock();
+        let text = |update: &Option<Update>| update.as_ref().map(|update| update.text.clone());
+        let differs = text(&records.update) != text(&told);
+        records.update = told;
+        differs
     }
 
     /// Writes how the remote listener stands; `None`: it does not listen.
@@ -251,6 +263,7 @@ impl Records {
             secrets: self.secrets.clone(),
             remote: self.remote.clone(),
             appliance: self.appliance.clone(),
+            update: self.update.clone(),
             integrations: self.integrations.iter().map(|(name, record)| integration(name, record, now)).collect(),
             destinations: self.destinations.iter().map(|(name, record)| destination(name, record, now)).collect(),
         }

@@ -21,6 +21,7 @@ pub mod sentences;
 pub mod snapshot;
 pub mod state;
 pub mod text;
+pub mod update;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -38,3 +39,4 @@ pub use remote::{Certified, Remote};
 pub use sealing::{SealedBy, Secrets};
 pub use snapshot::{CertificateEnd, QueueState, Snapshot, Standing, Whose};
 pub use state::State;
+pub use update::Update;

@@ -17,6 +17,7 @@ use super::note::FaultNote;
 use super::remote::Remote;
 use super::sealing::Secrets;
 use super::state::State;
+use super::update::Update;
 
 /// Everything, at `time`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct Snapshot {
     /// Absent: this is no appliance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appliance: Option<Appliance>,
+    /// `null`: no URL of updates is set.
+    #[serde(default)]
+    pub update: Option<Update>,
     /// By name.
     pub integrations: Vec<Integration>,
     /// By name.

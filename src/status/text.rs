@@ -48,6 +48,11 @@ pub fn text(snapshot: &Snapshot) -> String {
         rows.row("sealed by", key.as_str(), &snapshot.secrets.text);
     }
 
+    if let Some(update) = &snapshot.update {
+        rows.heading("Updates");
+        rows.row("offered", update.offered.as_deref().unwrap_or("-"), &update.text);
+    }
+
     if let Some(remote) = &snapshot.remote {
         rows.heading("Remote");
         rows.row("listens on", &remote.listen, &remote.text);

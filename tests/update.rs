@@ -1,0 +1,201 @@
+//! `conductor update` by the real program: on a machine that is no appliance, and in a namespace that looks like one.
+
+mod agent;
+
+#[path = "update/bundle_server.rs"]
+mod bundle_server;
+
+use std::fs;
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use agent::Place;
+use bundle_server::BundleServer;
+
+const BUNDLE: &[u8] = b"hsqs and then the rest of what the system will judge";
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
+}
+
+/// A verb on an appliance: its version file is there, in a mount namespace of the verb's own.
+fn on_appliance(place: &Place, arguments: &[&str]) -> Command {
+    let script =
+        "mount -t tmpfs none /run && mkdir /run/appliance && echo 1.0.0 > /run/appliance/version && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--", "sh", "-c", script, "sh", env!("CARGO_BIN_EXE_conductor")]);
+    command.args(arguments).arg("--config").arg(place.config()).stdin(Stdio::null());
+    command
+}
+
+/// Can there be such a namespace here? Said aloud where not.
+fn can_mount() -> bool {
+    let can = Command::new("unshare").args(["--mount", "--", "true"]).status().is_ok_and(|status| status.success());
+    if !can {
+        let _ = writeln!(std::io::stderr(), "NOT RUN: no mount namespace here (it takes root)");
+    }
+    can
+}
+
+fn place() -> Place {
+    let place = Place::new("");
+    fs::create_dir(place.state()).expect("made");
+    place
+}
+
+fn bundle(place: &Place) -> String {
+    let path = place.dir.path().join("conductor-1.1.0.raucb");
+    fs::write(&path, BUNDLE).expect("written");
+    path.display().to_string()
+}
+
+fn handed_over(place: &Place) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(place.state().join("update")) else { return Vec::new() };
+    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"));
+    let mut names: Vec<String> = names.filter(|name| name != "state.json").collect();
+    names.sort();
+    names
+}
+
+/// What the system tells, as it writes it.
+fn tell(place: &Place, last: &str) {
+    fs::create_dir_all(place.state().join("update")).expect("made");
+    let text = format!(r#"{{"running": "1.0.0", "slot": "A", "last": {last}}}"#);
+    let beside = place.state().join("update/state.new");
+    fs::write(&beside, text).expect("written");
+    fs::rename(beside, place.state().join("update/state.json")).expect("renamed");
+}
+
+#[test]
+fn a_machine_that_is_no_appliance_is_told_how_packages_are_updated_and_nothing_is_written() {
+    let place = place();
+    let told = place.verb(&["update"]);
+    assert!(told.status.success() && said(&told).contains("apt update"), "{}", said(&told));
+    let refused = place.verb(&["update", &bundle(&place)]);
+    assert_eq!(refused.status.code(), Some(64));
+    assert!(said(&refused).contains("dnf upgrade conductor"), "{}", said(&refused));
+    assert_eq!(handed_over(&place), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_is_handed_to_the_appliances_system_whole_and_what_is_no_bundle_is_not() {
+    if !can_mount() {
+        return;
+    }
+    let place = place();
+    let done = on_appliance(&place, &["update", &bundle(&place)]).output().expect("it ran");
+    assert!(done.status.success(), "{}", said(&done));
+    assert!(said(&done).contains("newer than 1.0.0"), "{}", said(&done));
+    assert_eq!(fs::read(place.state().join("update/conductor-1.1.0.raucb")).expect("there"), BUNDLE);
+    fs::remove_file(place.state().join("update/conductor-1.1.0.raucb")).expect("removed");
+
+    let picture = place.dir.path().join("picture.raucb");
+    fs::write(&picture, "\u{89}PNG").expect("written");
+    let missing = place.dir.path().join("missing.raucb").display().to_string();
+    let bundle = bundle(&place);
+    for (verb, exit, sentence) in [
+        (vec!["update", picture.to_str().expect("text")], 64, "no update bundle"),
+        (vec!["update", missing.as_str()], 74, "can't be read"),
+        (vec!["update", "http://127.0.0.1/x.raucb"], 64, "https:// only"),
+        (vec!["update", bundle.as_str(), "--sha256", "00"], 64, "its SHA-256 is"),
+    ] {
+        let refused = on_appliance(&place, &verb).output().expect("it ran");
+        assert_eq!(refused.status.code(), Some(exit), "{verb:?}: {}", said(&refused));
+        assert!(said(&refused).contains(sentence), "{verb:?}: {}", said(&refused));
+        assert_eq!(handed_over(&place), Vec::<String>::new(), "{verb:?}");
+    }
+    let audit = said(&place.verb(&["audit", "show"]));
+    assert!(audit.contains("conductor-1.1.0.raucb"), "{audit}");
+}
+
+#[test]
+fn a_url_is_fetched_over_https_and_one_that_is_cut_leaves_nothing() {
+    if !can_mount() {
+        return;
+    }
+    let place = place();
+    let server = BundleServer::start(BUNDLE);
+    let ca = place.dir.path().join("ca.pem");
+    fs::write(&ca, &server.ca_pem).expect("written");
+    let ca = ca.display().to_string();
+    let fetch = |path: &str, with_ca: bool| {
+        let url = format!("https://localhost:{}/{path}", server.port);
+        let mut verb = vec!["update", url.as_str()];
+        if with_ca {
+            verb.extend(["--ca", ca.as_str()]);
+        }
+        on_appliance(&place, &verb).output().expect("it ran")
+    };
+    let refused = fetch("cut/conductor-1.1.0.raucb", true);
+    assert_eq!(refused.status.code(), Some(69), "{}", said(&refused));
+    assert_eq!(handed_over(&place), Vec::<String>::new(), "{}", said(&refused));
+    assert_eq!(fetch("missing/x.raucb", true).status.code(), Some(69));
+    let moved = fetch("moved/x.raucb", true);
+    assert!(!moved.status.success() && said(&moved).contains("name the address that it leads to"), "{}", said(&moved));
+    assert!(!fetch("whole/x.raucb", false).status.success(), "its certificate is nobody's that we know");
+    let done = fetch("whole/conductor-1.1.0.raucb?token=CANARY", true);
+    assert!(done.status.success(), "{}", said(&done));
+    assert_eq!(handed_over(&place), ["conductor-1.1.0.raucb"]);
+    let audit = said(&place.verb(&["audit", "show"]));
+    assert!(audit.contains("conductor-1.1.0.raucb") && !audit.contains("CANARY"), "{audit}");
+}
+
+/// What a verb that waits says in the end.
+fn ended(mut child: Child) -> (Option<i32>, String) {
+    let begun = Instant::now();
+    while child.try_wait().expect("asked").is_none() {
+        if begun.elapsed() > Duration::from_secs(60) {
+            let _ = child.kill();
+            panic!("it still waits");
+        }
+        // Not a synchronisation: only how often the question is asked.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output().expect("ended");
+    (output.status.code(), said(&output))
+}
+
+#[test]
+fn who_waits_is_told_how_it_ended_and_an_older_update_is_not_taken_for_it() {
+    if !can_mount() {
+        return;
+    }
+    for (outcome, exit) in [("good", 0), ("refused", 77), ("not-good", 70)] {
+        let place = place();
+        tell(&place, r#"{"version": "1.0.0", "when": "2026-11-01T00:00:00Z", "outcome": "good"}"#);
+        let bundle = bundle(&place);
+        let mut command = on_appliance(&place, &["update", &bundle, "--wait"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        let begun = Instant::now();
+        while handed_over(&place) != ["conductor-1.1.0.raucb"] {
+            assert!(begun.elapsed() < Duration::from_secs(60), "nothing was handed over");
+            // Not a synchronisation: only how often the question is asked.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        tell(&place, r#"{"version": "1.1.0", "when": "2026-11-21T12:00:00Z", "outcome": "installing"}"#);
+        tell(
+            &place,
+            &format!(
+                r#"{{"version": "1.1.0", "when": "2026-11-21T12:01:00Z", "outcome": "{outcome}", "why": "so it is"}}"#
+            ),
+        );
+        let (code, text) = ended(child);
+        assert_eq!(code, Some(exit), "{text}");
+        assert!(text.contains("so it is"), "{text}");
+        let told = said(&on_appliance(&place, &["update"]).output().expect("it ran"));
+        assert!(told.contains("version 1.0.0 in slot A") && told.contains("last update: 1.1.0"), "{told}");
+    }
+}
+
+#[test]
+fn while_the_system_installs_no_other_bundle_is_taken_in() {
+    if !can_mount() {
+        return;
+    }
+    let place = place();
+    tell(&place, r#"{"version": "1.1.0", "outcome": "installing"}"#);
+    let refused = on_appliance(&place, &["update", &bundle(&place)]).output().expect("it ran");
+    assert_eq!(refused.status.code(), Some(69), "{}", said(&refused));
+    assert!(said(&refused).contains("is being installed"), "{}", said(&refused));
+}
