@@ -17,6 +17,7 @@ pub mod values;
 pub mod access;
 pub mod addressing;
 pub mod audit;
+pub mod backup;
 pub mod bundle;
 pub mod config;
 pub mod connectors;

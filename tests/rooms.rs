@@ -14,7 +14,7 @@ use scan::{Placed, Token, mentions, tokens};
 const LEAVES: [&str; 5] = ["event", "fault", "marks", "values", "VERSION"];
 
 /// A room, and what it may name beside itself and the leaves: a room, or a path into one.
-const ARROWS: [(&str, &[&str]); 25] = [
+const ARROWS: [(&str, &[&str]); 26] = [
     ("event", &[]),
     ("fault", &[]),
     ("marks", &[]),
@@ -121,6 +121,7 @@ const ARROWS: [(&str, &[&str]); 25] = [
             "access",
             "addressing",
             "audit",
+            "backup",
             "bundle",
             "config",
             "control",
@@ -140,6 +141,8 @@ const ARROWS: [(&str, &[&str]); 25] = [
     ),
     // What we say about ourselves, packed; the secrets it knows only to search for them.
     ("bundle", &["audit", "config", "secrets", "status"]),
+    // Settings and secrets, read to be kept and written to be put back; the last look for secrets is the bundle's.
+    ("backup", &["bundle::secrets", "config", "secrets"]),
     ("main", &["cli"]),
 ];
 

@@ -7,6 +7,7 @@ mod agent_socket;
 mod appliance;
 mod asked;
 mod audit;
+mod backup;
 mod change;
 mod check;
 mod claim;
@@ -188,6 +189,10 @@ enum Verb {
         #[command(subcommand)]
         verb: appliance::Verb,
     },
+    /// The settings in one file that a person can read: without secrets, or with them sealed under a passphrase.
+    Backup(backup::Backup),
+    /// Put a backup's settings in the place of those here, once they are found to hold.
+    Restore(backup::Restore),
     /// On an appliance: hand a signed update to the system, or tell what runs and how the last update ended.
     Update(update::Arguments),
     /// Look into the queue, copy it out and in.
@@ -230,6 +235,8 @@ pub fn main() -> ExitCode {
         Verb::Destination { verb } => recorded(config, verb.doing(), || destination::run(config, verb)),
         Verb::Selftest(verb) => selftest::run(&verb),
         Verb::Appliance { verb } => appliance::run(verb),
+        Verb::Backup(verb) => recorded(config, verb.doing(), || backup::backup(config, &verb)),
+        Verb::Restore(verb) => recorded(config, verb.doing(), || backup::restore(config, &verb)),
         Verb::Update(verb) => recorded(config, verb.doing(), || update::run(config, &verb)),
         Verb::Queue { verb } => recorded(config, verb.doing(), || queue::run(config, verb)),
     };

@@ -1,0 +1,188 @@
+//! What goes into a backup, and what does not.
+//!
+//! Promise: each secret that the settings refer to is searched for in every file before it goes in plain; a file that
+//! holds one is refused, or sealed whole.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::document::{Document, FORMAT, Kept, Whose, is_certificates};
+use super::passphrase::{self, Opened, Unopened};
+use crate::bundle::secrets::{any_in, known};
+use crate::config::{self, Environment, Mistakes, Place, Settings};
+use crate::fault::Fault;
+use crate::secrets::{SecretSources, resolve_text};
+use crate::values::{Secret, SecretRef};
+
+/// Bytes of a file of certificates, at the most.
+const LARGEST: u64 = 256 << 10;
+
+/// Where all of it comes from.
+pub struct Sources<'a> {
+    /// The main settings file.
+    pub config: &'a Path,
+    pub env: Environment<'a>,
+    pub secrets: &'a SecretSources,
+}
+
+/// How much of it.
+#[derive(Debug)]
+pub enum Wanted {
+    /// No secret.
+    Settings,
+    /// The sealed secrets too, under this passphrase.
+    WithSecrets(Secret),
+}
+
+/// Why there is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum NotGathered {
+    #[error("the settings hold mistakes: mend them first\n{0}")]
+    Mistakes(Mistakes),
+    #[error(
+        "{0} holds a secret that the settings refer to, perhaps in a comment: take it out, or make a backup with secrets, \
+         which seals that file whole"
+    )]
+    Holds(String),
+    #[error("{}", .0.chain())]
+    Keyless(Fault),
+    #[error("{0}")]
+    Unsealed(Unopened),
+    #[error("{path} can't be read: {source}")]
+    Disk { path: PathBuf, source: io::Error },
+}
+
+/// The backup's name without its end: `conductor-backup-BOX-20261121T083000Z`.
+pub fn name(agent: &str, now: Timestamp) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' };
+    let agent: String = agent.chars().take(40).map(plain).collect();
+    format!("conductor-backup-{agent}-{}", now.strftime("%Y%m%dT%H%M%SZ"))
+}
+
+/// Gathers all of it. Blocks for files, and with secrets for as long as a key takes to make.
+///
+/// # Errors
+/// See [`NotGathered`].
+pub fn gather(sources: &Sources<'_>, wanted: &Wanted, now: Timestamp) -> Result<Document, NotGathered> {
+    let settings = config::load(sources.config, sources.env).map_err(NotGathered::Mistakes)?.settings;
+    let files = config::settings_files(sources.config, sources.env).map_err(NotGathered::Mistakes)?;
+    let sealing = matches!(wanted, Wanted::WithSecrets(_));
+    let logins = logins(&settings);
+    let known = known(sources.config, sources.env, sources.secrets);
+    let (mut kept, mut sealed, mut left_out) = (Vec::new(), Opened::default(), Vec::new());
+    for file in files {
+        let (of, name) = match file.place {
+            Place::Main => (Whose::Settings, "conductor.toml".to_owned()),
+            Place::Beside(name) => (Whose::Settings, format!("conductor.d/{name}")),
+            Place::State(name) => (Whose::State, format!("conductor.d/{name}")),
+        };
+        let plain = logins.iter().fold(file.text.clone(), |text, login| text.replace(login.reveal(), ""));
+        let holds = any_in(&known, plain.as_bytes());
+        if holds && !sealing {
+            return Err(NotGathered::Holds(name));
+        }
+        if sealing && plain != file.text || holds {
+            sealed.files.push(Kept::of_text(of, name.clone(), &file.text));
+        } else if plain != file.text {
+            left_out.push(format!("{name}: the user and password of a proxy"));
+        }
+        if !holds {
+            kept.push(Kept::of_text(of, name, &plain));
+        }
+    }
+    let beside = sources.config.parent().unwrap_or(Path::new(""));
+    kept.extend(certificates(beside, Whose::Settings, "", &known)?);
+    kept.extend(certificates(&sources.secrets.state_dir.join("certificates"), Whose::State, "certificates/", &known)?);
+    secrets(&settings, sources.secrets, sealing, &mut sealed, &mut left_out)?;
+    let mut document = Document {
+        format: FORMAT,
+        agent: settings.agent.name,
+        version: crate::VERSION.to_owned(),
+        made: now,
+        files: kept,
+        left_out,
+        sealed: None,
+    };
+    if let Wanted::WithSecrets(passphrase) = wanted {
+        document.sealed = Some(passphrase::seal(&document, &sealed, passphrase).map_err(NotGathered::Unsealed)?);
+    }
+    Ok(document)
+}
+
+/// `user:password@` of each proxy.
+fn logins(settings: &Settings) -> Vec<Secret> {
+    let of_destinations = settings.destinations.values().filter_map(|one| one.link.proxy.as_ref());
+    let proxies = settings.egress.proxy.iter().chain(of_destinations);
+    let login = |url: &Secret| {
+        let (before, _) = url.reveal().rsplit_once('@')?;
+        let (_, login) = before.split_once("://")?;
+        Some(Secret::new(format!("{login}@")))
+    };
+    proxies.filter_map(login).collect()
+}
+
+/// Files of certificates right in this folder; one that is not there holds none.
+fn certificates(folder: &Path, of: Whose, prefix: &str, known: &[Secret]) -> Result<Vec<Kept>, NotGathered> {
+    let at = |source: io::Error| NotGathered::Disk { path: folder.to_owned(), source };
+    let folder_of = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries = match fs::read_dir(folder_of) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(at)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(at)?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let kept = Kept { of, name: format!("{prefix}{name}"), lines: Vec::new() };
+        let fits = kept.what().is_some() && name != "conductor.toml";
+        if !fits || !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST) {
+            continue;
+        }
+        // One that may not be read is no certificate that the agent uses.
+        let Ok(text) = fs::read_to_string(entry.path()) else { continue };
+        if is_certificates(&text) && !any_in(known, text.as_bytes()) {
+            found.push(Kept::of_text(of, kept.name, &text));
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// The sealed secrets that the settings refer to; the others are named, with where they lie.
+fn secrets(
+    settings: &Settings,
+    sources: &SecretSources,
+    sealing: bool,
+    sealed: &mut Opened,
+    left_out: &mut Vec<String>,
+) -> Result<(), NotGathered> {
+    for (setting, secret) in references(settings) {
+        match secret {
+            SecretRef::File(path) => left_out.push(format!("{setting}: the secret file {}", path.display())),
+            SecretRef::Credential(name) => left_out.push(format!("{setting}: the credential {name}")),
+            SecretRef::Sealed(name) if sealing => {
+                if !sealed.secrets.iter().any(|(other, _)| other == name) {
+                    let text = resolve_text(secret, sources).map_err(NotGathered::Keyless)?;
+                    sealed.secrets.push((name.clone(), text));
+                }
+            }
+            SecretRef::Sealed(name) => left_out.push(format!("{setting}: the sealed secret {name}")),
+        }
+    }
+    Ok(())
+}
+
+/// Every secret that the settings refer to, by the key that does.
+fn references(settings: &Settings) -> Vec<(String, &SecretRef)> {
+    let integrations = settings.integrations.values();
+    let keys = integrations.map(|one| (format!("integrations.{}.api-key", one.name), &one.api_key));
+    let destinations = settings.destinations.values().flat_map(|one| {
+        one.secrets().into_iter().map(|(key, secret)| (format!("destinations.{}.{key}", one.name), secret))
+    });
+    let remote = settings.remote.iter().flat_map(|remote| remote.secrets());
+    let remote = remote.map(|(key, secret)| (format!("remote.{key}"), secret));
+    keys.chain(destinations).chain(remote).collect()
+}

@@ -1,0 +1,149 @@
+//! What a backup may bring in over the network: no more than the pages themselves may write. Pure.
+//!
+//! Promise: an integration or a destination that comes in by a page is marked as such (its host is held at the door), names
+//! no file as a secret, and gets no secret of this box that it did not have there; what is as it was stays as it was.
+
+use toml::{Table, Value};
+
+use crate::config::{Place, SettingsFile, Table as Tables};
+
+/// What is to be known of the box.
+pub struct Here<'a> {
+    /// Its files of settings.
+    pub files: &'a [SettingsFile],
+    /// Is a secret of this name sealed here?
+    pub holds: &'a dyn Fn(&str) -> bool,
+    /// Does the backup bring its text?
+    pub brings: &'a dyn Fn(&str) -> bool,
+}
+
+/// The file of the state folder as it may be written; the error says what may not be.
+pub fn as_page(file: &SettingsFile, here: &Here<'_>) -> Result<String, String> {
+    if here.files.contains(file) {
+        return Ok(file.text.clone());
+    }
+    let name = match &file.place {
+        Place::State(name) | Place::Beside(name) => name.as_str(),
+        Place::Main => "conductor.toml",
+    };
+    // What is no TOML is told with its line by whoever reads all of it.
+    let Ok(mut all) = file.text.parse::<Table>() else { return Ok(file.text.clone()) };
+    for (section, value) in &mut all {
+        let Some(table) = [Tables::Integration, Tables::Destination].into_iter().find(|table| table.key() == section)
+        else {
+            return Err(format!("{name} holds [{}], which is not set by the pages", section.escape_default()));
+        };
+        let Some(named) = value.as_table_mut() else { continue };
+        for (one, keys) in named.iter_mut().filter_map(|(one, keys)| keys.as_table_mut().map(|keys| (one, keys))) {
+            let before = present(here.files, table, one);
+            if before.as_ref() == Some(keys) {
+                continue;
+            }
+            // As on the pages: where its place changes, or what judges who answers there, a secret must be brought anew.
+            let same_place = before.as_ref().is_some_and(|before| place_of(before) == place_of(keys));
+            let had = before.filter(|_| same_place).map(|before| secrets(&before)).unwrap_or_default();
+            for secret in secrets(keys).iter().filter(|secret| !had.contains(secret)) {
+                let (kind, of) = secret;
+                if kind != "sealed" {
+                    return Err(format!("{} {one} names a secret by {kind}, which the pages may not", table.as_str()));
+                }
+                if (here.holds)(of) && !(here.brings)(of) {
+                    return Err(format!(
+                        "{} {one} would get the secret {of}, which it did not have there",
+                        table.as_str()
+                    ));
+                }
+            }
+            keys.insert("set-by".to_owned(), Value::String("page".to_owned()));
+        }
+    }
+    Ok(all.to_string())
+}
+
+/// The keys of that name as they are here.
+fn present(files: &[SettingsFile], table: Tables, name: &str) -> Option<Table> {
+    files.iter().find_map(|file| {
+        let all = file.text.parse::<Table>().ok()?;
+        all.get(table.key())?.as_table()?.get(name)?.as_table().cloned()
+    })
+}
+
+/// All of it but what has no part in where it leads.
+fn place_of(keys: &Table) -> Table {
+    const ELSE: [&str; 13] = [
+        "enabled",
+        "filter",
+        "format",
+        "intervals",
+        "lag",
+        "overlap",
+        "polling-interval",
+        "requests-per-minute",
+        "set-by",
+        "start",
+        "streams",
+        "title",
+        "enrich",
+    ];
+    keys.iter()
+        .filter(|(key, _)| !ELSE.contains(&key.as_str()))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
+}
+
+/// Every reference to a secret in it: its kind and its name, wherever it stands.
+fn secrets(keys: &Table) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for value in keys.values() {
+        let Some(inner) = value.as_table() else { continue };
+        for kind in ["sealed", "file", "credential"] {
+            if let Some(of) = inner.get(kind).and_then(Value::as_str) {
+                found.push((kind.to_owned(), of.to_owned()));
+            }
+        }
+        found.extend(secrets(inner));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(text: &str) -> SettingsFile {
+        SettingsFile { place: Place::State("x.toml".into()), text: text.into() }
+    }
+
+    #[test]
+    fn what_comes_in_by_a_page_is_marked_and_gets_no_secret_of_anothers() {
+        let old = state("[integrations.acme]\nhost = \"eu\"\napi-key = { sealed = \"acme\" }\n");
+        let files = [old.clone()];
+        let here = Here { files: &files, holds: &|name| name == "acme", brings: &|name| name == "brought" };
+        assert_eq!(as_page(&old, &here).as_ref(), Ok(&old.text), "as it was, it stays as the operator made it");
+        let marked = as_page(
+            &state("[integrations.acme]\nhost = \"eu\"\npolling-interval = \"1h\"\napi-key = { sealed = \"acme\" }\n"),
+            &here,
+        );
+        assert!(marked.expect("its own secret").contains("set-by = \"page\""));
+        for fine in [
+            "[destinations.soc]\nauth = { bearer = { sealed = \"brought\" } }\n",
+            "[destinations.soc]\ntype = \"syslog\"\n",
+        ] {
+            assert!(as_page(&state(fine), &here).expect(fine).contains("set-by"));
+        }
+        for (bad, why) in [
+            (
+                "[integrations.acme]\nhost = \"evil.example\"\napi-key = { sealed = \"acme\" }\n",
+                "would get the secret acme",
+            ),
+            ("[destinations.soc]\nauth = { bearer = { sealed = \"acme\" } }\n", "would get the secret acme"),
+            ("[destinations.soc]\nheaders = { X = { file = \"/etc/shadow\" } }\n", "by file"),
+            ("[integrations.other]\napi-key = { credential = \"key_acme\" }\n", "by credential"),
+            ("[remote]\nlisten = \"0.0.0.0:1\"\n", "[remote]"),
+            ("[egress]\nproxy = \"http://evil.example:1\"\n", "[egress]"),
+        ] {
+            let refused = as_page(&state(bad), &here).expect_err(bad);
+            assert!(refused.contains(why), "{refused}");
+        }
+    }
+}

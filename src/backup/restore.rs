@@ -1,0 +1,333 @@
+//! A backup, put back: planned whole, then written.
+//!
+//! Promise: where the settings that would come of it do not hold, not a byte is written; where writing fails, what was
+//! there is put back; what was there is kept beside, for whoever regrets it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::document::{self, Document, FORMAT, Kept, Unread, What, Whose};
+use super::page::{Here, as_page};
+use super::passphrase::Opened;
+use crate::config::{self, Environment, Loaded, Mistakes, Place, SettingsFile};
+use crate::secrets::store::{self, StoreError};
+use crate::secrets::{Folder, SecretSources};
+use crate::values::{Name, Secret};
+
+/// Where what stood there before is kept, below the state folder.
+const BEFORE: (&str, &str) = ("backup", "before-restore.json");
+/// Of a file that the operator's folder did not have: the agent's user must be able to read it.
+const MODE: u32 = 0o644;
+
+/// How much is put back.
+#[derive(Clone, Copy)]
+pub enum Reach<'a> {
+    Whole,
+    /// What lies in the state folder, and of that what the pages may write.
+    Pages {
+        /// Is a secret of this name sealed here?
+        holds: &'a dyn Fn(&str) -> bool,
+    },
+}
+
+/// One thing that is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    Write(PathBuf),
+    Remove(PathBuf),
+    Seal(Name),
+}
+
+/// What is to be done, and nothing is done yet.
+#[derive(Debug)]
+pub struct Plan {
+    /// The settings as they will be.
+    pub loaded: Loaded,
+    pub state_dir: PathBuf,
+    /// Files of the backup that are out of reach and differ from what is there.
+    pub unreached: Vec<String>,
+    changes: Vec<Change>,
+    secrets: Vec<(Name, Secret)>,
+}
+
+#[derive(Clone, Debug)]
+struct Change {
+    place: Where,
+    /// `None`: the file goes.
+    text: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Where {
+    Operators(PathBuf),
+    /// A folder below the state folder, and a name in it.
+    State(&'static str, String),
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    pub steps: Vec<Step>,
+    /// Where the settings that stood there are kept; `None`: they could not be read.
+    pub before: Option<PathBuf>,
+}
+
+/// Why nothing was restored.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRestored {
+    #[error("nothing was changed: {0}")]
+    Unread(Unread),
+    #[error("nothing was changed: the backup holds no conductor.toml")]
+    NoMain,
+    #[error("nothing was changed: {0}; `conductor restore` on the box takes it")]
+    NotByPage(String),
+    #[error("nothing was changed: the settings of the backup do not hold here:\n{0}")]
+    Wrong(Mistakes),
+    #[error("{path} can't be written: {source}; what was there is there again: say it as root or as the agent's user")]
+    Disk { path: PathBuf, source: io::Error },
+    #[error("a secret could not be sealed: {0}; what was there is there again")]
+    Unsealed(StoreError),
+    #[error("{first}; and then what was there could not be put back: {then}. What stood there is in {before}", before = before.display())]
+    Half { first: String, then: String, before: PathBuf },
+}
+
+/// Plans it; `main` and `env` as for [`config::load`].
+///
+/// # Errors
+/// See [`NotRestored`].
+pub fn plan(
+    main: &Path,
+    env: Environment<'_>,
+    document: &Document,
+    opened: Opened,
+    reach: Reach<'_>,
+) -> Result<Plan, NotRestored> {
+    document::check(&opened.files).map_err(NotRestored::Unread)?;
+    // What was sealed whole goes before what stands in plain.
+    let is_sealed = |file: &Kept| opened.files.iter().any(|sealed| (sealed.of, &sealed.name) == (file.of, &file.name));
+    let plain = document.files.iter().filter(|file| !is_sealed(file));
+    let all: Vec<&Kept> = plain.chain(&opened.files).collect();
+    let secrets = opened.secrets.iter().map(|(name, text)| Ok((name.parse()?, text.clone())));
+    let secrets = secrets.collect::<Result<Vec<(Name, Secret)>, String>>();
+    let secrets = secrets.map_err(|_| NotRestored::Unread(Unread::Strange("a secret".to_owned())))?;
+
+    let present = config::settings_files(main, env).unwrap_or_default();
+    let reached = |file: &&&Kept| matches!(reach, Reach::Whole) || file.of == Whose::State;
+    let settings = |file: &&Kept| match file.what() {
+        Some(What::Settings(place)) => Some(SettingsFile { place, text: file.text() }),
+        Some(What::Certificate(_) | What::StateCertificate(_)) | None => None,
+    };
+    let mut wanted: Vec<SettingsFile> = all.iter().filter(reached).filter_map(|file| settings(file)).collect();
+    match reach {
+        Reach::Whole if !wanted.iter().any(|file| file.place == Place::Main) => return Err(NotRestored::NoMain),
+        Reach::Whole => {}
+        Reach::Pages { holds } => {
+            let brings = |name: &str| secrets.iter().any(|(brought, _)| brought.as_str() == name);
+            let here = Here { files: &present, holds, brings: &brings };
+            for file in &mut wanted {
+                file.text = as_page(file, &here).map_err(NotRestored::NotByPage)?;
+            }
+            wanted.extend(present.iter().filter(|file| !matches!(file.place, Place::State(_))).cloned());
+        }
+    }
+    let loaded = config::rehearse_files(main, env, &wanted).map_err(NotRestored::Wrong)?;
+    let state_dir = loaded.settings.agent.state_dir.clone();
+
+    // Certificates first: settings must not name what is not there yet.
+    let mut changes = Vec::new();
+    for file in all.iter().filter(reached) {
+        let place = match file.what() {
+            Some(What::Certificate(name)) => Where::Operators(main.parent().unwrap_or(Path::new("")).join(name)),
+            Some(What::StateCertificate(name)) => Where::State("certificates", name),
+            Some(What::Settings(_)) | None => continue,
+        };
+        changes.push(Change { place, text: Some(file.text()) });
+    }
+    let placed = |place: &Place| match place {
+        Place::State(name) => Where::State("conductor.d", name.clone()),
+        Place::Main | Place::Beside(_) => Where::Operators(config::path_of(place, main, &state_dir)),
+    };
+    changes.extend(wanted.iter().map(|file| Change { place: placed(&file.place), text: Some(file.text.clone()) }));
+    let gone = present.iter().filter(|old| !wanted.iter().any(|new| new.place == old.place));
+    changes.extend(gone.map(|old| Change { place: placed(&old.place), text: None }));
+    changes.retain(|change| change.place.read(&state_dir).ok().flatten() != change.text);
+    let unreached = all.iter().filter(|file| !reached(file)).filter(|file| match file.what() {
+        Some(What::Settings(place)) => !present.iter().any(|old| old.place == place && old.text == file.text()),
+        Some(What::Certificate(name)) => {
+            let there = fs::read_to_string(main.parent().unwrap_or(Path::new("")).join(name));
+            there.ok().as_ref() != Some(&file.text())
+        }
+        Some(What::StateCertificate(_)) | None => false,
+    });
+    let unreached = unreached.map(|file| file.name.clone()).collect();
+    Ok(Plan { loaded, state_dir, unreached, changes, secrets })
+}
+
+impl Plan {
+    /// What will be done, in order.
+    pub fn steps(&self) -> Vec<Step> {
+        let secrets = self.secrets.iter().map(|(name, _)| Step::Seal(name.clone()));
+        let files = self.changes.iter().map(|change| {
+            let path = change.place.path(&self.state_dir);
+            if change.text.is_some() { Step::Write(path) } else { Step::Remove(path) }
+        });
+        secrets.chain(files).collect()
+    }
+}
+
+/// Does what was planned; `sources` is where secrets are sealed. `main` and `env` as for [`config::load`].
+///
+/// # Errors
+/// See [`NotRestored`].
+pub fn restore(
+    plan: &Plan,
+    main: &Path,
+    env: Environment<'_>,
+    sources: &SecretSources,
+    now: Timestamp,
+) -> Result<Restored, NotRestored> {
+    let sources = SecretSources { state_dir: plan.state_dir.clone(), ..sources.clone() };
+    let steps = plan.steps();
+    if steps.is_empty() {
+        return Ok(Restored { steps, before: None });
+    }
+    let kept = plan.state_dir.join(BEFORE.0).join(BEFORE.1);
+    let before = keep_before(plan, main, env, now)
+        .map_err(|source| NotRestored::Disk { path: kept.clone(), source })?
+        .then_some(kept.clone());
+    let mut undo = Undo { secrets: Vec::new(), changes: Vec::new() };
+    let done = write_all(plan, &sources, &mut undo);
+    let Err(first) = done else { return Ok(Restored { steps, before }) };
+    match undo.run(&plan.state_dir, &sources) {
+        Ok(()) => Err(first),
+        Err(then) => Err(NotRestored::Half { first: first.to_string(), then, before: kept }),
+    }
+}
+
+fn write_all(plan: &Plan, sources: &SecretSources, undo: &mut Undo) -> Result<(), NotRestored> {
+    for (name, text) in &plan.secrets {
+        let old = store::open(name, sources).ok().map(|text| Secret::new(text.as_str()));
+        store::seal(name, text.reveal(), sources).map_err(NotRestored::Unsealed)?;
+        undo.secrets.push((name.clone(), old));
+    }
+    for change in &plan.changes {
+        let at = |source| NotRestored::Disk { path: change.place.path(&plan.state_dir), source };
+        let old = change.place.read(&plan.state_dir).map_err(at)?;
+        change.place.write(&plan.state_dir, change.text.as_deref()).map_err(at)?;
+        undo.changes.push(Change { place: change.place.clone(), text: old });
+    }
+    Ok(())
+}
+
+/// What stood there, the newest last.
+struct Undo {
+    secrets: Vec<(Name, Option<Secret>)>,
+    changes: Vec<Change>,
+}
+
+impl Undo {
+    fn run(&self, state_dir: &Path, sources: &SecretSources) -> Result<(), String> {
+        for change in self.changes.iter().rev() {
+            let put_back = change.place.write(state_dir, change.text.as_deref());
+            put_back.map_err(|error| format!("{}: {error}", change.place.path(state_dir).display()))?;
+        }
+        for (name, old) in self.secrets.iter().rev() {
+            let put_back = match old {
+                Some(text) => store::seal(name, text.reveal(), sources).map(drop),
+                None => store::remove(name, sources).map(drop),
+            };
+            put_back.map_err(|error| format!("the secret {name}: {error}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// As a backup of its own, whole: it stays in the state folder, for its owner alone. `false`: nothing could be read.
+fn keep_before(plan: &Plan, main: &Path, env: Environment<'_>, now: Timestamp) -> io::Result<bool> {
+    let Ok(present) = config::settings_files(main, env) else { return Ok(false) };
+    let kept = present.iter().map(|file| match &file.place {
+        Place::Main => Kept::of_text(Whose::Settings, "conductor.toml", &file.text),
+        Place::Beside(name) => Kept::of_text(Whose::Settings, format!("conductor.d/{name}"), &file.text),
+        Place::State(name) => Kept::of_text(Whose::State, format!("conductor.d/{name}"), &file.text),
+    });
+    let document = Document {
+        format: FORMAT,
+        agent: plan.loaded.settings.agent.name.clone(),
+        version: crate::VERSION.to_owned(),
+        made: now,
+        files: kept.collect(),
+        left_out: Vec::new(),
+        sealed: None,
+    };
+    let folder = Folder::make_named(&plan.state_dir, BEFORE.0)?;
+    let lock = folder.lock()?;
+    folder.write(&lock, BEFORE.1, &document.to_json()?)?;
+    Ok(true)
+}
+
+impl Where {
+    fn path(&self, state_dir: &Path) -> PathBuf {
+        match self {
+            Where::Operators(path) => path.clone(),
+            Where::State(folder, name) => state_dir.join(folder).join(name),
+        }
+    }
+
+    fn read(&self, state_dir: &Path) -> io::Result<Option<String>> {
+        match fs::read_to_string(self.path(state_dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
+    fn write(&self, state_dir: &Path, text: Option<&str>) -> io::Result<()> {
+        match self {
+            Where::Operators(path) => write_beside(path, text),
+            Where::State(folder, name) => {
+                // By the folder's handle and under its lock: root follows no link there, and a page that saves waits.
+                let folder = Folder::make_named(state_dir, folder)?;
+                let lock = folder.lock()?;
+                match text {
+                    Some(text) => folder.write(&lock, name, text.as_bytes()),
+                    None => folder.remove(&lock, name).map(drop),
+                }
+            }
+        }
+    }
+}
+
+/// In the place of the old one, whole, with its mode.
+fn write_beside(path: &Path, text: Option<&str>) -> io::Result<()> {
+    let Some(text) = text else {
+        return match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        };
+    };
+    // Whoever put a link there meant the file that it leads to.
+    let path = match fs::canonicalize(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path)?,
+        found => found?,
+    };
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if !folder.is_dir() {
+        fs::create_dir_all(folder)?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(MODE | 0o111))?;
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.new"));
+    let mode = fs::metadata(&path).map_or(MODE, |old| old.permissions().mode() & 0o777);
+    let written = fs::write(&beside, text)
+        .and_then(|()| fs::set_permissions(&beside, fs::Permissions::from_mode(mode)))
+        .and_then(|()| fs::File::open(&beside)?.sync_all())
+        .and_then(|()| fs::rename(&beside, &path));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written?;
+    fs::File::open(folder)?.sync_all()
+}
