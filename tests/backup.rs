@@ -4,6 +4,8 @@ mod agent;
 
 #[path = "backup/restoring.rs"]
 mod restoring;
+#[path = "backup/wiping.rs"]
+mod wiping;
 
 use std::fs;
 use std::path::Path;

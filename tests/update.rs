@@ -199,3 +199,17 @@ fn while_the_system_installs_no_other_bundle_is_taken_in() {
     assert_eq!(refused.status.code(), Some(69), "{}", said(&refused));
     assert!(said(&refused).contains("is being installed"), "{}", said(&refused));
 }
+
+#[test]
+fn on_an_appliance_a_factory_reset_is_asked_of_the_system_and_nothing_is_wiped_by_us() {
+    if !can_mount() {
+        return;
+    }
+    let place = place();
+    fs::create_dir(place.state().join("secrets")).expect("made");
+    let done = on_appliance(&place, &["reset", "--factory", "--yes"]).output().expect("it ran");
+    assert!(done.status.success(), "{}", said(&done));
+    let asked = fs::read_to_string(place.state().join("reset/asked")).expect("asked");
+    assert!(asked.contains("(uid "), "{asked}");
+    assert!(place.state().join("secrets").is_dir());
+}

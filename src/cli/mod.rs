@@ -18,6 +18,7 @@ mod integration;
 mod logging;
 mod queue;
 mod recording;
+mod reset;
 mod run;
 mod secret;
 mod selftest;
@@ -193,6 +194,8 @@ enum Verb {
     Backup(backup::Backup),
     /// Put a backup's settings in the place of those here, once they are found to hold.
     Restore(backup::Restore),
+    /// The box as it was before its first start: wipes keys, queue, users, claim and what was set on the pages.
+    Reset(reset::Arguments),
     /// On an appliance: hand a signed update to the system, or tell what runs and how the last update ended.
     Update(update::Arguments),
     /// Look into the queue, copy it out and in.
@@ -237,6 +240,7 @@ pub fn main() -> ExitCode {
         Verb::Appliance { verb } => appliance::run(verb),
         Verb::Backup(verb) => recorded(config, verb.doing(), || backup::backup(config, &verb)),
         Verb::Restore(verb) => recorded(config, verb.doing(), || backup::restore(config, &verb)),
+        Verb::Reset(verb) => recorded(config, verb.doing(), || reset::run(config, &verb)),
         Verb::Update(verb) => recorded(config, verb.doing(), || update::run(config, &verb)),
         Verb::Queue { verb } => recorded(config, verb.doing(), || queue::run(config, verb)),
     };
