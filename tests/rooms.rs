@@ -96,6 +96,9 @@ const ARROWS: [(&str, &[&str]); 26] = [
             "secrets",
             "format::Body",
             "bundle",
+            // And take an update in, and a backup out and in, as the commands do.
+            "backup",
+            "update",
         ],
     ),
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.

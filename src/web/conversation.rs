@@ -1,7 +1,7 @@
 //! HTTP/1.1 over one connection, for both listeners.
 //!
 //! Promise: at each moment one limit of time stands over the connection, whoever is slow and in whatever: it moves only
-//! when a whole head has come or a whole answer has been handed over.
+//! when a whole head has come or a whole answer has been handed over, or when a page that knows who sends takes a file in.
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
@@ -85,6 +85,22 @@ impl Pulse {
     }
 }
 
+/// By which a page moves the limit of its request; stands in the request's extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct Patience(Pulse);
+
+impl Patience {
+    /// This request may take so long from now on.
+    pub(crate) fn allow(&self, limit: Duration) {
+        self.0.within(limit);
+    }
+
+    /// From now on as long as every other.
+    pub(crate) fn usual(&self) {
+        self.0.within(self.0.limits.request);
+    }
+}
+
 /// One request after the other.
 struct Exchanges {
     router: TowerToHyperService<Router>,
@@ -99,6 +115,7 @@ impl Service<Request<Incoming>> for Exchanges {
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().extend(self.with.clone());
+        request.extensions_mut().insert(Patience(self.pulse.clone()));
         self.pulse.within(self.pulse.limits.request);
         let (answer, pulse) = (self.router.call(request), self.pulse.clone());
         Box::pin(async move {

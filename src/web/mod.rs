@@ -15,6 +15,7 @@ mod routes;
 
 use std::net::IpAddr;
 
+pub(crate) use conversation::Patience;
 pub use listener::serve;
 
 /// Who asks: stands in the extensions of each request of the remote listener.

@@ -44,5 +44,6 @@ pub fn pages(
         reload,
         turns: Turns::default(),
         rations: Rations::default(),
+        version_file: crate::update::VERSION_FILE.into(),
     }))
 }

@@ -37,6 +37,8 @@ pub struct Desk {
     pub turns: Turns,
     /// What may still be noted of acts that anybody can repeat without end.
     pub rations: Rations,
+    /// What an appliance has, and no other machine ([`crate::update::VERSION_FILE`]).
+    pub version_file: PathBuf,
 }
 
 impl Desk {

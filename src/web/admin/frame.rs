@@ -49,6 +49,12 @@ const SAID: &[(&str, &str)] = &[
     ("network-over", "No trial was waiting for that word: nothing was done."),
     ("password-changed", "Your password was changed, and your other sessions have ended."),
     ("factor-dropped", "A login of yours needs no second factor any more."),
+    (
+        "update-taken",
+        "The update is with the system. If it is signed for this box and newer, the box restarts into it.",
+    ),
+    ("restored", "The settings were restored, and the agent has taken them up."),
+    ("as-it-is", "All of it is as it is here: nothing was changed."),
     ("user-added", "The user was added."),
     ("user-changed", "That was done, and the user's sessions have ended."),
 ];

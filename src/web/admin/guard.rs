@@ -14,12 +14,13 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
 
 use super::posted::{self, Posted};
-use super::routes::Needs;
+use super::routes::{Needs, Takes};
+use super::upload::{self, Uploaded};
 use super::visit::{UNKNOWN, Visit};
 use super::{Desk, cookie, frame};
 use crate::access::Role;
 use crate::values::Secret;
-use crate::web::Caller;
+use crate::web::{Caller, Patience};
 
 /// What the decision hangs on.
 #[derive(Clone, Copy, Debug)]
@@ -75,12 +76,22 @@ fn decide(facts: Facts) -> Decision {
 }
 
 /// Stands around one route.
-pub(super) async fn guard(State((needs, desk)): State<(Needs, Desk)>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State((needs, takes, desk)): State<(Needs, Takes, Desk)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let unsafe_method = !parts.method.is_safe();
-    let form = match read_form(unsafe_method && needs != Needs::Nothing, body).await {
-        Ok(form) => form,
-        Err(refused) => return refused,
+    let (mut form, with_file) = match (takes, upload::told(&parts.headers)) {
+        // Nothing of it is read before it is known who sends it.
+        (Takes::File, Some(multipart)) => (Posted::default(), Some((multipart, body))),
+        (Takes::File, None) | (Takes::Form, _) => {
+            match read_form(unsafe_method && needs != Needs::Nothing, body).await {
+                Ok(form) => (form, None),
+                Err(refused) => return refused,
+            }
+        }
     };
     let found = cookie::of(&parts.headers);
     let (claimed, session) = {
@@ -98,14 +109,25 @@ pub(super) async fn guard(State((needs, desk)): State<(Needs, Desk)>, request: R
             Err(error) => return frame::broken(&error),
         }
     };
-    let facts = Facts {
+    let mut facts = Facts {
         needs,
         claimed,
         role: session.as_ref().map(|session| session.role),
         unsafe_method,
         own_origin: own_origin(&parts.headers, &parts.uri),
-        token: session.as_ref().is_some_and(|session| session.csrf_matches(form.text("csrf"))),
+        token: true,
     };
+    if let Some((multipart, body)) = with_file.filter(|_| decide(facts) == Decision::Enter) {
+        let patience = parts.extensions.get::<Patience>().cloned();
+        match upload::begin(multipart, body, &parts.headers, patience).await {
+            Ok((fields, uploaded)) => {
+                form = fields;
+                parts.extensions.insert::<Uploaded>(uploaded);
+            }
+            Err(refused) => return refused,
+        }
+    }
+    facts.token = session.as_ref().is_some_and(|session| session.csrf_matches(form.text("csrf")));
     let from = parts.extensions.get::<Caller>().map_or(UNKNOWN, |caller| caller.address.to_canonical());
     let cookie = session.as_ref().and(found);
     let visit = Visit { from, session, cookie, form: Arc::new(form) };

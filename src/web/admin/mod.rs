@@ -22,6 +22,7 @@ mod guard;
 mod integrations;
 mod live;
 mod login;
+mod multipart;
 mod network;
 mod overview;
 mod part;
@@ -41,6 +42,7 @@ mod tests;
 mod tile;
 mod trial;
 mod turns;
+mod upload;
 mod visit;
 
 use axum::Router;
@@ -55,7 +57,7 @@ pub use turns::Turns;
 pub fn router(desk: Desk) -> Router {
     let mut router = Router::new();
     for route in routes::ROUTES {
-        let needs = (route.needs, desk.clone());
+        let needs = (route.needs, route.takes, desk.clone());
         router = router.route(route.path, (route.serve)().layer(middleware::from_fn_with_state(needs, guard::guard)));
     }
     router

@@ -19,6 +19,11 @@ impl Posted {
         Posted(pairs.map(|(name, value)| (name.into_owned(), Zeroizing::new(value.into_owned()))).collect())
     }
 
+    /// One more, at the end.
+    pub(super) fn put(&mut self, name: String, value: &str) {
+        self.0.push((name, Zeroizing::new(value.to_owned())));
+    }
+
     /// The first value of that name; empty where there is none.
     pub(super) fn text(&self, name: &str) -> &str {
         self.all(name).next().unwrap_or("")

@@ -26,22 +26,37 @@ pub(super) enum Needs {
     Admin,
 }
 
+/// What is posted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// A form of a few KiB.
+    Form,
+    /// A form with a file behind its fields, which the page's own function reads.
+    File,
+}
+
 /// One path with one method.
 pub(super) struct Route {
     #[cfg_attr(not(test), allow(dead_code, reason = "for whoever walks the table"))]
     pub method: Method,
     pub path: &'static str,
     pub needs: Needs,
+    pub takes: Takes,
     pub serve: fn() -> MethodRouter<Desk>,
 }
 
 const fn reads(path: &'static str, needs: Needs, serve: fn() -> MethodRouter<Desk>) -> Route {
-    Route { method: Method::GET, path, needs, serve }
+    Route { method: Method::GET, path, needs, takes: Takes::Form, serve }
 }
 
 /// What changes something is posted: a form with the session's CSRF token, from our own origin.
 const fn changes(path: &'static str, needs: Needs, serve: fn() -> MethodRouter<Desk>) -> Route {
-    Route { method: Method::POST, path, needs, serve }
+    Route { method: Method::POST, path, needs, takes: Takes::Form, serve }
+}
+
+/// The same with a file.
+const fn uploads(path: &'static str, needs: Needs, serve: fn() -> MethodRouter<Desk>) -> Route {
+    Route { method: Method::POST, path, needs, takes: Takes::File, serve }
 }
 
 pub(super) static ROUTES: &[Route] = &[
@@ -68,6 +83,11 @@ pub(super) static ROUTES: &[Route] = &[
     changes("/admin/system/second-factor/confirm", Needs::Session, || post(system::confirm_factor)),
     changes("/admin/system/second-factor/drop", Needs::Session, || post(system::drop_factor)),
     changes("/admin/system/support-bundle", Needs::Admin, || post(system::support_bundle)),
+    uploads("/admin/system/update", Needs::Admin, || post(system::update)),
+    changes("/admin/system/backup", Needs::Admin, || post(system::backup)),
+    uploads("/admin/system/restore", Needs::Admin, || post(system::restore)),
+    reads("/admin/system/reset", Needs::Admin, || get(system::reset_page)),
+    changes("/admin/system/reset", Needs::Admin, || post(system::reset)),
     reads("/admin/system/users", Needs::Admin, || get(system::new_page)),
     changes("/admin/system/users", Needs::Admin, || post(system::add)),
     reads("/admin/system/users/{name}", Needs::Admin, || get(system::user_page)),

@@ -60,6 +60,7 @@ impl Site {
             reload,
             turns: Turns::default(),
             rations: Rations::default(),
+            version_file: folder.path().join("appliance-version"),
         };
         Site { folder, router: router(desk.clone()), desk, reloads: Some(reloads) }
     }

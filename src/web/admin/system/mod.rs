@@ -3,8 +3,11 @@
 //! Promise: of a user nothing is shown that lets anybody in; a second factor's key and recovery codes are shown once, to
 //! the user whose they are.
 
+mod backups;
 mod bundle;
 mod own;
+mod reset;
+mod updates;
 mod users;
 
 use askama::Template;
@@ -21,8 +24,11 @@ use crate::audit::Entry;
 use crate::status::Snapshot;
 use crate::status::sentences::{seconds_between, span};
 
+pub(super) use backups::{backup, restore};
 pub(super) use bundle::download as support_bundle;
 pub(super) use own::{begin_factor, change_password, confirm_factor, drop_factor, factor_page, password_page};
+pub(super) use reset::{reset, reset_page};
+pub(super) use updates::update;
 pub(super) use users::{add, new_page, remove, reset_factor, reset_password, set_role, user_page};
 
 /// Entries of the audit log on the page.
@@ -40,6 +46,7 @@ struct Page {
     users_trouble: String,
     entries: Vec<EntryRow>,
     entries_trouble: String,
+    updates: updates::Updates,
 }
 
 struct CertificateRow {
@@ -69,8 +76,11 @@ struct EntryRow {
 pub(super) async fn page(State(desk): State<Desk>, visit: Visit, uri: Uri) -> Response {
     let frame = Frame::new(&desk, &visit, Place::System, "System").said(&uri);
     let (access, audit) = (desk.access.clone(), desk.audit.clone());
-    let read = tokio::task::spawn_blocking(move || (access.users(), audit.map(|audit| audit.read_last(ENTRIES))));
-    let (users, entries) = match read.await {
+    let read = tokio::task::spawn_blocking({
+        let desk = desk.clone();
+        move || (access.users(), audit.map(|audit| audit.read_last(ENTRIES)), updates::Updates::look(&desk))
+    });
+    let (users, entries, updates) = match read.await {
         Ok(read) => read,
         Err(error) => return frame::broken(&error),
     };
@@ -91,6 +101,7 @@ pub(super) async fn page(State(desk): State<Desk>, visit: Visit, uri: Uri) -> Re
         users_trouble,
         entries,
         entries_trouble,
+        updates,
     };
     frame::page(StatusCode::OK, &page)
 }

@@ -1,5 +1,7 @@
 //! The pages of the system, asked without a socket.
 
+mod upkeep;
+
 use http::{StatusCode, header};
 
 use super::*;
