@@ -213,3 +213,66 @@ fn on_an_appliance_a_factory_reset_is_asked_of_the_system_and_nothing_is_wiped_b
     assert!(asked.contains("(uid "), "{asked}");
     assert!(place.state().join("secrets").is_dir());
 }
+
+/// An agent on an appliance, ended with the test.
+struct Polling(Child);
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts an agent that polls the index, and waits until its status tells this of updates.
+fn polls_until(place: &Place, server: &BundleServer, sentence: &str) -> Polling {
+    fs::write(place.dir.path().join("ca.pem"), &server.ca_pem).expect("written");
+    let url = format!("https://localhost:{}/index/stable.json", server.port);
+    place.write_settings(&format!("[update]\nurl = \"{url}\"\nca = \"ca.pem\"\ninterval = \"60s\"\n"));
+    let mut command = on_appliance(place, &["run"]);
+    let log = fs::File::create(place.dir.path().join("agent.log")).expect("a log");
+    let child = command.stdout(Stdio::null()).stderr(log).spawn().expect("it runs");
+    let polling = Polling(child);
+    let begun = Instant::now();
+    loop {
+        let told = said(&place.verb(&["status", "--json"]));
+        let told = serde_json::from_str::<serde_json::Value>(&told).unwrap_or_default();
+        if told["update"]["text"].as_str().is_some_and(|text| text.contains(sentence)) {
+            assert_eq!(told["update"]["offered"], "1.1.0", "{told}");
+            return polling;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}\n{}", told["update"], place.log());
+        // Not a synchronisation: only how often the question is asked.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn an_agent_that_polls_an_index_hands_a_newer_version_over_and_one_that_failed_here_not() {
+    if !can_mount() {
+        return;
+    }
+    let server = BundleServer::start(BUNDLE);
+    let place = self::place();
+    tell(&place, r#"{"version": "1.1.0", "outcome": "not-good", "why": "it was not ready"}"#);
+    drop(polls_until(&place, &server, "is not fetched again: 1.1.0 did not show itself good"));
+    assert_eq!(handed_over(&place), Vec::<String>::new());
+
+    let place = self::place();
+    fs::create_dir(place.state().join("update")).expect("made");
+    fs::write(place.state().join("update/.part"), "cut off by a power cut").expect("written");
+    drop(polls_until(&place, &server, "1.1.0 is with the system, which judges it"));
+    assert_eq!(handed_over(&place), ["conductor-1.1.0.raucb"]);
+    assert_eq!(fs::read(place.state().join("update/conductor-1.1.0.raucb")).expect("there"), BUNDLE);
+}
+
+#[test]
+fn an_agent_elsewhere_asks_no_index_and_says_why() {
+    let place = place();
+    place.write_settings("[update]\nurl = \"https://127.0.0.1:1/stable.json\"\nwindow = \"Sun 02:00-04:00\"\n");
+    let mut agent = place.start();
+    agent.wait_until("it is told", |agent| {
+        agent.status()["update"]["text"].as_str().is_some_and(|text| text.contains("this machine is no appliance"))
+    });
+    assert!(agent.stop().0.success());
+}

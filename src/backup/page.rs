@@ -28,6 +28,7 @@ pub fn as_page(file: &SettingsFile, here: &Here<'_>) -> Result<String, String> {
     };
     // What is no TOML is told with its line by whoever reads all of it.
     let Ok(mut all) = file.text.parse::<Table>() else { return Ok(file.text.clone()) };
+    let mut marked = false;
     for (section, value) in &mut all {
         let Some(table) = [Tables::Integration, Tables::Destination].into_iter().find(|table| table.key() == section)
         else {
@@ -54,10 +55,11 @@ pub fn as_page(file: &SettingsFile, here: &Here<'_>) -> Result<String, String> {
                     ));
                 }
             }
-            keys.insert("set-by".to_owned(), Value::String("page".to_owned()));
+            let page = Value::String("page".to_owned());
+            marked |= keys.insert("set-by".to_owned(), page.clone()) != Some(page);
         }
     }
-    Ok(all.to_string())
+    Ok(if marked { all.to_string() } else { file.text.clone() })
 }
 
 /// The keys of that name as they are here.

@@ -91,14 +91,13 @@ fn status(appliance: Option<&str>, state_dir: &Path) -> Result<u8, Failure> {
 }
 
 fn told(state_dir: &Path) -> Result<Told, Failure> {
-    Told::read(state_dir).map_err(|error| {
-        let exit = if is_forbidden(&error) { Exit::Permission } else { Exit::Disk };
-        let text = format!(
-            "what the system tells of updates can't be read from {}: {error}",
-            state_dir.join(update::FOLDER).display()
-        );
-        Failure::new(exit, text)
-    })
+    Told::read(state_dir).map_err(|error| untold(state_dir, &error))
+}
+
+fn untold(state_dir: &Path, error: &std::io::Error) -> Failure {
+    let exit = if is_forbidden(error) { Exit::Permission } else { Exit::Disk };
+    let folder = state_dir.join(update::FOLDER);
+    Failure::new(exit, format!("what the system tells of updates can't be read from {}: {error}", folder.display()))
 }
 
 fn from_file(path: &Path, arguments: &Arguments, state_dir: &Path) -> Result<Arrived, Failure> {
@@ -145,7 +144,12 @@ fn wait(state_dir: &Path, before: Option<&Last>) -> Result<u8, Failure> {
     let until = Instant::now() + PATIENCE;
     let mut shown = None;
     while Instant::now() < until {
-        let last = told(state_dir)?.last.filter(|last| Some(last) != before);
+        let last = match Told::read(state_dir) {
+            Ok(told) => told.last.filter(|last| Some(last) != before),
+            // It is being written.
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => None,
+            Err(error) => return Err(untold(state_dir, &error)),
+        };
         if let Some(last) = last.filter(|last| shown.as_ref() != Some(last)) {
             writeln!(std::io::stdout(), "{}", last.sentence())?;
             match last.outcome {

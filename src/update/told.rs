@@ -123,7 +123,9 @@ impl Told {
         if large {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 64 KiB"));
         }
-        let value: Value = serde_json::from_slice(&fs::read(&path)?)?;
+        // One that is being written ends early: that is no other trouble than what is no JSON.
+        let value: Value = serde_json::from_slice(&fs::read(&path)?)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         Ok(Told::of(&value))
     }
 

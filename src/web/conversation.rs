@@ -165,3 +165,55 @@ impl Drop for Answer {
         self.pulse.rest();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Extension;
+    use axum::routing::post;
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        handshake: Duration::from_secs(10),
+        request: Duration::from_secs(10),
+        idle: Some(Duration::from_secs(30)),
+        stream: Duration::from_secs(300),
+        connections: 1,
+        per_address: 1,
+        stop: Duration::from_secs(1),
+        head: 16 << 10,
+        headers: 64,
+    };
+
+    /// What a peer gets that sends a body of two bytes with a minute between them.
+    async fn slowly(path: &str) -> String {
+        async fn patient(Extension(patience): Extension<Patience>, body: Body) -> &'static str {
+            patience.allow(Duration::from_secs(3600));
+            let whole = body.collect().await.is_ok();
+            patience.usual();
+            if whole { "whole" } else { "cut" }
+        }
+        async fn usual(body: Body) -> &'static str {
+            if body.collect().await.is_ok() { "whole" } else { "cut" }
+        }
+        let router = Router::new().route("/patient", post(patient)).route("/usual", post(usual));
+        let (ours, mut theirs) = tokio::io::duplex(4096);
+        let served = tokio::spawn(converse(ours, router, Extensions::new(), std::future::pending(), LIMITS));
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\na");
+        theirs.write_all(head.as_bytes()).await.expect("sent");
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let _ = theirs.write_all(b"b").await;
+        let mut answer = String::new();
+        let _ = theirs.read_to_string(&mut answer).await;
+        served.await.expect("it ends");
+        answer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_takes_a_file_in_may_wait_for_it_and_no_other_may() {
+        assert!(slowly("/patient").await.ends_with("whole"));
+        assert_eq!(slowly("/usual").await, "", "ten seconds are its time");
+    }
+}

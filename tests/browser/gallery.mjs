@@ -21,6 +21,7 @@ const PAGES = [
   ["proxy", "/admin/network/proxy"],
   ["password", "/admin/system/password"],
   ["second-factor", "/admin/system/second-factor"],
+  ["reset", "/admin/system/reset"],
   ["user-add", "/admin/system/users"],
   ["user", "/admin/system/users/ada"],
   ["system", "/admin/system"],

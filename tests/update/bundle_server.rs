@@ -1,4 +1,5 @@
-//! A web server over TLS that has one file: whole, cut off, moved, or not there, by the first part of the path.
+//! A web server over TLS that has one file: whole, cut off, moved, or not there, by the first part of the path; and an
+//! index that names it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,6 +10,7 @@ use conductor_sim::ca::{Authority, LOOPBACK};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use sha2::{Digest, Sha256};
 
 /// Ends with the test: its thread waits for nothing but connections.
 pub struct BundleServer {
@@ -37,14 +39,14 @@ impl BundleServer {
                 let Ok(stream) = stream else { return };
                 let config = Arc::clone(&config);
                 // A client that goes away is that test's business.
-                thread::spawn(move || drop(answer(stream, config, bundle)));
+                thread::spawn(move || drop(answer(stream, config, bundle, port)));
             }
         });
         BundleServer { port, ca_pem: authority.ca_pem() }
     }
 }
 
-fn answer(stream: TcpStream, config: Arc<ServerConfig>, bundle: &[u8]) -> std::io::Result<()> {
+fn answer(stream: TcpStream, config: Arc<ServerConfig>, bundle: &[u8], port: u16) -> std::io::Result<()> {
     let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
     let mut reader = BufReader::new(StreamOwned::new(connection, stream));
     let mut first = String::new();
@@ -55,8 +57,15 @@ fn answer(stream: TcpStream, config: Arc<ServerConfig>, bundle: &[u8]) -> std::i
     }
     let path = first.split(' ').nth(1).unwrap_or_default();
     let whole = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", bundle.len());
+    let sum: String = Sha256::digest(bundle).iter().map(|byte| format!("{byte:02x}")).collect();
+    let index = format!(
+        r#"{{"version": "1.1.0", "url": "https://localhost:{port}/whole/x.raucb", "sha256": "{sum}", "size": {}}}"#,
+        bundle.len()
+    );
+    let of_index = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", index.len());
     let (head, body) = match path.split('/').nth(1).unwrap_or_default() {
         "whole" => (whole, bundle),
+        "index" => (of_index, index.as_bytes()),
         "cut" => (whole, &bundle[..bundle.len() / 2]),
         "moved" => ("HTTP/1.1 302 Found\r\nLocation: /whole/x\r\nContent-Length: 0\r\n\r\n".to_owned(), &[][..]),
         _ => ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_owned(), &[][..]),

@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// For all of it: 1 GiB at 1.2 Mbit/s.
 const WHOLE: Duration = Duration::from_secs(2 * 3600);
 
+/// Of a file that was refused, in bytes.
+const DRAINED: usize = 64 << 20;
+
 /// A file that is coming in.
 pub(super) struct Upload {
     /// As the browser calls it.
@@ -124,6 +127,17 @@ impl Upload {
     pub(super) fn allow(&self) {
         if let Some(patience) = &self.patience {
             patience.allow(WHOLE);
+        }
+    }
+
+    /// Reads on for a while, so that a browser which still sends gets to read why it was refused.
+    pub(super) async fn drain(&mut self) {
+        let mut read = 0;
+        while let Ok(Some(bytes)) = self.next().await {
+            read += bytes.len();
+            if read > DRAINED {
+                return;
+            }
         }
     }
 

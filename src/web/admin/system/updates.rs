@@ -49,27 +49,30 @@ pub(in crate::web::admin) async fn update(State(desk): State<Desk>, visit: Visit
     if !appliance.unwrap_or_default() {
         return refused(StatusCode::CONFLICT, &format!("Nothing was done: {}.", update::packages()));
     }
-    let Some(upload) = uploaded.take().filter(|upload| !upload.name.is_empty()) else {
+    let Some(mut upload) = uploaded.take().filter(|upload| !upload.name.is_empty()) else {
         return refused(
             StatusCode::UNPROCESSABLE_ENTITY,
             "No file was chosen. Choose the bundle, a file that ends in .raucb.",
         );
     };
     let name = update::file_name(&upload.name);
-    match take(&desk, upload).await {
+    match take(&desk, &mut upload).await {
         Ok(arrived) => {
             let about = format!("{} ({} bytes, SHA-256 {})", arrived.name, arrived.bytes, arrived.sha256);
             acts::note(&desk, &visit, "update", about, true).await;
             frame::see("/admin/system?said=update-taken")
         }
         Err((status, why)) => {
+            if status != StatusCode::BAD_REQUEST {
+                upload.drain().await;
+            }
             acts::note(&desk, &visit, "update", name, false).await;
             refused(status, &why)
         }
     }
 }
 
-async fn take(desk: &Desk, mut upload: Upload) -> Result<Arrived, (StatusCode, String)> {
+async fn take(desk: &Desk, upload: &mut Upload) -> Result<Arrived, (StatusCode, String)> {
     let most = LARGEST;
     // The form around the file is a few hundred bytes; its own size is known at its end alone.
     if upload.announced.is_some_and(|bytes| bytes > most + (64 << 10)) {
