@@ -113,7 +113,7 @@ pub fn gather(sources: &Sources<'_>, wanted: &Wanted, now: Timestamp) -> Result<
 }
 
 /// `user:password@` of each proxy.
-fn logins(settings: &Settings) -> Vec<Secret> {
+pub fn logins(settings: &Settings) -> Vec<Secret> {
     let of_destinations = settings.destinations.values().filter_map(|one| one.link.proxy.as_ref());
     let proxies = settings.egress.proxy.iter().chain(of_destinations);
     let login = |url: &Secret| {

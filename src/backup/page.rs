@@ -30,6 +30,10 @@ pub fn as_page(file: &SettingsFile, here: &Here<'_>) -> Result<String, String> {
     let Ok(mut all) = file.text.parse::<Table>() else { return Ok(file.text.clone()) };
     let mut marked = false;
     for (section, value) in &mut all {
+        // The one key of a section that the pages set.
+        if section == "egress" && value.as_table().is_some_and(|keys| keys.keys().all(|key| key == "proxy")) {
+            continue;
+        }
         let Some(table) = [Tables::Integration, Tables::Destination].into_iter().find(|table| table.key() == section)
         else {
             return Err(format!("{name} holds [{}], which is not set by the pages", section.escape_default()));
@@ -142,7 +146,7 @@ mod tests {
             ("[destinations.soc]\nheaders = { X = { file = \"/etc/shadow\" } }\n", "by file"),
             ("[integrations.other]\napi-key = { credential = \"key_acme\" }\n", "by credential"),
             ("[remote]\nlisten = \"0.0.0.0:1\"\n", "[remote]"),
-            ("[egress]\nproxy = \"http://evil.example:1\"\n", "[egress]"),
+            ("[egress]\nallowlisted = []\nproxy = \"http://proxy.example:1\"\n", "[egress]"),
         ] {
             let refused = as_page(&state(bad), &here).expect_err(bad);
             assert!(refused.contains(why), "{refused}");

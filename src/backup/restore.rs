@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::document::{self, Document, FORMAT, Kept, Unread, What, Whose};
+use super::gather::logins;
 use super::page::{Here, as_page};
 use super::passphrase::Opened;
 use crate::config::{self, Environment, Loaded, Mistakes, Place, SettingsFile};
@@ -122,6 +123,7 @@ pub fn plan(
         Some(What::Certificate(_) | What::StateCertificate(_)) | None => None,
     };
     let mut wanted: Vec<SettingsFile> = all.iter().filter(reached).filter_map(|file| settings(file)).collect();
+    keep_logins(&mut wanted, &present, main, env);
     match reach {
         Reach::Whole if !wanted.iter().any(|file| file.place == Place::Main) => return Err(NotRestored::NoMain),
         Reach::Whole => {}
@@ -165,6 +167,17 @@ pub fn plan(
     });
     let unreached = unreached.map(|file| file.name.clone()).collect();
     Ok(Plan { loaded, state_dir, unreached, changes, secrets })
+}
+
+/// A file that differs from the one here by the logins of its proxies alone stays as it is: they were cut out of the backup.
+fn keep_logins(wanted: &mut [SettingsFile], present: &[SettingsFile], main: &Path, env: Environment<'_>) {
+    let logins = config::load(main, env).map(|loaded| logins(&loaded.settings)).unwrap_or_default();
+    for file in wanted {
+        let Some(old) = present.iter().find(|old| old.place == file.place) else { continue };
+        if logins.iter().fold(old.text.clone(), |text, login| text.replace(login.reveal(), "")) == file.text {
+            file.text.clone_from(&old.text);
+        }
+    }
 }
 
 impl Plan {

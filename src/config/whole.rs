@@ -39,7 +39,7 @@ pub fn settings_files(main: &Path, env: Environment<'_>) -> Result<Vec<SettingsF
     let place = |fragment: &Fragment| {
         let name = fragment.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match fragment.origin {
-            Origin::State => Place::State(name),
+            Origin::State | Origin::Asked => Place::State(name),
             Origin::Operator if fragment.path == main => Place::Main,
             Origin::Operator => Place::Beside(name),
         }
@@ -78,7 +78,7 @@ fn fragment(main: &Path, state_dir: &Path, file: &SettingsFile) -> Fragment {
     let folder = whole.parent().unwrap_or(Path::new("/")).to_owned();
     let origin = match file.place {
         Place::Main | Place::Beside(_) => Origin::Operator,
-        Place::State(_) => Origin::State,
+        Place::State(_) => Origin::Asked,
     };
     Fragment { path, folder, text: file.text.clone(), origin, world_readable: false }
 }
