@@ -97,12 +97,14 @@ save_env --file $environment ORDER A_OK A_TRY A_KEEP B_OK B_TRY B_KEEP
     )
 }
 
+/// `no_timer_check`: a virtual machine whose host is busy loses the timer's first ticks, and the kernel must not take that for a broken
+/// board.
 fn entry(slot: &str, partition: u32, serial: &str) -> String {
     let lower = slot.to_lowercase();
     format!(
         "menuentry \"{slot}\" --unrestricted {{
   linux ($disk,gpt{partition})/boot/vmlinuz root=PARTLABEL=root-{lower} rootfstype=squashfs ro rauc.slot={slot} \
-         console=tty0 console={serial},115200 panic=10 quiet loglevel=4
+         console=tty0 console={serial},115200 panic=10 no_timer_check quiet loglevel=4
   initrd ($disk,gpt{partition})/boot/initrd.img
 }}
 "
