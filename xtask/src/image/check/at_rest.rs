@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 
 use super::bench::figure;
 use super::timetable::Timetable;
-use super::{BOOT, Options, Stop, UPDATE, versions};
+use super::{BOOT, Options, Stop, UPDATE, pages, versions};
 use crate::image::layout::{self, MIB};
 use crate::image::machine::{Hardware, Machine};
 use crate::image::site::{HEALTH, Settings, Site};
@@ -46,12 +46,16 @@ pub fn tell(options: &Options, folder: &Path, stop: &Stop, times: &mut Timetable
     let mut machine = room.start("4-own", Some("own"), Some(&volume))?;
     machine.await_line(OPENED, BOOT)?;
     machine.await_line(UP, BOOT)?;
+    machine.await_line("destination  soc", BOOT)?;
     let data = machine.await_line("  data ", BOOT)?;
     if figure(&data, " of ")? <= layout::size("data")? / MIB {
         bail!("the encrypted data did not grow to the disk: {data}");
     }
     machine.await_line("  root         read by its hash tree", BOOT)?;
-    machine.await_line("destination  soc", BOOT)?;
+    let status = pages::status(&mut machine)?;
+    if !status.contains("\"opened_by\"") || !status.contains("\"tpm2\"") {
+        bail!("/status does not tell what opens the data: {status}");
+    }
     machine.cut()?;
     times.say("a box with a TPM2 made its data, encrypted, and grew it to the disk");
     let before = room.data()?;

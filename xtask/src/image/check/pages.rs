@@ -93,6 +93,16 @@ pub fn ready(machine: &mut Machine) -> Result<()> {
     })
 }
 
+/// What `/status` says from outside, in JSON.
+pub fn status(machine: &mut Machine) -> Result<String> {
+    let token = format!("Authorization: Bearer {}\r\n", site::HEALTH);
+    let mut visitor = Visitor::of(machine.pages());
+    until(machine, "an answer of /status from outside", || {
+        Ok(Some(visitor.get("/status", &token)?).filter(|answer| answer.status() == 200))
+    })
+    .map(|answer| answer.body().to_owned())
+}
+
 /// Asks until there is an answer, as long as the machine runs.
 fn until<T>(machine: &mut Machine, what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let began = Instant::now();
