@@ -255,7 +255,7 @@ fn an_agent_that_polls_an_index_hands_a_newer_version_over_and_one_that_failed_h
     let server = BundleServer::start(BUNDLE);
     let place = self::place();
     tell(&place, r#"{"version": "1.1.0", "outcome": "not-good", "why": "it was not ready"}"#);
-    drop(polls_until(&place, &server, "is not fetched again: 1.1.0 did not show itself good"));
+    drop(polls_until(&place, &server, "is not fetched again now: 1.1.0 did not show itself good"));
     assert_eq!(handed_over(&place), Vec::<String>::new());
 
     let place = self::place();

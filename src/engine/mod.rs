@@ -58,7 +58,7 @@ use crate::config::{self, Settings};
 use crate::egress::Observation;
 use crate::event::Event;
 use crate::net::shared::Shared;
-use crate::queue::{self, Queue};
+use crate::queue::Queue;
 use crate::secrets::SecretSources;
 use crate::status::{Board, Code};
 use crate::values::Name;
@@ -66,7 +66,7 @@ use clock::Clock;
 use stop::Stopper;
 
 pub use collector::probe;
-pub use opening::{marks, open_queue};
+pub use opening::{marks, open_queue, queue_options};
 
 /// How long a stop may take until tasks are cut off: nothing is lost by it, some is handed over again.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -128,6 +128,18 @@ struct Tasks {
     standing: Vec<(Stopper, JoinHandle<()>)>,
 }
 
+impl Tasks {
+    /// Starts one that runs whatever the settings are.
+    fn stand<F>(&mut self, name: &str, board: &Board, run: impl Fn(stop::Stop) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (stopper, stop) = stop::flag();
+        let task = supervision::supervise(name, board.clone(), stop.clone(), move || run(stop.clone()));
+        self.standing.push((stopper, task));
+    }
+}
+
 /// Moves everything; see the head of this file.
 pub struct Engine {
     facilities: Facilities,
@@ -160,50 +172,38 @@ impl Engine {
             rounds: watch::Sender::new(0),
         };
         let mut tasks = Tasks::default();
-        let (stopper, stop) = stop::flag();
-        let task = supervision::supervise("janitor", facilities.board.clone(), stop.clone(), {
+        let board = &facilities.board;
+        tasks.stand("janitor", board, {
             let facilities = facilities.clone();
-            move || janitor::run(facilities.clone(), stop.clone())
+            move |stop| janitor::run(facilities.clone(), stop)
         });
-        tasks.standing.push((stopper, task));
-        let (stopper, stop) = stop::flag();
-        let task = supervision::supervise("key watch", facilities.board.clone(), stop.clone(), {
+        tasks.stand("key watch", board, {
             let places = Arc::clone(&facilities.places);
-            move || Arc::clone(&places).run(stop.clone())
+            move |stop| Arc::clone(&places).run(stop)
         });
-        tasks.standing.push((stopper, task));
-        let (stopper, stop) = stop::flag();
-        let task = supervision::supervise("egress watch", facilities.board.clone(), stop.clone(), {
+        tasks.stand("egress watch", board, {
             let (facilities, settings) = (facilities.clone(), for_tasks.clone());
             let egress_in = Arc::new(egress_in);
-            move || egress_watch::run(facilities.clone(), settings.clone(), Arc::clone(&egress_in), stop.clone())
+            move |stop| egress_watch::run(facilities.clone(), settings.clone(), Arc::clone(&egress_in), stop)
         });
-        tasks.standing.push((stopper, task));
-        let (stopper, stop) = stop::flag();
-        let task = supervision::supervise("heartbeat", facilities.board.clone(), stop.clone(), {
-            let board = facilities.board.clone();
+        tasks.stand("updater", board, {
+            let (facilities, settings) = (facilities.clone(), for_tasks.clone());
+            move |stop| updater::run(facilities.clone(), settings.clone(), stop)
+        });
+        tasks.stand("heartbeat", board, {
+            let board = board.clone();
             let heartbeat_in = Arc::new(heartbeat_in);
-            let for_tasks = for_tasks.clone();
-            move || heartbeat::run(board.clone(), for_tasks.clone(), Arc::clone(&heartbeat_in), stop.clone())
+            move |stop| heartbeat::run(board.clone(), for_tasks.clone(), Arc::clone(&heartbeat_in), stop)
         });
-        tasks.standing.push((stopper, task));
-        let (stopper, stop) = stop::flag();
-        let task = supervision::supervise("updater", facilities.board.clone(), stop.clone(), {
-            let facilities = facilities.clone();
-            move || updater::run(facilities.clone(), for_tasks.clone(), stop.clone())
-        });
-        tasks.standing.push((stopper, task));
         Engine { facilities, tasks: Mutex::new(tasks), settings, reloads }
     }
 
     /// Hands the entries of the audit log on as events, until the engine stops.
     pub async fn forward_audit(&self, audit: Audit) {
-        let (stopper, stop) = stop::flag();
-        let task = supervision::supervise("audit", self.facilities.board.clone(), stop.clone(), {
-            let (facilities, settings) = (self.facilities.clone(), self.settings.subscribe());
-            move || auditing::run(facilities.clone(), settings.clone(), audit.clone(), stop.clone())
+        let (facilities, settings) = (self.facilities.clone(), self.settings.subscribe());
+        self.tasks.lock().await.stand("audit", &self.facilities.board, move |stop| {
+            auditing::run(facilities.clone(), settings.clone(), audit.clone(), stop)
         });
-        self.tasks.lock().await.standing.push((stopper, task));
     }
 
     /// Counts the engine's own rounds, one a second: each went through the runtime, a blocking thread, the queue's locks
@@ -382,17 +382,6 @@ async fn end<K>(task: Running<K>) {
     if tokio::time::timeout(STOP_LIMIT, &mut done).await.is_err() {
         done.abort();
         let _ = done.await;
-    }
-}
-
-/// A file as it is now; what can't be read is told by whoever uses it.
-/// The queue's options from the settings.
-pub fn queue_options(settings: &config::Queue) -> queue::Options {
-    queue::Options {
-        max_bytes: settings.max_size.0,
-        drop_oldest: settings.when_full == config::WhenFull::DropOldest,
-        keep_ms: i64::try_from(settings.keep.as_millis()).unwrap_or(i64::MAX),
-        keep_bytes: settings.keep_size.0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Looks for newer versions of an appliance at the URL that the operator set, and hands one to the system in the window.
 //!
-//! Promise: without a URL it asks nobody; a version that failed here is not fetched again; what comes in is what the index
+//! Promise: without a URL it asks nobody; a version that failed here is not fetched again and again; what comes in is what the index
 //! announced, and the system judges it by its signature all the same.
 
 use std::path::Path;
@@ -108,7 +108,7 @@ async fn look(
                 Decision::UnderWay => (wanted.interval, format!("{version} is with the system")),
                 Decision::Failed => {
                     let last = system.last.map_or_else(String::new, |last| last.sentence());
-                    (wanted.interval, format!("{version} is offered, and is not fetched again: {last}"))
+                    (wanted.interval, format!("{version} is offered, and is not fetched again now: {last}"))
                 }
                 Decision::Later(opens) => {
                     let until = opens.map(|opens| opens.duration_since(now).unsigned_abs());

@@ -1,8 +1,9 @@
 //! What becomes of an offered version: one decision over facts. Pure.
 //!
-//! Promise: what failed on this box is not fetched again, and nothing is fetched outside of the window.
+//! Promise: what did not show itself good on this box is not fetched again, what was refused not within a day (a power cut
+//! in the middle of an install is told as refused, too), and nothing outside of the window.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::index::Index;
 use super::told::{Outcome, Told};
@@ -29,12 +30,15 @@ pub enum Decision {
     Current,
     /// One is being installed or on trial, or waits for the system.
     UnderWay,
-    /// The offered one was refused or did not show itself good here.
+    /// The offered one did not show itself good here, or was refused a short while ago.
     Failed,
     /// It is newer; the window opens then. `None`: it never does.
     Later(Option<Timestamp>),
     Take,
 }
+
+/// Before a refused version is tried again.
+const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// The rules.
 pub fn decide(facts: Facts<'_>) -> Decision {
@@ -48,7 +52,14 @@ pub fn decide(facts: Facts<'_>) -> Decision {
     if let Some(last) = &facts.told.last {
         match last.outcome {
             Outcome::Installing | Outcome::Trial => return Decision::UnderWay,
-            Outcome::Refused | Outcome::NotGood if last.version.as_deref() == offered => return Decision::Failed,
+            Outcome::NotGood if last.version.as_deref() == offered => return Decision::Failed,
+            // Without a time nobody knows how often it was tried.
+            Outcome::Refused
+                if last.version.as_deref() == offered
+                    && last.when.is_none_or(|when| facts.now.duration_since(when) < AGAIN) =>
+            {
+                return Decision::Failed;
+            }
             Outcome::Refused | Outcome::NotGood | Outcome::Good | Outcome::Unknown => {}
         }
     }
@@ -94,6 +105,15 @@ mod tests {
         for (running, told, handed_over, now, expected) in table {
             let facts = Facts { now, window: Some(&window), running, told, offered: &offered, handed_over };
             assert_eq!(decide(facts), expected, "{facts:?}");
+        }
+        let mut refused = told("1.1.0", Outcome::Refused);
+        for (hours, expected) in [(23, Decision::Failed), (24, Decision::Take)] {
+            if let Some(last) = &mut refused.last {
+                last.when = Some(within - SignedDuration::from_hours(hours));
+            }
+            let (window, handed_over) = (Some(&window), None);
+            let facts = Facts { now: within, window, running: "1.0.0", told: &refused, offered: &offered, handed_over };
+            assert_eq!(decide(facts), expected, "{hours}");
         }
         let facts =
             Facts { now: before, window: None, running: "1.0.0", told: &nothing, offered: &offered, handed_over: None };
