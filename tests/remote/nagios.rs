@@ -59,7 +59,8 @@ fn check_looks_at_the_files_of_the_remote_listener() {
     let scene = Scene::new();
     scene.place.write_settings(&scene.usual());
     let said = |scene: &Scene| String::from_utf8_lossy(&scene.place.verb(&["check", "--offline"]).stdout).into_owned();
-    let line = |text: String| text.lines().find(|line| line.contains("remote")).unwrap_or_default().to_owned();
+    let of_remote = |line: &&str| line.split_whitespace().nth(1) == Some("remote");
+    let line = |text: String| text.lines().find(of_remote).unwrap_or_default().to_owned();
     assert!(line(said(&scene)).contains("can use its files"), "{}", said(&scene));
     scene.place.secret("box.key", "no key");
     assert!(said(&scene).contains("is not an unencrypted PEM private key"), "{}", said(&scene));
