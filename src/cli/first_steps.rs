@@ -5,18 +5,22 @@
 /// The first verbs that somebody needs, the exit codes, and where to read on.
 pub const FIRST_STEPS: &str = "\
 First steps:
-  conductor claim                  Where the pages are, and a code for their first admin
-  conductor check                  Is all there that the agent needs? Each line that is not well says what to do
-  conductor integration test NAME  Step by step, what stands between this box and the vendor
-  conductor destination test NAME  One marked event to a receiver, and how far it got
-  conductor status                 How the running agent is
+  conductor claim                  a code for the first admin of the pages
+  conductor check                  is all there that the agent needs?
+  conductor integration test NAME  what stands between this box and the vendor
+  conductor destination test NAME  how far a marked event gets
+  conductor status                 how the running agent is
 
-Most verbs need the rights of the agent's user or of root (sudo). JSON goes to stdout, messages to stderr.
+Most verbs need the rights of the agent's user or of root (sudo).
+JSON goes to stdout, messages to stderr.
 
-Exit codes: 0 all went well; 64 the command line is wrong; 69 a peer or the agent can't be reached, or refuses; 70 a bug of ours;
-74 the disk; 77 a file may not be read or written; 78 the settings are wrong. `status`: 0 healthy, 1 degraded, 2 down.
+Exit codes:
+  0   all went well                    74  the disk, or what is on it
+  64  the command line is wrong        77  a file may not be read or written
+  69  a peer is away, or refuses us    78  the settings are wrong
+  70  a bug of ours                    status: 0 healthy, 1 degraded, 2 down
 
-Read on: operators-guide.md and troubleshooting.md, in /usr/share/doc/conductor.";
+Read on: operators-guide.md and troubleshooting.md in /usr/share/doc/conductor";
 
 #[cfg(test)]
 mod tests {
