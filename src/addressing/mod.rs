@@ -32,8 +32,6 @@ pub const FOLDER: &str = "network";
 pub const ASKED: &str = "asked.toml";
 /// The largest file of this kind, in bytes.
 pub const LARGEST: usize = 16 << 10;
-/// There on an appliance alone, from early in its start.
-pub const MARKER: &str = "/run/appliance/version";
 
 /// What was typed or written, unchecked: `asked.toml`, and the same shape in what the system tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

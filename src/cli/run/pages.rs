@@ -7,7 +7,6 @@ use axum::Router;
 use jiff::Timestamp;
 
 use crate::access::{self, Access};
-use crate::addressing;
 use crate::audit::Audit;
 use crate::engine::Engine;
 use crate::secrets::SecretSources;
@@ -39,7 +38,6 @@ pub fn pages(
         audit,
         settings: settings.to_owned(),
         secrets: secrets.clone(),
-        appliance: Path::new(addressing::MARKER).exists(),
         ledger: engine.ledger(),
         reload,
         turns: Turns::default(),

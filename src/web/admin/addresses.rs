@@ -17,6 +17,7 @@ use super::visit::Visit;
 use super::{Desk, acts, part, shown};
 use crate::addressing::{self, Answer, Asked, Outcome, Told, Typed};
 use crate::status::Snapshot;
+use crate::update;
 
 const ABOUT: &str = "Save puts the settings on trial: the gateway has to answer within a minute and a half, and then you \
                      have five minutes to open these pages at the new address and keep them. Else the box goes back by itself.";
@@ -39,7 +40,8 @@ pub(super) struct Card {
 impl Card {
     /// For a blocking thread. `None`: this is no appliance.
     pub(super) fn look(desk: &Desk) -> Option<Card> {
-        desk.appliance.then(|| match addressing::told(&desk.secrets.state_dir) {
+        update::appliance(&desk.version_file)?;
+        Some(match addressing::told(&desk.secrets.state_dir) {
             Ok(told) => Card::new(&told),
             Err(error) => Card {
                 tone: "bad",
@@ -141,11 +143,11 @@ pub(super) async fn answer(State(desk): State<Desk>, visit: Visit) -> Response {
         "back" => (Answer::GoBack, "network go-back", "network-back"),
         _ => return frame::see("/admin/network"),
     };
-    let (state_dir, form, there) = (desk.secrets.state_dir.clone(), visit.form.clone(), desk.appliance);
+    let (state_dir, form, version) = (desk.secrets.state_dir.clone(), visit.form.clone(), desk.version_file.clone());
     let answered = tokio::task::spawn_blocking(move || {
         let told = addressing::told(&state_dir)?;
         // The page that it was pressed on may be an old one.
-        let meant = there && told.waits() && told.id == form.text("id");
+        let meant = update::appliance(&version).is_some() && told.waits() && told.id == form.text("id");
         if meant { addressing::answer(&state_dir, &told.id, word).map(|()| true) } else { Ok(false) }
     });
     match answered.await.map_err(std::io::Error::from).and_then(|answered| answered) {
@@ -163,13 +165,14 @@ pub(super) async fn answer(State(desk): State<Desk>, visit: Visit) -> Response {
 
 /// What the system tells, where something may be asked of it now.
 async fn told(desk: &Desk) -> Result<Told, String> {
-    if !desk.appliance {
+    let (state_dir, version) = (desk.secrets.state_dir.clone(), desk.version_file.clone());
+    let looked =
+        tokio::task::spawn_blocking(move || update::appliance(&version).map(|_| addressing::told(&state_dir))).await;
+    let Some(told) = looked.unwrap_or_default() else {
         return Err("This box is no appliance: its addresses, DNS and time servers are its system's to set.".into());
-    }
-    let state_dir = desk.secrets.state_dir.clone();
-    let told = tokio::task::spawn_blocking(move || addressing::told(&state_dir)).await;
+    };
     // What can't be read must not keep anybody from asking for better: it is written anew.
-    let told = told.map_err(std::io::Error::from).and_then(|told| told).unwrap_or_default();
+    let told = told.unwrap_or_default();
     if told.outcome == Some(Outcome::Trying) {
         return Err("Settings are on trial: keep them, or go back, before others are asked for.".into());
     }

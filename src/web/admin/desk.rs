@@ -27,8 +27,6 @@ pub struct Desk {
     /// The operator's main file of settings.
     pub settings: PathBuf,
     pub secrets: SecretSources,
-    /// This box is an appliance, whose system does what the agent asks of it.
-    pub appliance: bool,
     /// The queue, to be searched.
     pub ledger: Ledger,
     /// Asks the running agent to read its settings again.

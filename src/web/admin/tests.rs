@@ -55,7 +55,6 @@ impl Site {
             audit: Some(Audit::open(&state_dir.join("audit")).expect("an empty folder")),
             settings,
             secrets: SecretSources { credentials_dir: None, state_dir },
-            appliance: false,
             ledger: ledger::samples::ledger(folder.path(), Vec::new()),
             reload,
             turns: Turns::default(),
