@@ -122,7 +122,7 @@ pub fn plan(
         Some(What::Settings(place)) => Some(SettingsFile { place, text: file.text() }),
         Some(What::Certificate(_) | What::StateCertificate(_)) | None => None,
     };
-    let mut wanted: Vec<SettingsFile> = all.iter().filter(reached).filter_map(|file| settings(file)).collect();
+    let mut wanted: Vec<SettingsFile> = all.iter().filter(reached).filter_map(settings).collect();
     keep_logins(&mut wanted, &present, main, env);
     match reach {
         Reach::Whole if !wanted.iter().any(|file| file.place == Place::Main) => return Err(NotRestored::NoMain),

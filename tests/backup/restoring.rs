@@ -34,7 +34,7 @@ fn a_backup_without_secrets_holds_the_settings_for_people_to_read_and_no_secret(
 #[test]
 fn settings_and_secrets_of_one_box_come_back_on_another_and_its_own_are_kept_beside() {
     let place = filled();
-    let (file, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
+    let (_, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
     assert!(!text.contains("CANARY"), "{text}");
     // The other box, at the same place: as if the disk had been changed.
     for name in ["conductor.d/acme.toml", "secrets", "certificates"] {
@@ -75,7 +75,7 @@ fn settings_and_secrets_of_one_box_come_back_on_another_and_its_own_are_kept_bes
 #[test]
 fn a_restore_that_is_refused_changes_nothing() {
     let place = filled();
-    let (file, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
+    let (_, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
     let without_audit = |place: &Place| {
         let mut files = all(place.dir.path());
         files.retain(|(name, _)| !name.contains("/audit/") && !name.contains("changed.json"));

@@ -158,8 +158,11 @@ mod tests {
         [head.as_bytes(), file, b"\r\n------x7--\r\n"].concat()
     }
 
+    /// Its name, the file's, and what is in it.
+    type Part = (String, Option<String>, Vec<u8>);
+
     /// All parts, by name, of a form that comes in pieces of this length.
-    fn read(bytes: &[u8], length: usize) -> Result<Vec<(String, Option<String>, Vec<u8>)>, Broken> {
+    fn read(bytes: &[u8], length: usize) -> Result<Vec<Part>, Broken> {
         let mut multipart = Multipart::of(TYPE).expect("a form with a file");
         let mut parts = Vec::new();
         for piece in bytes.chunks(length) {
