@@ -27,7 +27,7 @@ fn a_backup_without_secrets_holds_the_settings_for_people_to_read_and_no_secret(
     let refused = place.verb(&["backup", "--out", &format!("{file}.2")]);
     assert_eq!(refused.status.code(), Some(78));
     assert!(said(&refused).contains("conductor.d/note.toml") && !said(&refused).contains(KEY), "{}", said(&refused));
-    let (_, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
+    let (file, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
     assert!(!text.contains("CANARY"), "{text}");
 }
 
