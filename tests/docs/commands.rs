@@ -3,9 +3,10 @@
 use clap::Command;
 
 /// The documents that people type from.
-const TYPED_FROM: [&str; 9] = [
+const TYPED_FROM: [&str; 10] = [
     "README.md",
     "docs/appliance.md",
+    "docs/container.md",
     "docs/monitoring.md",
     "docs/operators-guide.md",
     "docs/queue.md",

@@ -85,6 +85,13 @@ fn printed(literal: &str) -> String {
     text.replace("}}", "}")
 }
 
+/// The appliance's scripts.
+fn scripts() -> Vec<String> {
+    let folder = super::home().join("image/root/usr/lib/appliance");
+    let scripts = std::fs::read_dir(&folder).expect("the scripts").map(|entry| entry.expect("an entry").path());
+    scripts.map(|path| std::fs::read_to_string(path).expect("a script")).collect()
+}
+
 /// The first cells of the tables whose head is "It says".
 fn quotes(document: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -109,8 +116,9 @@ fn pieces(quote: &str) -> Vec<&str> {
 fn each_sentence_that_the_troubleshooting_quotes_is_one_that_the_product_prints() {
     let is_test = |path: &Path| path.components().any(|part| part.as_os_str() == "tests") || path.ends_with("tests.rs");
     let sources = super::texts(&["src"], "rs").into_iter().filter(|(path, _)| !is_test(path));
-    let said: Vec<String> =
-        sources.flat_map(|(_, text): (PathBuf, String)| literals(&text)).map(|literal| printed(&literal)).collect();
+    let said = sources.flat_map(|(_, text): (PathBuf, String)| literals(&text)).map(|literal| printed(&literal));
+    // What the appliance's own scripts say stands in them as it is printed, but for their variables.
+    let said: Vec<String> = said.chain(scripts()).collect();
     let document = std::fs::read_to_string(super::home().join("docs/troubleshooting.md")).expect("the document");
     let quotes = quotes(&document);
     assert!(quotes.len() > 120, "the tables were not found: {}", quotes.len());
