@@ -16,9 +16,6 @@ const TYPED_FROM: [&str; 10] = [
     "CHANGELOG.md",
 ];
 
-/// Documents speak of them before they are there.
-const TO_COME: [&str; 4] = ["update", "backup", "restore", "reset"];
-
 /// What stands behind `conductor` in a line of a block, up to a comment or a pipe, or in a span of code. A line of a shell's
 /// or a service's own (`systemctl reload conductor`) has nothing behind it.
 fn commands(text: &str) -> Vec<String> {
@@ -49,9 +46,6 @@ fn wrong(grammar: &Command, command: &str) -> Option<String> {
                 return Some(format!("conductor {command}: no option {option}"));
             }
         } else if at.has_subcommands() {
-            if TO_COME.contains(&word) {
-                return None;
-            }
             for one in word.split('|') {
                 let Some(verb) = at.find_subcommand(one) else {
                     return (word != "...").then(|| format!("conductor {command}: no verb {one}"));
