@@ -66,7 +66,11 @@ impl Machine {
         let keyboard = folder.join("serial");
         let _ = fs::remove_file(&keyboard);
         let _ = fs::remove_file(&log);
-        let variables = folder.join("firmware");
+        // A board remembers its TPM in there: another TPM is another board.
+        let variables = match hardware.tpm.as_ref().and_then(|chip| chip.memory.file_name()) {
+            Some(name) => folder.join(format!("firmware-{}", name.to_string_lossy())),
+            None => folder.join("firmware"),
+        };
         let firmware = hardware.architecture.firmware();
         if !variables.exists() {
             fs::copy(firmware.memory, &variables).with_context(|| format!("package {}", firmware.package))?;
