@@ -84,7 +84,9 @@ impl Machine {
         let drive = |path: &Path, more: &str| format!("file={},format=raw,{more}", path.display());
         qemu.args(["-drive", &format!("if=pflash,format=raw,readonly=on,file={}", firmware.code)]);
         qemu.args(["-drive", &drive(&variables, "if=pflash")]);
-        qemu.args(["-drive", &drive(hardware.disk, "if=virtio")]);
+        // Named first: after a warm restart the firmware would try the network for minutes.
+        qemu.args(["-drive", &drive(hardware.disk, "if=none,id=disk")]);
+        qemu.args(["-device", "virtio-blk-pci,drive=disk,bootindex=1"]);
         if let Some(volume) = hardware.volume {
             qemu.args(["-drive", &drive(volume, "if=virtio,readonly=on")]);
         }
