@@ -89,8 +89,8 @@ fn cargo_home() -> Result<PathBuf> {
     std::env::var_os("CARGO_HOME").map(PathBuf::from).or(home).context("neither CARGO_HOME nor HOME is set")
 }
 
-/// Reads the program: is it what was asked for?
-fn judge(to: &Target, built: &Path) -> Result<()> {
+/// Reads a program: is it what was asked for?
+pub fn judge(to: &Target, built: &Path) -> Result<()> {
     let bytes = fs::read(built).with_context(|| format!("can't read {}", built.display()))?;
     let seen = elf::read(&bytes).with_context(|| format!("{} is no program that can be read", built.display()))?;
     let wrong = elf::wrong(&seen, to.arch(), to.floor);

@@ -48,7 +48,10 @@ pub fn run(options: &Options) -> Result<()> {
     let mut debs = Vec::new();
     for to in cross::chosen(&options.targets)? {
         let program = match &options.program {
-            Some(program) => program.clone(),
+            Some(program) => {
+                cross::judge(&to, program)?;
+                program.clone()
+            }
             None => cross::build(&to)?,
         };
         sbom::run(&to.triple)?;

@@ -45,7 +45,10 @@ pub fn run(options: &Options) -> Result<()> {
     }
     for to in targets {
         let program = match &options.program {
-            Some(program) => program.clone(),
+            Some(program) => {
+                cross::judge(&to, program)?;
+                program.clone()
+            }
             None => cross::build(&to)?,
         };
         let made = make(&to, &program, version)?;
