@@ -27,14 +27,14 @@ fn a_backup_without_secrets_holds_the_settings_for_people_to_read_and_no_secret(
     let refused = place.verb(&["backup", "--out", &format!("{file}.2")]);
     assert_eq!(refused.status.code(), Some(78));
     assert!(said(&refused).contains("conductor.d/note.toml") && !said(&refused).contains(KEY), "{}", said(&refused));
-    let (file, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
+    let (_, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
     assert!(!text.contains("CANARY"), "{text}");
 }
 
 #[test]
 fn settings_and_secrets_of_one_box_come_back_on_another_and_its_own_are_kept_beside() {
     let place = filled();
-    let (_, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
+    let (file, text) = backup(&place, "sealed.json", &["--with-secrets"], PASSPHRASE);
     assert!(!text.contains("CANARY"), "{text}");
     // The other box, at the same place: as if the disk had been changed.
     for name in ["conductor.d/acme.toml", "secrets", "certificates"] {
