@@ -13,7 +13,7 @@ use super::files::Files;
 use super::fragments::Fragment;
 use super::grammar::{Wrong, has_user, interface, loopback, probe_url, proxy_url, source_address};
 use super::reader::{TableReader, is_word};
-use super::settings::{Agent, Egress, Local, Queue, WhenFull};
+use super::settings::{Agent, Door, Egress, Local, Queue, WhenFull};
 use crate::values::Secret;
 
 /// Where the packages keep the state.
@@ -80,7 +80,7 @@ pub fn queue(table: Table<'_>, findings: &mut Findings<'_>) -> Option<Queue> {
     Some(Queue { max_size: max_size?, when_full, keep: keep?, keep_size: keep_size? })
 }
 
-pub fn egress(table: Table<'_>, findings: &mut Findings<'_>, files: &mut Files) -> Option<Egress> {
+pub fn egress(table: Table<'_>, findings: &mut Findings<'_>, files: &mut Files, other_hosts: bool) -> Option<Egress> {
     let fragments = findings.fragments;
     let mut reader = TableReader::new(table, findings);
     let allowlisted = reader.take_list("allowlisted", |text| text.parse().map_err(|_| Wrong::Form));
@@ -93,8 +93,12 @@ pub fn egress(table: Table<'_>, findings: &mut Findings<'_>, files: &mut Files) 
     if world_readable && proxy.as_deref().is_some_and(has_user) {
         reader.warn("proxy", "holds a password, and anyone on this machine may read this file (chmod o-r)");
     }
+    // Without one, that of the environment is the operator's.
+    let by_page =
+        reader.has("proxy") && fragments.get(reader.place("proxy").fragment).is_some_and(|f| f.origin.is_state());
+    let proxy_door = if by_page && !other_hosts { Door::Guarded } else { Door::Open };
     let proxy = proxy.map(Secret::new);
-    Some(Egress { allowlisted: allowlisted?, probe, probe_ca, source_address, interface, proxy })
+    Some(Egress { allowlisted: allowlisted?, probe, probe_ca, source_address, interface, proxy, proxy_door })
 }
 
 pub fn local(table: Table<'_>, findings: &mut Findings<'_>) -> Option<Local> {

@@ -131,7 +131,6 @@ fn assemble(document: Document<'_>, findings: &mut Findings<'_>, env: Environmen
     let mut files = Files::default();
     let agent = agent::agent(document.agent, findings, env);
     let queue = agent::queue(document.queue, findings);
-    let egress = agent::egress(document.egress, findings, &mut files);
     let local = agent::local(document.local, findings);
     let update = update::update(document.update, findings, &mut files);
     // Wrong is another thing than not there.
@@ -142,6 +141,7 @@ fn assemble(document: Document<'_>, findings: &mut Findings<'_>, env: Environmen
     // A [remote] that is wrong is told already: what follows from it is not told as well.
     let other_hosts =
         remote.as_ref().is_none_or(|remote| remote.as_ref().is_some_and(|remote| remote.allow_other_hosts));
+    let egress = agent::egress(document.egress, findings, &mut files, other_hosts);
     let mut integrations = Vec::new();
     for (name, table) in document.integrations {
         integration::not_our_own(name, &table, findings);

@@ -74,6 +74,8 @@ pub struct Egress {
     pub interface: Option<String>,
     /// `http://[user:password@]host:port`; may hold a password.
     pub proxy: Option<Secret>,
+    /// Which addresses that proxy may have: of a page's, none of this machine.
+    pub proxy_door: Door,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,11 +22,12 @@ pub fn path(settings: &Egress) -> Path {
         source_address: settings.source_address,
         interface: settings.interface.clone(),
         proxy: settings.proxy.clone(),
+        proxy_door: settings.proxy_door,
         ..Path::default()
     }
 }
 
-/// The same towards an integration's host. The proxy is the operator's own in any case.
+/// The same towards an integration's host.
 pub fn path_of(integration: &Integration, settings: &Egress) -> Path {
     Path { door: integration.door, ..path(settings) }
 }
@@ -114,5 +115,25 @@ mod tests {
             (path.door, path.proxy_door)
         };
         assert_eq!((doors("page"), doors("own")), ((Door::Guarded, Door::Open), (Door::Open, Door::Open)));
+    }
+
+    #[test]
+    fn a_proxy_that_a_page_named_is_none_of_this_machine_unless_the_operator_allows_it() {
+        let room = tempfile::tempdir().expect("a folder");
+        let main = room.path().join("conductor.toml");
+        let state = room.path().join("state");
+        std::fs::create_dir(&state).expect("made");
+        let env = |_: &str| Some(state.display().to_string());
+        std::fs::write(&main, "[remote]\nlisten = \"127.0.0.1:0\"\n").expect("written");
+        let proxy = Secret::new("http://127.0.0.1:9614");
+        config::change_proxy(&main, &env, Some(&proxy)).expect("set");
+        let door = || path(&config::load(&main, &env).expect("good settings").settings.egress).proxy_door;
+        assert_eq!(door(), Door::Guarded);
+        std::fs::write(&main, "[remote]\nlisten = \"127.0.0.1:0\"\nallow-other-hosts = true\n").expect("written");
+        assert_eq!(door(), Door::Open);
+        let own = "[egress]\nproxy = \"http://127.0.0.1:3128\"\n";
+        std::fs::write(&main, own).expect("written");
+        std::fs::remove_file(state.join("conductor.d/egress.toml")).expect("removed");
+        assert_eq!(door(), Door::Open);
     }
 }
