@@ -4,7 +4,7 @@
 //! Promise: nothing outside of the scratch root is read or changed. It needs root: the script takes on the agent's rights.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,11 @@ const AGENT: u32 = 61_999;
 
 const STATIC: &str = "mode = \"static\"\naddresses = [\"192.0.2.20/24\"]\ngateways = [\"192.0.2.1\"]\n";
 
+/// Said aloud: what a test that passes prints with `eprintln!` is not shown.
+fn not_run(why: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT RUN: the appliance's network: {why}");
+}
+
 struct Appliance {
     root: tempfile::TempDir,
 }
@@ -25,7 +30,7 @@ impl Appliance {
     /// `None`, said: it needs root.
     fn new() -> Option<Appliance> {
         if !nix::unistd::geteuid().is_root() {
-            eprintln!("not run: it needs root, to take on the agent's rights");
+            not_run("it needs root, to take on the agent's rights");
             return None;
         }
         let it = Appliance { root: tempfile::tempdir().expect("a folder") };
@@ -369,7 +374,7 @@ fn the_real_networkd_takes_the_files_and_a_real_gateway_decides() {
     if let Some(lacking) =
         ["/lib/systemd/systemd-networkd", "/usr/bin/dbus-daemon"].into_iter().find(|path| !Path::new(path).exists())
     {
-        eprintln!("not run: there is no {lacking} on this machine (cargo xtask setup)");
+        not_run(&format!("there is no {lacking} on this machine (cargo xtask setup)"));
         return;
     }
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -19,7 +19,7 @@ use crate::values::Name;
 pub use proxy::change_proxy;
 
 /// Said at the head of each file that is written.
-const HEAD: &str = "# Written by conductor: `conductor integration` and `conductor destination` change it.\n\n";
+const HEAD: &str = "# Written by conductor: its pages and commands change it.\n\n";
 
 /// Which tables a name stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,8 +18,6 @@ pub struct Appliance {
 pub enum OpenedBy {
     /// The machine's own TPM2: the disk opens nowhere else.
     Tpm2,
-    /// A file with a key.
-    KeyFile,
     /// Nothing is needed to open it, or nothing opened it.
     None,
 }
@@ -29,7 +27,6 @@ impl OpenedBy {
     pub fn as_str(self) -> &'static str {
         match self {
             OpenedBy::Tpm2 => "tpm2",
-            OpenedBy::KeyFile => "key-file",
             OpenedBy::None => "none",
         }
     }

@@ -62,8 +62,13 @@ impl Trial<'_> {
     fn live(&self) -> Result<()> {
         let first = [&["run", "--rm"][..], &HERE, &CONFINED, &[self.image, "--version"]].concat();
         if let Err(why) = self.engine.podman(&first) {
-            println!("not run: a container ({why:#})");
-            return Ok(());
+            // A machine that lets nobody make a container says so by these; an image that does not start says something else.
+            let told = format!("{why:#}");
+            if ["cgroup", "namespace", "unshare", "clone", "not permitted"].iter().any(|word| told.contains(word)) {
+                println!("not run: a container ({told})");
+                return Ok(());
+            }
+            return Err(why.context("the image does not start"));
         }
         let mut outside = Outside::start(self.work)?;
         let mounts = self.folders(&outside)?;

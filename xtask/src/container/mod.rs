@@ -1,7 +1,7 @@
 //! `cargo xtask container`: an image for those who run containers, an archive for each architecture, made without an engine.
 //!
 //! Two layers: what our program leans on of a Debian (`base.rs`), and the same program that the packages hold. Why so:
-//! docs/decisions/0010-container.md.
+//! docs/decisions/0009-container.md.
 //!
 //! Promise: the same program, the same Debian packages and the same commit give the same bytes. `--check` runs it under podman;
 //! what this machine can't show is said.

@@ -2,7 +2,7 @@
 //!
 //! Debian 12 by mmdebstrap (cached under `target/image`, see base.rs) → the root as squashfs → a disk with two slots and a
 //! data partition → qcow2, VHDX and OVA. Nothing is mounted and no container engine is needed. `--bundle` makes the signed
-//! update of the same root; `--check` boots it all under QEMU and breaks it (check.rs).
+//! update of the same root; `--check` boots it all under QEMU and breaks it (check/).
 //!
 //! Promise: an image is told complete only when its root is closed (tree.rs) and its sizes are within their limits.
 
