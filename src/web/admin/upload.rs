@@ -24,6 +24,8 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// For all of it: 1 GiB at 1.2 Mbit/s.
 const WHOLE: Duration = Duration::from_secs(2 * 3600);
 
+/// What a field costs beside its name and its text, in bytes, at the most.
+const FIELD: usize = 512;
 /// Of a file that was refused, in bytes.
 const DRAINED: usize = 64 << 20;
 
@@ -88,7 +90,11 @@ pub(super) async fn begin(
                 upload.name = name;
                 return Ok((posted, Uploaded(Arc::new(Mutex::new(Some(upload))))));
             }
-            Piece::Head { name, file: None } => field = name,
+            Piece::Head { name, file: None } => {
+                // Fields cost memory also where nothing is in them.
+                room = room.checked_sub(name.len() + FIELD).ok_or_else(large)?;
+                field = name;
+            }
             Piece::Data(data) => {
                 room = room.checked_sub(data.len()).ok_or_else(large)?;
                 // Grown by hand, so that no copy of a passphrase is left behind.
@@ -152,6 +158,22 @@ impl Upload {
             if let Ok(data) = frame.into_data() {
                 self.multipart.push(&data);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_form_of_very_many_fields_with_nothing_in_them_is_too_large() {
+        let part = "--x7\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n";
+        for (many, refused) in [(20, None), (20_000, Some(StatusCode::PAYLOAD_TOO_LARGE))] {
+            let multipart = Multipart::of("multipart/form-data; boundary=x7").expect("a form");
+            let body = Body::from(part.repeat(many) + "--x7--\r\n");
+            let begun = begin(multipart, body, &HeaderMap::new(), None).await;
+            assert_eq!(begun.err().map(|answer| answer.status()), refused, "{many}");
         }
     }
 }
