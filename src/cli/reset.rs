@@ -155,7 +155,7 @@ fn wipe_settings(config: &Path, settings: Option<&Settings>) -> Result<Vec<PathB
     let folder = std::path::absolute(config)?.parent().unwrap_or(Path::new("/")).to_owned();
     let env = |name: &str| std::env::var(name).ok();
     let mut done = Vec::new();
-    let secrets = settings.into_iter().flat_map(secret_files).filter(|path| path.starts_with(&folder));
+    let secrets = settings.into_iter().flat_map(secret_files).filter(|path| lies_in(path, &folder));
     let files = config::settings_files(config, &env).unwrap_or_default();
     let beside = files.iter().filter(|file| matches!(file.place, config::Place::Beside(_)));
     let beside = beside.map(|file| config::path_of(&file.place, config, Path::new("")));
@@ -170,6 +170,12 @@ fn wipe_settings(config: &Path, settings: Option<&Settings>) -> Result<Vec<PathB
     fs::write(config, text).map_err(|error| unremovable(config, &error))?;
     done.push(config.to_owned());
     Ok(done)
+}
+
+/// Does it really lie there? A file of the state folder, which is the agent's to write, may name `/etc/conductor/../shadow`.
+fn lies_in(path: &Path, folder: &Path) -> bool {
+    let real = path.file_name().and(path.parent()).and_then(|parent| parent.canonicalize().ok());
+    real.zip(folder.canonicalize().ok()).is_some_and(|(parent, folder)| parent.starts_with(folder))
 }
 
 fn secret_files(settings: &Settings) -> Vec<PathBuf> {

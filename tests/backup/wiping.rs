@@ -57,3 +57,18 @@ fn with_settings_the_operators_own_go_too_and_what_is_none_of_ours_stays() {
     assert!(kept.iter().all(|(_, bytes)| !String::from_utf8_lossy(bytes).contains("CANARY")), "a secret is left");
     assert!(!place.dir.path().join("conductor.d/more.toml").exists() && place.config().is_file());
 }
+
+#[test]
+fn a_secret_that_the_state_folder_names_outside_of_the_settings_folder_is_not_removed() {
+    let place = filled();
+    let outside = tempfile::tempdir().expect("a folder");
+    let shadow = outside.path().join("shadow");
+    fs::write(&shadow, "root").expect("written");
+    let up = "../".repeat(place.dir.path().components().count() - 1);
+    let named = format!("{}/{up}{}", place.dir.path().display(), shadow.strip_prefix("/").expect("whole").display());
+    assert_eq!(fs::read_to_string(&named).expect("it leads there"), "root");
+    let text = format!("[integrations.evil]\nenabled = false\napi-key = {{ file = \"{named}\" }}\n");
+    fs::write(place.state().join("conductor.d/evil.toml"), text).expect("written");
+    done(&place, &["reset", "--factory", "--settings", "--yes"], "");
+    assert!(shadow.exists(), "root has removed what the agent's user named");
+}
