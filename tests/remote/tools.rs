@@ -152,9 +152,10 @@ fn the_blackbox_exporter_probes_the_health_with_the_module_of_the_guide() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it starts");
-    let said = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    // Kept until it has ended: whoever writes into a pipe that nobody holds dies of it.
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
     let port = |line: &str| line.split_once("address=127.0.0.1:").map(|(_, port)| port.trim().to_owned());
-    let port: Option<u16> = said.into_iter().find_map(|line| port(&line)).and_then(|port| port.parse().ok());
+    let port: Option<u16> = said.find_map(|line| port(&line)).and_then(|port| port.parse().ok());
     let ask = |target: String| {
         let url = format!("http://127.0.0.1:{}/probe?module=conductor&target={target}", port.unwrap_or_default());
         let output = Command::new(tool("curl")).args(["--silent", "--noproxy", "*", &url]).output().expect("curl runs");
@@ -164,6 +165,7 @@ fn the_blackbox_exporter_probes_the_health_with_the_module_of_the_guide() {
         (ask(format!("https://127.0.0.1:{}/health", watched.port)), ask("https://127.0.0.1:1/".into()));
     child.kill().expect("killed");
     child.wait().expect("reaped");
+    drop(said);
     assert!(known.contains("\nprobe_success 1\n"), "{known}");
     assert!(other.contains("\nprobe_success 0\n"), "{other}");
 }
