@@ -1,6 +1,7 @@
 //! What the system tells of this box's versions: whether it is an appliance, what runs, what became of the last update.
 //!
-//! Promise: it only reads; a field that is missing or of a later version is left out, never guessed.
+//! Promise: it only reads, the one file itself and no more of it than a few lines take; a field that is missing or of a later
+//! version is left out, never guessed.
 
 use std::fs;
 use std::io;
@@ -10,13 +11,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::FOLDER;
+use crate::secrets::Folder;
 
 /// Written by the appliance as it starts; no other machine has it.
 pub const VERSION_FILE: &str = "/run/appliance/version";
 /// Written by the system into the folder of updates.
 const STATE: &str = "state.json";
-/// It is a few lines; what is larger is something else.
-const LARGEST: u64 = 64 << 10;
+/// Bytes: it is a few lines; what is larger is something else.
+const LARGEST: usize = 64 << 10;
 
 /// The version that the appliance says it runs; `None`: this is no appliance. `file`: [`VERSION_FILE`].
 pub fn appliance(file: &Path) -> Option<String> {
@@ -113,19 +115,16 @@ impl Told {
     /// As it is now; nothing was told yet where the file is not there.
     ///
     /// # Errors
-    /// Of the file system, and `InvalidData` for what is no JSON.
+    /// Of the file system (a link or a pipe in its place is one), and `InvalidData` for what is no JSON.
     pub fn read(state_dir: &Path) -> io::Result<Told> {
-        let path = state_dir.join(FOLDER).join(STATE);
-        let large = match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Told::default()),
-            found => found?.len() > LARGEST,
-        };
-        if large {
+        let Some(folder) = Folder::find_named(state_dir, FOLDER)? else { return Ok(Told::default()) };
+        let Some(bytes) = folder.read(STATE, LARGEST)? else { return Ok(Told::default()) };
+        if bytes.len() > LARGEST {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 64 KiB"));
         }
         // One that is being written ends early: that is no other trouble than what is no JSON.
-        let value: Value = serde_json::from_slice(&fs::read(&path)?)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let value: Value =
+            serde_json::from_slice(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         Ok(Told::of(&value))
     }
 
@@ -174,6 +173,27 @@ mod tests {
         fs::create_dir(room.path().join(FOLDER)).expect("made");
         fs::write(room.path().join("update/state.json"), "{").expect("written");
         assert_eq!(Told::read(room.path()).expect_err("half a file").kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_link_a_pipe_or_a_flood_in_the_place_of_what_the_system_tells_is_neither_followed_nor_waited_for() {
+        let room = tempfile::tempdir().expect("a folder");
+        let (folder, elsewhere) = (room.path().join(FOLDER), room.path().join("elsewhere.json"));
+        let state = folder.join("state.json");
+        fs::create_dir(&folder).expect("made");
+        fs::write(&elsewhere, r#"{"last": {"version": "1.1.0", "outcome": "good"}}"#).expect("written");
+        std::os::unix::fs::symlink(&elsewhere, &state).expect("linked");
+        Told::read(room.path()).expect_err("a link");
+        fs::remove_file(&state).expect("removed");
+        nix::unistd::mkfifo(&state, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        // In a thread of its own: whoever opens a pipe as a file waits for its writer.
+        let (told, hears) = std::sync::mpsc::channel();
+        let place = room.path().to_owned();
+        std::thread::spawn(move || told.send(Told::read(&place).is_err()));
+        assert_eq!(hears.recv_timeout(std::time::Duration::from_secs(60)), Ok(true), "a pipe");
+        fs::remove_file(&state).expect("removed");
+        fs::write(&state, format!("{{}}{}", " ".repeat(LARGEST))).expect("written");
+        Told::read(room.path()).expect_err("larger than it ever is");
     }
 
     #[test]
