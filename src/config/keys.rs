@@ -95,6 +95,8 @@ pub enum Kind {
     Interface,
     /// An http or https URL.
     Url,
+    /// An https URL.
+    SecureUrl,
     /// An http proxy, perhaps with a password.
     Proxy,
     File,
@@ -144,6 +146,7 @@ impl Kind {
             Kind::Ranges => "a list of IP addresses and ranges".into(),
             Kind::Interface => "the name of a network interface, of at most 15 characters".into(),
             Kind::Url => "an http or https URL without a password".into(),
+            Kind::SecureUrl => "an https URL without a password".into(),
             Kind::Proxy => "an http:// URL of a proxy with its port".into(),
             Kind::File => "the path of a file".into(),
             Kind::Folder => "the path of a folder".into(),

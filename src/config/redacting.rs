@@ -143,7 +143,7 @@ fn kept(value: Value, kind: &Kind) -> Value {
             Value::String(_) => value,
             _ => left_out(),
         },
-        Kind::Url => place(&value),
+        Kind::Url | Kind::SecureUrl => place(&value),
         Kind::Proxy => place(&value),
         Kind::Secret => reference(value),
         Kind::Auth { .. } => match value {

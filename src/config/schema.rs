@@ -91,6 +91,7 @@ fn form(kind: &Kind) -> Value {
         Kind::Names => json!({ "type": "array", "items": { "type": "string", "pattern": NAME } }),
         Kind::Ranges | Kind::HostPorts | Kind::ServerNames => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Url => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://[^@/]+([/?].*)?$" }),
+        Kind::SecureUrl => json!({ "type": "string", "pattern": "^https://[^@/]+([/?].*)?$" }),
         Kind::Proxy => json!({ "type": "string", "pattern": "^[Hh][Tt][Tt][Pp]://" }),
         Kind::Secret => secret(),
         Kind::Auth { token } => json!({ "oneOf": [

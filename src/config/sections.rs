@@ -172,7 +172,7 @@ pub static UPDATE: Section = Section {
     keys: &[
         key(
             "url",
-            Kind::Url,
+            Kind::SecureUrl,
             Nothing,
             r#""https://updates.acme.example/conductor/stable.json""#,
             "An index by HTTPS, in JSON: version, url, sha256 and size of a bundle. Without it nothing is looked for.",

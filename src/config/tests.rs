@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use proptest::prelude::*;
 
 use super::keys::{Fallback, Key, Kind, Section};
-use super::sections::{DESTINATION, FILTER, INTEGRATION, SECTIONS, SEVERITIES, TYPES};
+use super::sections::{DESTINATION, FILTER, INTEGRATION, SECTIONS, SEVERITIES, TYPES, UPDATE};
 use super::*;
 
 /// Shaped like an API key: long, and a word that no key has.
@@ -252,6 +252,23 @@ fn settings_with_a_regions_short_name_are_those_with_its_host_and_the_schema_off
     assert_ne!(with("eu"), with("us"));
     let offered = &schema()["properties"]["integrations"]["additionalProperties"]["properties"]["host"]["anyOf"][0];
     assert_eq!(offered["enum"], serde_json::json!(["us", "eu", "fedramp"]));
+}
+
+#[test]
+fn an_index_of_updates_by_http_is_refused_by_the_schema_and_the_reference_as_by_the_reader() {
+    let key = UPDATE.key("url").expect("a key");
+    assert_eq!(key.kind.expected(), "an https URL without a password");
+    let schema = schema();
+    let pattern = schema["properties"]["update"]["properties"]["url"]["pattern"].as_str().expect("a pattern");
+    assert!(pattern.starts_with("^https://"), "{pattern}");
+    for (url, good) in [
+        ("https://updates.acme.example/conductor/stable.json", true),
+        ("http://updates.acme.example/conductor/stable.json", false),
+        ("https://ada:secret@updates.acme.example/stable.json", false),
+        ("ftp://updates.acme.example/stable.json", false),
+    ] {
+        assert_eq!(load_text(&format!("[update]\nurl = {url:?}\n")).is_ok(), good, "{url}");
+    }
 }
 
 #[test]

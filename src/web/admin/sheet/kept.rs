@@ -68,7 +68,8 @@ fn is_vendors(host: &str) -> bool {
 }
 
 fn is_place(key: &Key) -> bool {
-    matches!(key.kind, Kind::Host | Kind::HostPort | Kind::HostPorts | Kind::Url) || PLACE.contains(&key.name)
+    matches!(key.kind, Kind::Host | Kind::HostPort | Kind::HostPorts | Kind::Url | Kind::SecureUrl)
+        || PLACE.contains(&key.name)
 }
 
 /// `{ file = ".." }`, `{ credential = ".." }`, `{ sealed = ".." }`.
