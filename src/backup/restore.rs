@@ -84,11 +84,11 @@ pub enum NotRestored {
     Unread(Unread),
     #[error("nothing was changed: the backup holds no conductor.toml")]
     NoMain,
-    #[error("nothing was changed: {0}; `conductor restore` on the box takes it")]
+    #[error("nothing was changed: {0}")]
     NotByPage(String),
     #[error("nothing was changed: the settings of the backup do not hold here:\n{0}")]
     Wrong(Mistakes),
-    #[error("{path} can't be written: {source}; what was there is there again: say it as root or as the agent's user")]
+    #[error("{path} can't be written: {source}; what was there is there again")]
     Disk { path: PathBuf, source: io::Error },
     #[error("a secret could not be sealed: {0}; what was there is there again")]
     Unsealed(StoreError),

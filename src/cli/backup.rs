@@ -232,6 +232,16 @@ impl From<NotRestored> for Failure {
             NotRestored::Disk { .. } | NotRestored::Half { .. } => Exit::Disk,
             NotRestored::Unsealed(_) => Exit::Permission,
         };
-        Failure::new(exit, error.to_string())
+        let what_to_do = match &error {
+            NotRestored::Disk { source, .. } if is_forbidden(source) => ": say it as root or as the agent's user",
+            NotRestored::Unread(_)
+            | NotRestored::NoMain
+            | NotRestored::NotByPage(_)
+            | NotRestored::Wrong(_)
+            | NotRestored::Disk { .. }
+            | NotRestored::Unsealed(_)
+            | NotRestored::Half { .. } => "",
+        };
+        Failure::new(exit, format!("{error}{what_to_do}"))
     }
 }

@@ -175,6 +175,33 @@ impl From<NotTaken> for Failure {
             NotTaken::Disk { source, .. } if is_forbidden(source) => Exit::Permission,
             NotTaken::NoRoom { .. } | NotTaken::Disk { .. } => Exit::Disk,
         };
-        Failure::new(exit, refused.to_string())
+        let what_to_do = match &refused {
+            NotTaken::Disk { source, .. } if is_forbidden(source) => "; say it as root or as the agent's user",
+            NotTaken::Installing => " (`conductor update` tells how it stands)",
+            NotTaken::Busy
+            | NotTaken::NoBundle
+            | NotTaken::TooLarge { .. }
+            | NotTaken::NoRoom { .. }
+            | NotTaken::Short { .. }
+            | NotTaken::Another { .. }
+            | NotTaken::Disk { .. } => "",
+        };
+        Failure::new(exit, format!("{refused}{what_to_do}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_a_shell_and_no_rights_is_told_who_has_them() {
+        let refused = |kind| {
+            let source = std::io::Error::from(kind);
+            Failure::from(NotTaken::Disk { path: PathBuf::from("/var/lib/conductor/update"), source })
+        };
+        assert!(refused(std::io::ErrorKind::PermissionDenied).text.contains("say it as root"));
+        assert!(!refused(std::io::ErrorKind::StorageFull).text.contains("root"), "rights make no room");
+        assert!(Failure::from(NotTaken::Installing).text.contains("`conductor update` tells"));
     }
 }

@@ -31,7 +31,7 @@ const LOOK_EVERY: u64 = 8 << 20;
 pub enum NotTaken {
     #[error("another update is coming in: wait for it, then try again")]
     Busy,
-    #[error("an update is being installed: wait until `conductor update` tells how it ended, then try again")]
+    #[error("an update is being installed: wait until it has ended, then try again")]
     Installing,
     #[error("this is no update bundle: give the file whose name ends in .raucb")]
     NoBundle,
@@ -47,7 +47,7 @@ pub enum NotTaken {
     Short { got: u64, expected: u64 },
     #[error("the bundle is not the one that was announced: its SHA-256 is {got}")]
     Another { got: String },
-    #[error("{path} can't be written: {source}; say it as root or as the agent's user")]
+    #[error("{path} can't be written: {source}")]
     Disk { path: PathBuf, source: io::Error },
 }
 

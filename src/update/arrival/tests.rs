@@ -89,6 +89,24 @@ fn while_the_system_installs_no_other_comes_in() {
 }
 
 #[test]
+fn no_sentence_about_a_bundle_sends_to_a_command_that_nobody_can_type_on_an_appliance() {
+    let source = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    for refused in [
+        NotTaken::Busy,
+        NotTaken::Installing,
+        NotTaken::NoBundle,
+        NotTaken::TooLarge { most: LARGEST },
+        NotTaken::NoRoom { free: 1, needed: 2 },
+        NotTaken::Short { got: 1, expected: 2 },
+        NotTaken::Another { got: "6b6f5c3c".to_owned() },
+        NotTaken::Disk { path: "/data/update".into(), source },
+    ] {
+        let told = refused.to_string();
+        assert!(!told.contains('`') && !told.contains("root"), "{told}");
+    }
+}
+
+#[test]
 fn the_queues_room_is_left_alone() {
     const MIB: u64 = 1 << 20;
     let space = |free| Space { free: free * MIB, total: 4096 * MIB };

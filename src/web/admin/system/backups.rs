@@ -146,12 +146,26 @@ fn put_back(
     } else {
         backup::open(&document, &Secret::new(passphrase)).map_err(|why| format!("Nothing was changed: {why}."))?
     };
-    let told = |why: NotRestored| why.to_string();
     let holds = |name: &str| store::path(name, &desk.secrets).exists();
     let plan = backup::plan(&desk.settings, &env, &document, opened, Reach::Pages { holds: &holds }).map_err(told)?;
     let unreached = plan.unreached.clone();
     let restored = backup::restore(&plan, &desk.settings, &env, &desk.secrets, now).map_err(told)?;
     Ok((restored, unreached))
+}
+
+/// The sentence of the page. Nobody logs in to an appliance: it names the way that there is.
+fn told(why: NotRestored) -> String {
+    match why {
+        NotRestored::NotByPage(_) => {
+            format!("{why}. On an appliance a volume brings such settings; elsewhere `conductor restore` takes them.")
+        }
+        NotRestored::Unread(_)
+        | NotRestored::NoMain
+        | NotRestored::Wrong(_)
+        | NotRestored::Disk { .. }
+        | NotRestored::Unsealed(_)
+        | NotRestored::Half { .. } => why.to_string(),
+    }
 }
 
 fn env(name: &str) -> Option<String> {

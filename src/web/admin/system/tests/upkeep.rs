@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::*;
+use crate::backup::NotRestored;
 use crate::web::admin::cookie;
 
 const BUNDLE: &[u8] = b"hsqs\r\n--and the rest, which only looks like a delimiter";
@@ -153,6 +154,22 @@ async fn settings_are_downloaded_and_what_the_pages_may_write_comes_back() {
         wrong.body
     );
     assert_eq!(fs::read_to_string(folder.join("soc.toml")).expect("there"), soc);
+}
+
+#[tokio::test]
+async fn who_restores_on_a_page_is_not_sent_to_a_command_that_nobody_can_type_on_an_appliance() {
+    let (it, ada) = Site::claimed();
+    let folder = it.desk.secrets.state_dir.join("conductor.d");
+    fs::create_dir_all(&folder).expect("made");
+    let soc = "[destinations.soc]\ntype = \"syslog\"\naddress = \"siem.acme.example:6514\"\nset-by = \"page\"\n";
+    fs::write(folder.join("soc.toml"), soc).expect("written");
+    let backup = it.ask(ada.post("/admin/system/backup", &[])).await.body.replace("[destinations.soc]", "[remote]");
+    let refused = send(&it, &ada, "/admin/system/restore", form(&ada.csrf, &[], "b.json", backup.as_bytes())).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.body);
+    assert!(refused.body.contains("not set by the pages. On an appliance a volume brings"), "{}", refused.body);
+    let source = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    let unwritten = NotRestored::Disk { path: "/data/conductor.d".into(), source }.to_string();
+    assert!(!unwritten.contains('`') && !unwritten.contains("root"), "{unwritten}");
 }
 
 #[tokio::test]
