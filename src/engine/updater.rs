@@ -1,8 +1,9 @@
 //! Looks for newer versions of an appliance at the URL that the operator set, and hands one to the system in the window.
 //!
-//! Promise: without a URL it asks nobody; a version that failed here is not fetched again and again; what comes in is what the index
-//! announced, and the system judges it by its signature all the same.
+//! Promise: without a URL it asks nobody; a version that failed here, or that is not what its index says, is not fetched again and
+//! again; what comes in is what the index announced, and the system judges it by its signature all the same.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +18,11 @@ use crate::fault::{Fault, FaultKind};
 use crate::net::http::{Client, ClientOptions, Get, Limits};
 use crate::net::tls::TlsOptions;
 use crate::status;
-use crate::update::{self, Decision, Facts, Index, LARGEST, LARGEST_INDEX, Taking, Told, VERSION_FILE};
+use crate::update::{
+    self, Blame, Decision, Facts, Index, LARGEST, LARGEST_INDEX, Last, NotTaken, Taking, Told, Tried, VERSION_FILE,
+};
 
-/// After a look that failed, at the latest.
+/// After a look that failed, and while a version is with the system, at the latest.
 const SOONER: Duration = Duration::from_secs(15 * 60);
 /// For all of a bundle.
 const WHOLE: Duration = Duration::from_secs(2 * 3600);
@@ -32,8 +35,7 @@ pub async fn run(facilities: Facilities, mut settings: watch::Receiver<Option<Ar
         Ok(false) => {}
         Err(error) => tracing::warn!(%error, "the folder of updates can't be looked at"),
     }
-    // Handed over, and not told of by the system yet.
-    let mut handed_over: Option<String> = None;
+    let mut tried = Tried::default();
     loop {
         tokio::select! {
             () = stop.stopped() => return,
@@ -51,7 +53,7 @@ pub async fn run(facilities: Facilities, mut settings: watch::Receiver<Option<Ar
                 let looked = tokio::select! {
                     () = stop.stopped() => return,
                     changed = settings.changed() => if changed.is_err() { return } else { continue },
-                    looked = look(&facilities, wanted, url, egress, &running, &mut handed_over) => looked,
+                    looked = look(&facilities, wanted, url, egress, &running, &mut tried) => looked,
                 };
                 Some(looked)
             }
@@ -81,7 +83,7 @@ async fn look(
     url: &str,
     egress: &Egress,
     running: &str,
-    handed_over: &mut Option<String>,
+    tried: &mut Tried,
 ) -> Duration {
     let mut told =
         status::Update { window: wanted.window.as_ref().map(ToString::to_string), ..status::Update::default() };
@@ -93,22 +95,31 @@ async fn look(
             told.checked = Some(now);
             told.offered = Some(index.version.clone());
             let state_dir = facilities.secrets.state_dir.clone();
-            let system = off_thread(move || Told::read(&state_dir)).await.unwrap_or_default();
+            let system = off_thread(move || Told::read(&state_dir)).await.map(|told| tried.hear(told));
             let facts = Facts {
                 now,
                 window: wanted.window.as_ref(),
                 running,
-                told: &system,
+                told: system.as_ref().ok(),
                 offered: &index,
-                handed_over: handed_over.as_deref(),
+                tried,
             };
             let version = &index.version;
+            let sooner = wanted.interval.min(SOONER);
             match update::decide(facts) {
                 Decision::Current => (wanted.interval, format!("{running} runs, and nothing newer is offered")),
-                Decision::UnderWay => (wanted.interval, format!("{version} is with the system")),
+                Decision::Untold => {
+                    let why = system.err().map_or_else(String::new, |error| untold(&error));
+                    (sooner, format!("{version} is offered, and is not taken now: {why}"))
+                }
+                Decision::UnderWay => (sooner, format!("{version} is with the system")),
                 Decision::Failed => {
-                    let last = system.last.map_or_else(String::new, |last| last.sentence());
+                    let last = system.ok().and_then(|system| system.last);
+                    let last = last.map_or_else(String::new, |last| last.sentence());
                     (wanted.interval, format!("{version} is offered, and is not fetched again now: {last}"))
+                }
+                Decision::Unfit(why) => {
+                    (wanted.interval, format!("{version} is offered, and is not fetched again within a day: {why}"))
                 }
                 Decision::Later(opens) => {
                     let until = opens.map(|opens| opens.duration_since(now).unsigned_abs());
@@ -120,11 +131,21 @@ async fn look(
                     )
                 }
                 Decision::Take => match fetch(facilities, &client, &index).await {
-                    Ok(()) => {
-                        *handed_over = Some(version.clone());
-                        (wanted.interval, format!("{version} is with the system, which judges it"))
+                    Ok(before) => {
+                        tried.hand_over(version, before);
+                        (sooner, format!("{version} is with the system, which judges it"))
                     }
-                    Err(fault) => (wanted.interval.min(SOONER), format!("{version} was not taken: {}", fault.chain())),
+                    Err(Unfetched::Cut(fault)) => (sooner, format!("{version} was not taken: {}", fault.chain())),
+                    Err(Unfetched::NotTaken(why)) => {
+                        let text = format!("{version} was not taken: {why}");
+                        match why.blame() {
+                            Blame::Content => {
+                                tried.was_unfit(&index, why.to_string(), now);
+                                (wanted.interval, text)
+                            }
+                            Blame::Moment => (sooner, text),
+                        }
+                    }
                 },
             }
         }
@@ -152,21 +173,47 @@ async fn ask(facilities: &Facilities, wanted: &Update, url: &str, egress: &Egres
     Ok((client, index))
 }
 
-async fn fetch(facilities: &Facilities, client: &Client, index: &Index) -> Result<(), Fault> {
-    let unfit = |why: update::NotTaken| Fault::new(FaultKind::Unavailable, why.to_string());
+/// Why an offer did not come in.
+enum Unfetched {
+    /// The way there, or what the system tells.
+    Cut(Fault),
+    NotTaken(NotTaken),
+}
+
+impl From<Fault> for Unfetched {
+    fn from(fault: Fault) -> Unfetched {
+        Unfetched::Cut(fault)
+    }
+}
+
+impl From<NotTaken> for Unfetched {
+    fn from(why: NotTaken) -> Unfetched {
+        Unfetched::NotTaken(why)
+    }
+}
+
+fn untold(error: &io::Error) -> String {
+    format!("what the system tells of updates can't be read: {error}")
+}
+
+/// Fetches it and hands it over; what the system told last before that.
+async fn fetch(facilities: &Facilities, client: &Client, index: &Index) -> Result<Option<Last>, Unfetched> {
     let mut download = client.download(&index.url, WHOLE).await?;
     let name = format!("conductor-{}.raucb", index.version);
     let state_dir = facilities.secrets.state_dir.clone();
     let most = LARGEST.min(index.size);
-    let mut taking = Taking::begin(state_dir, name, Some(index.size), most).await.map_err(unfit)?;
+    let mut taking = Taking::begin(state_dir.clone(), name, Some(index.size), most).await?;
     while let Some(bytes) = download.next().await? {
-        taking.put(bytes).await.map_err(unfit)?;
+        taking.put(bytes).await?;
     }
-    let arrived = taking.end(Some(index.sha256.clone())).await.map_err(unfit)?;
+    // Before the hand-over: the system may judge it at once.
+    let before = off_thread(move || Told::read(&state_dir)).await;
+    let before = before.map_err(|error| Fault::new(FaultKind::Unreadable, untold(&error)))?.last;
+    let arrived = taking.end(Some(index.sha256.clone())).await?;
     tracing::warn!(
         version = index.version,
         sha256 = arrived.sha256,
         "an update was fetched and is with the system; if it is signed for this box, the box restarts into it"
     );
-    Ok(())
+    Ok(before)
 }

@@ -51,6 +51,27 @@ pub enum NotTaken {
     Disk { path: PathBuf, source: io::Error },
 }
 
+/// Of what a refusal is, and so when it may be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// What came in: the same will be refused again.
+    Content,
+    /// The moment, or this box: another time it may go.
+    Moment,
+}
+
+impl NotTaken {
+    pub fn blame(&self) -> Blame {
+        match self {
+            // A connection that breaks is a fault of its own: what ends in order and is short was announced wrongly.
+            NotTaken::NoBundle | NotTaken::TooLarge { .. } | NotTaken::Short { .. } | NotTaken::Another { .. } => {
+                Blame::Content
+            }
+            NotTaken::Busy | NotTaken::Installing | NotTaken::NoRoom { .. } | NotTaken::Disk { .. } => Blame::Moment,
+        }
+    }
+}
+
 /// A bundle that came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrived {

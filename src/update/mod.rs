@@ -17,15 +17,17 @@ mod decision;
 mod index;
 mod taking;
 mod told;
+mod tried;
 mod version;
 mod window;
 
-pub use arrival::{Arrival, Arrived, LARGEST, NotTaken, clean, file_name};
+pub use arrival::{Arrival, Arrived, Blame, LARGEST, NotTaken, clean, file_name};
 pub use asked::ask_reset;
 pub use decision::{Decision, Facts, decide};
 pub use index::{Index, LARGEST as LARGEST_INDEX};
 pub use taking::Taking;
 pub use told::{Last, Outcome, Told, VERSION_FILE, appliance, packages};
+pub use tried::Tried;
 pub use window::Window;
 
 /// Below the state folder; the system looks there.
