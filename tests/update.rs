@@ -224,22 +224,44 @@ impl Drop for Polling {
     }
 }
 
+/// Settings that have the index looked at.
+fn look_at(place: &Place, server: &BundleServer, index: &str, interval: &str) {
+    fs::write(place.dir.path().join("ca.pem"), &server.ca_pem).expect("written");
+    let url = format!("https://localhost:{}/{index}/stable.json", server.port);
+    place.write_settings(&format!("[update]\nurl = \"{url}\"\nca = \"ca.pem\"\ninterval = \"{interval}\"\n"));
+}
+
+/// Has a polling agent look again at once, by settings that it reads anew, and waits until its status tells this.
+fn looks_again_until(polling: &Polling, place: &Place, sentence: &str) {
+    let agent = nix::unistd::Pid::from_raw(polling.0.id().try_into().expect("a process"));
+    nix::sys::signal::kill(agent, nix::sys::signal::Signal::SIGHUP).expect("it runs");
+    tells_of_updates(place, sentence);
+}
+
 /// Starts an agent that polls the index, and waits until its status tells this of updates.
 fn polls_until(place: &Place, server: &BundleServer, sentence: &str) -> Polling {
-    fs::write(place.dir.path().join("ca.pem"), &server.ca_pem).expect("written");
-    let url = format!("https://localhost:{}/index/stable.json", server.port);
-    place.write_settings(&format!("[update]\nurl = \"{url}\"\nca = \"ca.pem\"\ninterval = \"60s\"\n"));
+    look_at(place, server, "index", "60s");
+    polls(place, sentence)
+}
+
+fn polls(place: &Place, sentence: &str) -> Polling {
     let mut command = on_appliance(place, &["run"]);
     let log = fs::File::create(place.dir.path().join("agent.log")).expect("a log");
     let child = command.stdout(Stdio::null()).stderr(log).spawn().expect("it runs");
     let polling = Polling(child);
+    tells_of_updates(place, sentence);
+    polling
+}
+
+/// Waits until the agent's status tells this of updates.
+fn tells_of_updates(place: &Place, sentence: &str) {
     let begun = Instant::now();
     loop {
         let told = said(&place.verb(&["status", "--json"]));
         let told = serde_json::from_str::<serde_json::Value>(&told).unwrap_or_default();
         if told["update"]["text"].as_str().is_some_and(|text| text.contains(sentence)) {
             assert_eq!(told["update"]["offered"], "1.1.0", "{told}");
-            return polling;
+            return;
         }
         assert!(begun.elapsed() < Duration::from_secs(60), "{}\n{}", told["update"], place.log());
         // Not a synchronisation: only how often the question is asked.
@@ -264,6 +286,47 @@ fn an_agent_that_polls_an_index_hands_a_newer_version_over_and_one_that_failed_h
     drop(polls_until(&place, &server, "1.1.0 is with the system, which judges it"));
     assert_eq!(handed_over(&place), ["conductor-1.1.0.raucb"]);
     assert_eq!(fs::read(place.state().join("update/conductor-1.1.0.raucb")).expect("there"), BUNDLE);
+}
+
+#[test]
+fn an_update_that_the_system_refused_was_said_to_be_with_the_system_until_the_agent_restarted() {
+    if !can_mount() {
+        return;
+    }
+    let server = BundleServer::start(BUNDLE);
+    let place = self::place();
+    let polling = polls_until(&place, &server, "1.1.0 is with the system, which judges it");
+    // As the system tells of a bundle that is not signed for this box: without a version.
+    let refused = format!(r#"{{"when": "{}", "outcome": "refused", "why": "not signed"}}"#, jiff::Timestamp::now());
+    tell(&place, &refused);
+    fs::remove_file(place.state().join("update/conductor-1.1.0.raucb")).expect("removed");
+    look_at(&place, &server, "index", "61s");
+    looks_again_until(&polling, &place, "is not fetched again now: 1.1.0 was refused");
+    drop(polling);
+    drop(polls_until(&place, &server, "is not fetched again now: a version was refused"));
+    assert_eq!((handed_over(&place), server.sent()), (Vec::new(), 1));
+}
+
+#[test]
+fn a_bundle_that_does_not_fit_its_index_was_fetched_whole_at_every_look() {
+    if !can_mount() {
+        return;
+    }
+    let server = BundleServer::start(BUNDLE);
+    let place = self::place();
+    look_at(&place, &server, "unfit", "60s");
+    let polling = polls(&place, "1.1.0 was not taken: the bundle is not the one that was announced");
+    look_at(&place, &server, "unfit", "61s");
+    looks_again_until(&polling, &place, "is not fetched again within a day: the bundle is not the one");
+    assert_eq!((handed_over(&place), server.sent()), (Vec::new(), 1));
+    // The index is mended; what the system tells is not.
+    fs::write(place.state().join("update/state.json"), "{").expect("written");
+    look_at(&place, &server, "index", "62s");
+    looks_again_until(&polling, &place, "is not taken now: what the system tells of updates can't be read");
+    fs::remove_file(place.state().join("update/state.json")).expect("removed");
+    look_at(&place, &server, "index", "63s");
+    looks_again_until(&polling, &place, "1.1.0 is with the system, which judges it");
+    assert_eq!(server.sent(), 2);
 }
 
 #[test]

@@ -61,6 +61,7 @@ pub enum Blame {
 }
 
 impl NotTaken {
+    /// What is to blame for it.
     pub fn blame(&self) -> Blame {
         match self {
             // A connection that breaks is a fault of its own: what ends in order and is short was announced wrongly.
