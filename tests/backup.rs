@@ -4,6 +4,8 @@ mod agent;
 
 #[path = "backup/restoring.rs"]
 mod restoring;
+#[path = "backup/searching.rs"]
+mod searching;
 #[path = "backup/wiping.rs"]
 mod wiping;
 

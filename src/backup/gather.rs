@@ -1,7 +1,8 @@
 //! What goes into a backup, and what does not.
 //!
 //! Promise: each secret that the settings refer to is searched for in every file before it goes in plain; a file that
-//! holds one is refused, or sealed whole.
+//! holds one is refused, or sealed whole. A secret that could not be searched for is named to whoever asked: root may make
+//! a backup where only the agent is handed the credentials, and is better off with one and a warning than without.
 
 use std::fs;
 use std::io;
@@ -11,14 +12,14 @@ use jiff::Timestamp;
 
 use super::document::{Document, FORMAT, Kept, Whose, is_certificates};
 use super::passphrase::{self, Opened, Unopened};
-use crate::bundle::secrets::{any_in, known};
-use crate::config::{self, Environment, Mistakes, Place, Settings};
+use crate::bundle::secrets::{Known, known};
+use crate::config::{self, Environment, Mistakes, NamedSecret, Place, Settings};
 use crate::fault::Fault;
 use crate::secrets::{SecretSources, resolve_text};
 use crate::values::{Secret, SecretRef};
 
 /// Bytes of a file of certificates, at the most.
-const LARGEST: u64 = 256 << 10;
+const LARGEST_CERTIFICATES: u64 = 256 << 10;
 
 /// Where all of it comes from.
 pub struct Sources<'a> {
@@ -35,6 +36,14 @@ pub enum Wanted {
     Settings,
     /// The sealed secrets too, under this passphrase.
     WithSecrets(Secret),
+}
+
+/// A backup, and what its maker must know.
+#[derive(Debug)]
+pub struct Gathered {
+    pub document: Document,
+    /// Secrets that were not searched for: the setting, where it lies, and why.
+    pub unsearched: Vec<String>,
 }
 
 /// Why there is no backup.
@@ -66,12 +75,12 @@ pub fn name(agent: &str, now: Timestamp) -> String {
 ///
 /// # Errors
 /// See [`NotGathered`].
-pub fn gather(sources: &Sources<'_>, wanted: &Wanted, now: Timestamp) -> Result<Document, NotGathered> {
+pub fn gather(sources: &Sources<'_>, wanted: &Wanted, now: Timestamp) -> Result<Gathered, NotGathered> {
     let settings = config::load(sources.config, sources.env).map_err(NotGathered::Mistakes)?.settings;
     let files = config::settings_files(sources.config, sources.env).map_err(NotGathered::Mistakes)?;
     let sealing = matches!(wanted, Wanted::WithSecrets(_));
     let logins = logins(&settings);
-    let known = known(sources.config, sources.env, sources.secrets);
+    let known = known(&settings, sources.secrets);
     let (mut kept, mut sealed, mut left_out) = (Vec::new(), Opened::default(), Vec::new());
     for file in files {
         let (of, name) = match file.place {
@@ -80,7 +89,7 @@ pub fn gather(sources: &Sources<'_>, wanted: &Wanted, now: Timestamp) -> Result<
             Place::State(name) => (Whose::State, format!("conductor.d/{name}")),
         };
         let plain = logins.iter().fold(file.text.clone(), |text, login| text.replace(login.reveal(), ""));
-        let holds = any_in(&known, plain.as_bytes());
+        let holds = known.any_in(plain.as_bytes());
         if holds && !sealing {
             return Err(NotGathered::Holds(name));
         }
@@ -109,23 +118,21 @@ pub fn gather(sources: &Sources<'_>, wanted: &Wanted, now: Timestamp) -> Result<
     if let Wanted::WithSecrets(passphrase) = wanted {
         document.sealed = Some(passphrase::seal(&document, &sealed, passphrase).map_err(NotGathered::Unsealed)?);
     }
-    Ok(document)
+    Ok(Gathered { document, unsearched: known.unsearched })
 }
 
 /// `user:password@` of each proxy.
 pub fn logins(settings: &Settings) -> Vec<Secret> {
-    let of_destinations = settings.destinations.values().filter_map(|one| one.link.proxy.as_ref());
-    let proxies = settings.egress.proxy.iter().chain(of_destinations);
     let login = |url: &Secret| {
         let (before, _) = url.reveal().rsplit_once('@')?;
         let (_, login) = before.split_once("://")?;
         Some(Secret::new(format!("{login}@")))
     };
-    proxies.filter_map(login).collect()
+    settings.proxies().into_iter().filter_map(|(_, url)| login(url)).collect()
 }
 
 /// Files of certificates right in this folder; one that is not there holds none.
-fn certificates(folder: &Path, of: Whose, prefix: &str, known: &[Secret]) -> Result<Vec<Kept>, NotGathered> {
+fn certificates(folder: &Path, of: Whose, prefix: &str, known: &Known) -> Result<Vec<Kept>, NotGathered> {
     let at = |source: io::Error| NotGathered::Disk { path: folder.to_owned(), source };
     let folder_of = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let entries = match fs::read_dir(folder_of) {
@@ -138,12 +145,12 @@ fn certificates(folder: &Path, of: Whose, prefix: &str, known: &[Secret]) -> Res
         let Ok(name) = entry.file_name().into_string() else { continue };
         let kept = Kept { of, name: format!("{prefix}{name}"), lines: Vec::new() };
         let fits = kept.what().is_some() && name != "conductor.toml";
-        if !fits || !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST) {
+        if !fits || !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST_CERTIFICATES) {
             continue;
         }
         // One that may not be read is no certificate that the agent uses.
         let Ok(text) = fs::read_to_string(entry.path()) else { continue };
-        if is_certificates(&text) && !any_in(known, text.as_bytes()) {
+        if is_certificates(&text) && !known.any_in(text.as_bytes()) {
             found.push(Kept::of_text(of, kept.name, &text));
         }
     }
@@ -159,7 +166,7 @@ fn secrets(
     sealed: &mut Opened,
     left_out: &mut Vec<String>,
 ) -> Result<(), NotGathered> {
-    for (setting, secret) in references(settings) {
+    for NamedSecret { setting, secret, .. } in settings.secrets() {
         match secret {
             SecretRef::File(path) => left_out.push(format!("{setting}: the secret file {}", path.display())),
             SecretRef::Credential(name) => left_out.push(format!("{setting}: the credential {name}")),
@@ -173,16 +180,4 @@ fn secrets(
         }
     }
     Ok(())
-}
-
-/// Every secret that the settings refer to, by the key that does.
-fn references(settings: &Settings) -> Vec<(String, &SecretRef)> {
-    let integrations = settings.integrations.values();
-    let keys = integrations.map(|one| (format!("integrations.{}.api-key", one.name), &one.api_key));
-    let destinations = settings.destinations.values().flat_map(|one| {
-        one.secrets().into_iter().map(|(key, secret)| (format!("destinations.{}.{key}", one.name), secret))
-    });
-    let remote = settings.remote.iter().flat_map(|remote| remote.secrets());
-    let remote = remote.map(|(key, secret)| (format!("remote.{key}"), secret));
-    keys.chain(destinations).chain(remote).collect()
 }

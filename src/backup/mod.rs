@@ -8,8 +8,9 @@
 //! What is not in it: events and where collecting stands (checkpoints, cursors), users of the pages, the audit log, and secrets
 //! that lie in files or credentials of the operator's.
 //!
-//! Promise: without a passphrase no secret is in it that the settings refer to; what is put back was read as the agent reads
-//! it before a byte was written, and where writing fails what was there is put back.
+//! Promise: without a passphrase no secret is in it that the settings refer to, and one that could not be searched for is
+//! named; what is put back was read as the agent reads it before a byte was written, and where writing fails what was there
+//! is put back.
 
 mod document;
 mod gather;
@@ -18,6 +19,6 @@ mod passphrase;
 mod restore;
 
 pub use document::{Document, FORMAT, Kept, Unread, Whose};
-pub use gather::{NotGathered, Sources, Wanted, gather, name};
+pub use gather::{Gathered, NotGathered, Sources, Wanted, gather, name};
 pub use passphrase::{Opened, SHORTEST, Unopened, open};
 pub use restore::{NotRestored, Plan, Reach, Restored, Step, plan, restore};

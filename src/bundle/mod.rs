@@ -4,7 +4,7 @@
 //! out, and of names and sizes. No event's content is read for it.
 //!
 //! Promise: what a file of it holds is named in its MANIFEST with the reason; what could not be had is named too; and each
-//! secret that the settings refer to is searched for in all of it before it leaves.
+//! secret that the settings refer to is searched for in all of it before it leaves, or named as one that was not.
 
 mod machine;
 pub mod secrets;
@@ -62,15 +62,18 @@ pub fn name(agent: &str, now: Timestamp) -> String {
 /// Only where it can't be packed: what can't be had is a line of its MANIFEST.
 pub fn make(sources: &Sources<'_>, name: &str, now: Timestamp) -> io::Result<Vec<u8>> {
     let mut items = gather(sources);
-    let known = secrets::known(sources.config, sources.env, sources.secrets);
+    let known = match config::load(sources.config, sources.env) {
+        Ok(loaded) => secrets::known(&loaded.settings, sources.secrets),
+        Err(_) => secrets::Known::unread(),
+    };
     for item in &mut items {
         if let Ok(content) = &item.content
-            && secrets::any_in(&known, content)
+            && known.any_in(content)
         {
             item.content = Err("it held a secret and was left out whole: please report this as a bug".into());
         }
     }
-    let manifest = manifest(&items, now);
+    let manifest = manifest(&items, &known.unsearched, now);
     let at = |file: &str| format!("{name}/{file}");
     let mut files = vec![(at("MANIFEST"), manifest.as_bytes())];
     files.extend(items.iter().filter_map(|item| Some((at(item.name), item.content.as_deref().ok()?))));
@@ -158,7 +161,7 @@ fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>, String> {
     Ok((text + "\n").into_bytes())
 }
 
-fn manifest(items: &[Item], now: Timestamp) -> String {
+fn manifest(items: &[Item], unsearched: &[String], now: Timestamp) -> String {
     let mut text = format!(
         "conductor {} support bundle, made {now:.0}\n\nNo secret and no event is in it: secrets stand in the settings as references \
          only, and each secret\nthat could be read was searched for in every file. Host names, addresses, names of integrations and of\n\
@@ -178,6 +181,10 @@ fn manifest(items: &[Item], now: Timestamp) -> String {
         }
     }
     text += "  events, sealed secrets, keys: never\n";
+    if !unsearched.is_empty() {
+        text += "\nSecrets that were not searched for:\n";
+        unsearched.iter().for_each(|one| text += &format!("  {one}\n"));
+    }
     text
 }
 

@@ -14,7 +14,9 @@ use jiff::Timestamp;
 use super::asked::asked;
 use super::recording::Doing;
 use super::{Exit, Failure, change, is_forbidden, settings};
-use crate::backup::{self, Document, NotGathered, NotRestored, Opened, Reach, Sources, Step, Unopened, Wanted};
+use crate::backup::{
+    self, Document, Gathered, NotGathered, NotRestored, Opened, Reach, Sources, Step, Unopened, Wanted,
+};
 use crate::config;
 use crate::values::Secret;
 
@@ -77,7 +79,8 @@ pub fn backup(config: &Path, arguments: &Backup) -> Result<u8, Failure> {
         Wanted::Settings
     };
     let now = Timestamp::now();
-    let document = backup::gather(&Sources { config, env: &env, secrets: &sources }, &wanted, now)?;
+    let sources = Sources { config, env: &env, secrets: &sources };
+    let Gathered { document, unsearched } = backup::gather(&sources, &wanted, now)?;
     let bytes = document.to_json().map_err(|error| Failure::new(Exit::Software, error.to_string()))?;
     let name = format!("{}.json", backup::name(&document.agent, now));
     let file = arguments.out.clone().unwrap_or_else(|| PathBuf::from(name));
@@ -89,6 +92,9 @@ pub fn backup(config: &Path, arguments: &Backup) -> Result<u8, Failure> {
     writeln!(out, "{} is written; `conductor restore` puts it back, here or on another box", file.display())?;
     for left in &document.left_out {
         writeln!(out, "not in it: {left}")?;
+    }
+    for one in &unsearched {
+        eprintln!("conductor: not searched for in the backup: {one}; see that no file in it holds that secret");
     }
     Ok(0)
 }

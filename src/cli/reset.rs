@@ -179,11 +179,7 @@ fn lies_in(path: &Path, folder: &Path) -> bool {
 }
 
 fn secret_files(settings: &Settings) -> Vec<PathBuf> {
-    let keys = settings.integrations.values().map(|one| &one.api_key);
-    let destinations = settings.destinations.values().flat_map(|one| one.secrets());
-    let remote = settings.remote.iter().flat_map(|remote| remote.secrets());
-    let all = keys.chain(destinations.chain(remote).map(|(_, secret)| secret));
-    let files = all.filter_map(|secret| match secret {
+    let files = settings.secrets().into_iter().filter_map(|one| match one.secret {
         SecretRef::File(path) => Some(path.clone()),
         SecretRef::Credential(_) | SecretRef::Sealed(_) => None,
     });

@@ -52,30 +52,12 @@ pub fn look(subject: &Subject) -> Vec<Finding> {
 
 /// Each with the setting that names it. Credentials are read by systemd, as root; sealed secrets are the agent's own.
 fn files(settings: &Settings, sources: &[PathBuf]) -> Vec<(String, PathBuf)> {
-    let mut files: Vec<_> = sources.iter().map(|path| ("settings".to_owned(), path.clone())).collect();
-    let mut name = |setting: String, path: Option<&Path>| files.extend(path.map(|path| (setting, path.to_owned())));
-    name("egress.probe-ca".into(), settings.egress.probe_ca.as_deref());
-    for one in settings.integrations.values().filter(|one| one.enabled) {
-        name(format!("integrations.{}.ca", one.name), one.ca.as_deref());
-        name(format!("integrations.{}.api-key", one.name), file(&one.api_key));
-    }
-    for one in settings.destinations.values().filter(|one| one.enabled) {
-        for (key, path) in [("ca", &one.link.ca), ("cert", &one.link.cert), ("crl", &one.link.crl)] {
-            name(format!("destinations.{}.{key}", one.name), path.as_deref());
-        }
-        for (key, secret) in one.secrets() {
-            name(format!("destinations.{}.{key}", one.name), file(secret));
-        }
-    }
-    if let Some(remote) = &settings.remote {
-        for (key, path) in [("cert", &remote.cert), ("client-ca", &remote.client_ca), ("crl", &remote.crl)] {
-            name(format!("remote.{key}"), path.as_deref());
-        }
-        for (key, secret) in remote.secrets() {
-            name(format!("remote.{key}"), file(secret));
-        }
-    }
-    files
+    let of_secrets = settings.secrets().into_iter().filter(|one| one.enabled);
+    let of_secrets = of_secrets.filter_map(|one| Some((one.setting, file(one.secret)?.to_owned())));
+    let of_certificates = settings.files().into_iter().filter(|one| one.enabled);
+    let of_certificates = of_certificates.map(|one| (one.setting, one.path.to_owned()));
+    let sources = sources.iter().map(|path| ("settings".to_owned(), path.clone()));
+    sources.chain(of_certificates).chain(of_secrets).collect()
 }
 
 fn file(secret: &SecretRef) -> Option<&Path> {

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use super::Subject;
-use crate::config::{Connector, Integration};
+use crate::config::{Connector, Integration, NamedSecret};
 use crate::diagnosis::finding::Finding;
 use crate::fault::Fault;
 use crate::secrets::{SecretSources, resolve_text, resolve_token};
@@ -18,32 +18,15 @@ const ID: &str = "secrets";
 type Resolve = fn(&SecretRef, &SecretSources) -> Result<Secret, Fault>;
 
 pub fn look(subject: &Subject) -> Vec<Finding> {
-    let settings = &subject.settings;
-    let keys = settings.integrations.values().map(|one| {
-        let setting = format!("integrations.{}.api-key", one.name);
-        (setting, one.enabled, &one.api_key, resolve_token as Resolve)
-    });
-    let of_destinations = settings.destinations.values().flat_map(|one| {
-        let setting = move |(key, secret)| {
-            (format!("destinations.{}.{key}", one.name), one.enabled, secret, resolve_text as Resolve)
-        };
-        one.secrets().into_iter().map(setting)
-    });
-    let of_remote = settings.remote.iter().flat_map(|remote| {
-        remote.secrets().into_iter().map(|(key, secret)| {
-            let resolve: Resolve = if key == "health-token" { resolve_token } else { resolve_text };
-            (format!("remote.{key}"), true, secret, resolve)
-        })
-    });
-    let found: Vec<Finding> = keys
-        .chain(of_destinations)
-        .chain(of_remote)
-        .map(|(setting, enabled, secret, resolve)| match enabled {
+    let all = subject.settings.secrets().into_iter();
+    let found = all.map(|NamedSecret { setting, secret, enabled, word }| {
+        let resolve: Resolve = if word { resolve_token } else { resolve_text };
+        match enabled {
             true => one(&setting, secret, resolve, &subject.secrets),
             false => Finding::skipped(ID, &setting, "is disabled", "set enabled = true to use it"),
-        })
-        .collect();
-    let found: Vec<Finding> = found.into_iter().chain(twins(subject)).collect();
+        }
+    });
+    let found: Vec<Finding> = found.chain(twins(subject)).collect();
     if found.is_empty() { vec![Finding::ok(ID, "", "the settings refer to none")] } else { found }
 }
 

@@ -37,13 +37,22 @@ pub(in crate::web::admin) async fn backup(State(desk): State<Desk>, visit: Visit
             made
         }
     });
-    let document = match made.await {
+    let made = match made.await {
         Ok(made) => made,
         Err(error) => return frame::broken(&error),
     };
-    acts::note(&desk, &visit, "settings backup", "without secrets".into(), document.is_ok()).await;
-    let document = match document {
-        Ok(document) => document,
+    // A download has no room for a sentence: the log and the audit log tell it.
+    let unsearched = made.as_ref().map(|made| made.unsearched.as_slice()).unwrap_or_default();
+    let about = match unsearched.len() {
+        0 => "without secrets".to_owned(),
+        some => format!("without secrets; {some} of them could not be searched for"),
+    };
+    acts::note(&desk, &visit, "settings backup", about, made.is_ok()).await;
+    for one in unsearched {
+        tracing::warn!(secret = %one, "not searched for in the backup that was downloaded");
+    }
+    let document = match made {
+        Ok(made) => made.document,
         Err(why @ (NotGathered::Mistakes(_) | NotGathered::Holds(_) | NotGathered::Disk { .. })) => {
             return refused(&why.to_string());
         }
