@@ -21,8 +21,8 @@ use crate::config::Place;
 
 /// The version of this form.
 pub const FORMAT: u32 = 1;
-/// Bytes of a backup, at the most: settings are a few KiB.
-const LARGEST: usize = 8 << 20;
+/// Bytes of a backup, at the most, wherever it is made or read: settings are a few KiB, and a page holds one in memory.
+pub const LARGEST: usize = 2 << 20;
 const ENDS_OF_CERTIFICATES: [&str; 3] = [".pem", ".crt", ".cer"];
 
 /// What a name begins at.
@@ -127,7 +127,7 @@ impl Document {
             format: u32,
         }
         if bytes.len() > LARGEST {
-            return Err(Unread::Foreign("it is larger than 8 MiB".to_owned()));
+            return Err(Unread::Foreign(format!("it is larger than {} MiB", LARGEST >> 20)));
         }
         let foreign = |error: serde_json::Error| Unread::Foreign(error.to_string());
         let head: Head = serde_json::from_slice(bytes).map_err(foreign)?;

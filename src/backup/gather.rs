@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::document::{Document, FORMAT, Kept, Whose, is_certificates};
+use super::document::{Document, FORMAT, Kept, LARGEST, Whose, is_certificates};
 use super::passphrase::{self, Opened, Unopened};
 use crate::bundle::secrets::{Known, known};
 use crate::config::{self, Environment, Mistakes, NamedSecret, Place, Settings};
@@ -56,6 +56,11 @@ pub enum NotGathered {
          which seals that file whole"
     )]
     Holds(String),
+    #[error(
+        "the backup would have {0} bytes, and one of more than {most} is not restored: take certificates that nothing uses out \
+         of the folder of conductor.toml", most = LARGEST
+    )]
+    TooLarge(usize),
     #[error("{}", .0.chain())]
     Keyless(Fault),
     #[error("{0}")]
@@ -117,6 +122,10 @@ pub fn gather(sources: &Sources<'_>, wanted: &Wanted, now: Timestamp) -> Result<
     };
     if let Wanted::WithSecrets(passphrase) = wanted {
         document.sealed = Some(passphrase::seal(&document, &sealed, passphrase).map_err(NotGathered::Unsealed)?);
+    }
+    let bytes = document.to_json().map_or(0, |json| json.len());
+    if bytes > LARGEST {
+        return Err(NotGathered::TooLarge(bytes));
     }
     Ok(Gathered { document, unsearched: known.unsearched })
 }

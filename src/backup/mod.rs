@@ -18,7 +18,7 @@ mod page;
 mod passphrase;
 mod restore;
 
-pub use document::{Document, FORMAT, Kept, Unread, Whose};
+pub use document::{Document, FORMAT, Kept, LARGEST, Unread, Whose};
 pub use gather::{Gathered, NotGathered, Sources, Wanted, gather, name};
 pub use passphrase::{Opened, SHORTEST, Unopened, open};
 pub use restore::{NotRestored, Plan, Reach, Restored, Step, plan, restore};

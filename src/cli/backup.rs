@@ -22,8 +22,6 @@ use crate::values::Secret;
 
 /// Bytes of a passphrase file that are read.
 const LONGEST: u64 = 4096;
-/// One byte more than a backup has.
-const LARGEST: u64 = (8 << 20) + 1;
 
 #[derive(Debug, Args)]
 pub struct Backup {
@@ -152,7 +150,7 @@ pub fn restore(config: &Path, arguments: &Restore) -> Result<u8, Failure> {
 
 fn read(path: &Path) -> Result<Document, Failure> {
     let mut bytes = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(LARGEST).read_to_end(&mut bytes));
+    let read = fs::File::open(path).and_then(|file| file.take(backup::LARGEST as u64 + 1).read_to_end(&mut bytes));
     read.map_err(|error| {
         let exit = if is_forbidden(&error) { Exit::Permission } else { Exit::Disk };
         Failure::new(exit, format!("{} can't be read: {error}", path.display()))
@@ -220,7 +218,7 @@ impl From<NotGathered> for Failure {
                 let exit = if mistakes.is_permission() { Exit::Permission } else { Exit::Configuration };
                 Failure::new(exit, error.to_string())
             }
-            NotGathered::Holds(_) => Failure::new(Exit::Configuration, error.to_string()),
+            NotGathered::Holds(_) | NotGathered::TooLarge(_) => Failure::new(Exit::Configuration, error.to_string()),
             NotGathered::Disk { ref source, .. } => {
                 let exit = if is_forbidden(source) { Exit::Permission } else { Exit::Disk };
                 Failure::new(exit, error.to_string())

@@ -20,7 +20,7 @@ use crate::secrets::store;
 use crate::values::Name;
 
 /// How long a page waits for the agent to take new settings: it answers within its listener's ten seconds.
-pub(super) const PATIENCE: Duration = Duration::from_secs(6);
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// A change that is written.
 pub(super) enum Applied {

@@ -7,16 +7,15 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
-use crate::backup::{self, Document, NotGathered, NotRestored, Opened, Reach, Restored, Sources, Wanted};
+use crate::backup::{self, Document, NotRestored, Opened, Reach, Restored, Sources, Wanted};
 use crate::secrets::store;
 use crate::values::Secret;
+use crate::web::admin::changing::{self, Applied};
 use crate::web::admin::upload::{Upload, Uploaded};
 use crate::web::admin::visit::Visit;
-use crate::web::admin::{Desk, acts, changing, frame};
+use crate::web::admin::{Desk, acts, frame};
 
 const BACK: (&str, &str) = ("/admin/system", "System");
-/// Bytes of a backup that is sent here: settings are a few KiB.
-const LARGEST: usize = 2 << 20;
 
 pub(in crate::web::admin) async fn backup(State(desk): State<Desk>, visit: Visit) -> Response {
     let refused = |text: &str| {
@@ -53,10 +52,7 @@ pub(in crate::web::admin) async fn backup(State(desk): State<Desk>, visit: Visit
     }
     let document = match made {
         Ok(made) => made.document,
-        Err(why @ (NotGathered::Mistakes(_) | NotGathered::Holds(_) | NotGathered::Disk { .. })) => {
-            return refused(&why.to_string());
-        }
-        Err(why @ (NotGathered::Keyless(_) | NotGathered::Unsealed(_))) => return refused(&why.to_string()),
+        Err(why) => return refused(&why.to_string()),
     };
     let name = backup::name(&document.agent, now);
     match document.to_json() {
@@ -108,10 +104,12 @@ pub(in crate::web::admin) async fn restore(State(desk): State<Desk>, visit: Visi
     acts::note(&desk, &visit, "settings restore", about, true).await;
     let mut told = Vec::new();
     if !restored.steps.is_empty() {
-        match tokio::time::timeout(changing::PATIENCE, desk.reload.ring()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(why)) => told.push(format!("The agent has not taken it up: {why}.")),
-            Err(_) => told.push("The agent is still taking it up: it ends what is under way in order.".to_owned()),
+        match changing::reload(&desk).await {
+            Applied::InForce => {}
+            Applied::NotTaken(why) => told.push(format!("The agent has not taken it up: {why}.")),
+            Applied::UnderWay => {
+                told.push("The agent is still taking it up: it ends what is under way in order.".to_owned());
+            }
         }
     }
     if !unreached.is_empty() {
@@ -135,8 +133,9 @@ pub(in crate::web::admin) async fn restore(State(desk): State<Desk>, visit: Visi
 async fn read(mut upload: Upload) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     while let Some(more) = upload.next().await.map_err(|cut| cut.to_string())? {
-        if bytes.len() + more.len() > LARGEST {
-            return Err("The file is larger than 2 MiB, and no backup is. Nothing was changed.".to_owned());
+        if bytes.len() + more.len() > backup::LARGEST {
+            let most = backup::LARGEST >> 20;
+            return Err(format!("The file is larger than {most} MiB, and no backup is. Nothing was changed."));
         }
         bytes.extend_from_slice(&more);
     }
