@@ -2,6 +2,8 @@
 
 mod agent;
 
+#[path = "backup/owning.rs"]
+mod owning;
 #[path = "backup/restoring.rs"]
 mod restoring;
 #[path = "backup/searching.rs"]

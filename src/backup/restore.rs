@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use nix::unistd::{getegid, geteuid};
 
 use super::document::{self, Document, FORMAT, Kept, Unread, What, Whose};
 use super::gather::logins;
@@ -16,13 +17,13 @@ use super::page::{Here, as_page};
 use super::passphrase::Opened;
 use crate::config::{self, Environment, Loaded, Mistakes, Place, SettingsFile};
 use crate::secrets::store::{self, StoreError};
-use crate::secrets::{Folder, SecretSources};
+use crate::secrets::{self, Access, Folder, Readers, SecretSources};
 use crate::values::{Name, Secret};
 
 /// Where what stood there before is kept, below the state folder.
 const BEFORE: (&str, &str) = ("backup", "before-restore.json");
-/// Of a file that the operator's folder did not have: the agent's user must be able to read it.
-const MODE: u32 = 0o644;
+/// Of a folder that the operator's did not have: the agent's user must be able to enter it.
+const FOLDER_MODE: u32 = 0o755;
 
 /// How much is put back.
 #[derive(Clone, Copy)]
@@ -60,6 +61,14 @@ struct Change {
     place: Where,
     /// `None`: the file goes.
     text: Option<String>,
+    holds: Holds,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Nothing,
+    /// A secret: the file came sealed whole.
+    Secret,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +84,9 @@ pub struct Restored {
     pub steps: Vec<Step>,
     /// Where the settings that stood there are kept; `None`: they could not be read.
     pub before: Option<PathBuf>,
+    /// Files with a secret that all could read, or that were not there, and that root alone may read now: who the agent's
+    /// user is can't be told before the agent has run.
+    pub closed: Vec<PathBuf>,
 }
 
 /// Why nothing was restored.
@@ -147,15 +159,20 @@ pub fn plan(
             Some(What::StateCertificate(name)) => Where::State("certificates", name),
             Some(What::Settings(_)) | None => continue,
         };
-        changes.push(Change { place, text: Some(file.text()) });
+        changes.push(Change { place, text: Some(file.text()), holds: Holds::Nothing });
     }
     let placed = |place: &Place| match place {
         Place::State(name) => Where::State("conductor.d", name.clone()),
         Place::Main | Place::Beside(_) => Where::Operators(config::path_of(place, main, &state_dir)),
     };
-    changes.extend(wanted.iter().map(|file| Change { place: placed(&file.place), text: Some(file.text.clone()) }));
+    let came_sealed =
+        |place: &Place| opened.files.iter().any(|file| file.what() == Some(What::Settings(place.clone())));
+    changes.extend(wanted.iter().map(|file| {
+        let holds = if came_sealed(&file.place) { Holds::Secret } else { Holds::Nothing };
+        Change { place: placed(&file.place), text: Some(file.text.clone()), holds }
+    }));
     let gone = present.iter().filter(|old| !wanted.iter().any(|new| new.place == old.place));
-    changes.extend(gone.map(|old| Change { place: placed(&old.place), text: None }));
+    changes.extend(gone.map(|old| Change { place: placed(&old.place), text: None, holds: Holds::Nothing }));
     changes.retain(|change| change.place.read(&state_dir).ok().flatten() != change.text);
     let unreached = all.iter().filter(|file| !reached(file)).filter(|file| match file.what() {
         Some(What::Settings(place)) => !present.iter().any(|old| old.place == place && old.text == file.text()),
@@ -206,7 +223,7 @@ pub fn restore(
     let sources = SecretSources { state_dir: plan.state_dir.clone(), ..sources.clone() };
     let steps = plan.steps();
     if steps.is_empty() {
-        return Ok(Restored { steps, before: None });
+        return Ok(Restored { steps, before: None, closed: Vec::new() });
     }
     let kept = plan.state_dir.join(BEFORE.0).join(BEFORE.1);
     let before = keep_before(plan, main, env, now)
@@ -214,14 +231,23 @@ pub fn restore(
         .then_some(kept.clone());
     let mut undo = Undo { secrets: Vec::new(), changes: Vec::new() };
     let done = write_all(plan, &sources, &mut undo);
-    let Err(first) = done else { return Ok(Restored { steps, before }) };
+    let first = match done {
+        Ok(closed) => return Ok(Restored { steps, before, closed }),
+        Err(first) => first,
+    };
     match undo.run(&plan.state_dir, &sources) {
         Ok(()) => Err(first),
         Err(then) => Err(NotRestored::Half { first: first.to_string(), then, before: kept }),
     }
 }
 
-fn write_all(plan: &Plan, sources: &SecretSources, undo: &mut Undo) -> Result<(), NotRestored> {
+/// Which files it has closed, see [`Restored`].
+fn write_all(plan: &Plan, sources: &SecretSources, undo: &mut Undo) -> Result<Vec<PathBuf>, NotRestored> {
+    // The user that the agent runs as owns its state folder; one that is not there yet will be ours.
+    let state = Access::of(&plan.state_dir);
+    let state = state.map_err(|source| NotRestored::Disk { path: plan.state_dir.clone(), source })?;
+    let state = state.map_or((geteuid().as_raw(), getegid().as_raw()), |state| (state.uid, state.gid));
+    let mut closed = Vec::new();
     for (name, text) in &plan.secrets {
         let old = store::open(name, sources).ok().map(|text| Secret::new(text.as_str()));
         store::seal(name, text.reveal(), sources).map_err(NotRestored::Unsealed)?;
@@ -230,23 +256,36 @@ fn write_all(plan: &Plan, sources: &SecretSources, undo: &mut Undo) -> Result<()
     for change in &plan.changes {
         let at = |source| NotRestored::Disk { path: change.place.path(&plan.state_dir), source };
         let old = change.place.read(&plan.state_dir).map_err(at)?;
-        change.place.write(&plan.state_dir, change.text.as_deref()).map_err(at)?;
-        undo.changes.push(Change { place: change.place.clone(), text: old });
+        let access = Access::of(&change.place.path(&plan.state_dir)).map_err(at)?;
+        let readers = match change.holds {
+            Holds::Nothing => Readers::All,
+            Holds::Secret => Readers::Agent { gid: state.1 },
+        };
+        change.place.write(&plan.state_dir, change.text.as_deref(), readers).map_err(at)?;
+        undo.changes.push((change.place.clone(), old.zip(access)));
+        let by_all = access.is_none_or(Access::is_for_all);
+        if let (Where::Operators(path), Holds::Secret, true, 0) = (&change.place, change.holds, by_all, state.0) {
+            closed.push(path.clone());
+        }
     }
-    Ok(())
+    Ok(closed)
 }
 
 /// What stood there, the newest last.
 struct Undo {
     secrets: Vec<(Name, Option<Secret>)>,
-    changes: Vec<Change>,
+    /// `None`: it was not there.
+    changes: Vec<(Where, Option<(String, Access)>)>,
 }
 
 impl Undo {
     fn run(&self, state_dir: &Path, sources: &SecretSources) -> Result<(), String> {
-        for change in self.changes.iter().rev() {
-            let put_back = change.place.write(state_dir, change.text.as_deref());
-            put_back.map_err(|error| format!("{}: {error}", change.place.path(state_dir).display()))?;
+        for (place, old) in self.changes.iter().rev() {
+            let put_back = match old {
+                Some((text, access)) => place.write(state_dir, Some(text), Readers::Before(*access)),
+                None => place.write(state_dir, None, Readers::Owner),
+            };
+            put_back.map_err(|error| format!("{}: {error}", place.path(state_dir).display()))?;
         }
         for (name, old) in self.secrets.iter().rev() {
             let put_back = match old {
@@ -297,9 +336,10 @@ impl Where {
         }
     }
 
-    fn write(&self, state_dir: &Path, text: Option<&str>) -> io::Result<()> {
+    /// `readers` are the operator's folder's affair: what lies in the state folder is its owner's alone.
+    fn write(&self, state_dir: &Path, text: Option<&str>, readers: Readers) -> io::Result<()> {
         match self {
-            Where::Operators(path) => write_beside(path, text),
+            Where::Operators(path) => put_or_remove(path, text, readers),
             Where::State(folder, name) => {
                 // By the folder's handle and under its lock: root follows no link there, and a page that saves waits.
                 let folder = Folder::make_named(state_dir, folder)?;
@@ -313,34 +353,18 @@ impl Where {
     }
 }
 
-/// In the place of the old one, whole, with its mode.
-fn write_beside(path: &Path, text: Option<&str>) -> io::Result<()> {
+/// In the place of the old one, whole; in a folder that is not there, for all to enter.
+fn put_or_remove(path: &Path, text: Option<&str>, readers: Readers) -> io::Result<()> {
     let Some(text) = text else {
         return match fs::remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,
         };
     };
-    // Whoever put a link there meant the file that it leads to.
-    let path = match fs::canonicalize(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path)?,
-        found => found?,
-    };
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    if !folder.is_dir() {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+    if let Some(folder) = folder {
         fs::create_dir_all(folder)?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(MODE | 0o111))?;
+        fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER_MODE))?;
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.new"));
-    let mode = fs::metadata(&path).map_or(MODE, |old| old.permissions().mode() & 0o777);
-    let written = fs::write(&beside, text)
-        .and_then(|()| fs::set_permissions(&beside, fs::Permissions::from_mode(mode)))
-        .and_then(|()| fs::File::open(&beside)?.sync_all())
-        .and_then(|()| fs::rename(&beside, &path));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written?;
-    fs::File::open(folder)?.sync_all()
+    secrets::put(path, text.as_bytes(), readers)
 }

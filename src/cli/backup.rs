@@ -117,6 +117,13 @@ pub fn restore(config: &Path, arguments: &Restore) -> Result<u8, Failure> {
         if let Some(before) = restored.before {
             writeln!(out, "what stood there before is in {}: `conductor restore` takes it too", before.display())?;
         }
+        for path in &restored.closed {
+            let (path, state) = (path.display(), plan.state_dir.display());
+            eprintln!(
+                "conductor: {path} holds a secret, and root alone may read it now: if the agent runs as another user, start \
+                 it once, then say chgrp --reference={state} {path} and start it again"
+            );
+        }
         restored.steps
     };
     let (write, remove, seal) = if arguments.dry_run {

@@ -22,7 +22,7 @@ use crate::values::{Name, Secret, SecretRef};
 
 pub use first_seen::first_seen;
 pub use folder::{Folder, Lock};
-pub use replace::replace;
+pub use replace::{Access, Readers, put, replace};
 pub use sealing::KeyKind;
 pub use stamp::{Stamp, stamp};
 

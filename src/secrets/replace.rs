@@ -1,7 +1,7 @@
-//! A new secret in the place of an old one.
+//! A new file in the place of an old one: secrets, and the settings and certificates of the operator's own folder.
 //!
-//! Promise: whoever reads the file finds the old secret or the new one, whole, under the mode and the owner that the
-//! file had; after a crash too.
+//! Promise: whoever reads the file finds the old bytes or the new ones, whole, after a crash too; it has the owner and the
+//! mode that it had, and what holds a secret is at no moment for all to read.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -11,15 +11,89 @@ use std::path::Path;
 
 use crate::values::Secret;
 
-/// Writes the secret, and a line end, beside the file and puts it in its place. A link stays, what it leads to is
-/// replaced; root follows none. A file that was not there is for its owner alone.
+/// Whose a file is, and who may do what with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    pub uid: u32,
+    pub gid: u32,
+    pub mode: u32,
+}
+
+/// Whom a file is for once it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Whom the old one was for; a new one is its owner's alone.
+    Owner,
+    /// Whom the old one was for; a new one is for all.
+    All,
+    /// It holds a secret: whom the old one was for, unless that was all; then, and where it is new, the group of the
+    /// agent's user reads it in their place.
+    Agent { gid: u32 },
+    /// Whom one was for that stood there before.
+    Before(Access),
+}
+
+impl Access {
+    /// Of the file that this leads to.
+    ///
+    /// # Errors
+    /// Of the file system; what is not there is none.
+    pub fn of(path: &Path) -> io::Result<Option<Access>> {
+        match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            found => found.map(|found| Some(Access::from(&found))),
+        }
+    }
+
+    pub fn is_for_all(self) -> bool {
+        self.mode & 0o007 != 0
+    }
+}
+
+impl From<&fs::Metadata> for Access {
+    fn from(found: &fs::Metadata) -> Access {
+        Access { uid: found.uid(), gid: found.gid(), mode: found.mode() & 0o777 }
+    }
+}
+
+impl Readers {
+    /// `ours` is that of a file that we have just made, for its owner alone.
+    fn access(self, ours: Access, old: Option<Access>) -> Access {
+        match (self, old) {
+            (Readers::Owner | Readers::All, Some(old)) => old,
+            (Readers::Owner, None) => ours,
+            (Readers::All, None) => Access { mode: 0o644, ..ours },
+            (Readers::Agent { .. }, Some(old)) if !old.is_for_all() => old,
+            // No more than reading: the group may be another than it was.
+            (Readers::Agent { gid }, Some(old)) => Access { gid, mode: old.mode & 0o700 | 0o040, ..old },
+            (Readers::Agent { gid }, None) => Access { gid, mode: 0o640, ..ours },
+            (Readers::Before(before), _) => before,
+        }
+    }
+}
+
+/// Puts the secret, and a line end, in the place of the file.
+///
+/// # Errors
+/// As [`put`].
+pub fn replace(path: &Path, secret: &Secret) -> io::Result<()> {
+    put_all(path, &[secret.reveal().as_bytes(), b"\n"], Readers::Owner)
+}
+
+/// Writes the bytes beside the file and puts them in its place. A link stays, what it leads to is replaced; root follows
+/// none.
 ///
 /// # Errors
 /// Of the file system; the old file is then as it was.
-pub fn replace(path: &Path, secret: &Secret) -> io::Result<()> {
+pub fn put(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    put_all(path, &[bytes], readers)
+}
+
+fn put_all(path: &Path, pieces: &[&[u8]], readers: Readers) -> io::Result<()> {
     if nix::unistd::geteuid().is_root() && fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) {
         // Whoever may change the link would choose which file of the system root replaces.
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a link: name the file itself in the settings"));
+        let text = "it is a link, which root does not follow: name the file itself";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     let path = match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => std::path::absolute(path)?,
@@ -35,7 +109,8 @@ pub fn replace(path: &Path, secret: &Secret) -> io::Result<()> {
     let mut beside = path.clone().into_os_string();
     beside.push(OsString::from(format!(".new-{}", std::process::id())));
     let beside = Path::new(&beside);
-    let written = write(beside, old.as_ref(), secret).and_then(|()| fs::rename(beside, &path));
+    let written =
+        write(beside, old.as_ref().map(Access::from), pieces, readers).and_then(|()| fs::rename(beside, &path));
     if written.is_err() {
         let _ = fs::remove_file(beside);
     }
@@ -44,28 +119,48 @@ pub fn replace(path: &Path, secret: &Secret) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-fn write(path: &Path, old: Option<&fs::Metadata>, secret: &Secret) -> io::Result<()> {
+fn write(path: &Path, old: Option<Access>, pieces: &[&[u8]], readers: Readers) -> io::Result<()> {
     // Left behind by a process of this number that was killed: never followed, never shared.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    if let Some(old) = old {
-        let ours = file.metadata()?;
-        if (ours.uid(), ours.gid()) != (old.uid(), old.gid()) {
-            fchown(&file, Some(old.uid()), Some(old.gid()))?;
-        }
-        file.set_permissions(fs::Permissions::from_mode(old.mode() & 0o777))?;
+    let ours = Access::from(&file.metadata()?);
+    let wanted = readers.access(ours, old);
+    if (ours.uid, ours.gid) != (wanted.uid, wanted.gid) {
+        fchown(&file, Some(wanted.uid), Some(wanted.gid))?;
     }
-    file.write_all(secret.reveal().as_bytes())?;
-    file.write_all(b"\n")?;
+    file.set_permissions(fs::Permissions::from_mode(wanted.mode))?;
+    for piece in pieces {
+        file.write_all(piece)?;
+    }
     file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_with_a_secret_is_never_for_all_and_the_agents_user_may_read_it() {
+        let at = |uid, gid, mode| Access { uid, gid, mode };
+        let (ours, agent) = (at(0, 0, 0o600), Readers::Agent { gid: 61_000 });
+        for (readers, old, expected) in [
+            (agent, None, at(0, 61_000, 0o640)),
+            (agent, Some(at(0, 0, 0o644)), at(0, 61_000, 0o640)),
+            (agent, Some(at(1000, 100, 0o666)), at(1000, 61_000, 0o640)),
+            (agent, Some(at(61_000, 61_000, 0o600)), at(61_000, 61_000, 0o600)),
+            (agent, Some(at(0, 42, 0o640)), at(0, 42, 0o640)),
+            (Readers::All, None, at(0, 0, 0o644)),
+            (Readers::All, Some(at(61_000, 61_000, 0o600)), at(61_000, 61_000, 0o600)),
+            (Readers::Owner, None, ours),
+            (Readers::Owner, Some(at(7, 8, 0o440)), at(7, 8, 0o440)),
+            (Readers::Before(at(7, 8, 0o644)), Some(ours), at(7, 8, 0o644)),
+        ] {
+            assert_eq!(readers.access(ours, old), expected, "{readers:?} {old:?}");
+        }
+    }
 
     #[test]
     fn a_replaced_secret_keeps_its_mode_and_leaves_nothing_beside_it_and_root_follows_no_link() {
