@@ -1,11 +1,16 @@
 //! The files that the settings are spread over: which there are, and their text.
 //!
-//! Promise: a file that can't be read is a mistake, never a file less.
+//! Promise: a file that can't be read is a mistake, never a file less. Root reads them too, so in the state folder, which the
+//! agent's user writes, no link is followed.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 
 use super::mistakes::{Mistake, MistakeKind, line_and_column};
 
@@ -72,23 +77,33 @@ impl Gathered {
     }
 
     fn folder(&mut self, folder: &Path, origin: Origin) {
-        let names = match toml_files(folder) {
-            Ok(names) => names,
+        let (opened, names) = match open_folder(folder, origin).and_then(|opened| Ok((opened, toml_files(folder)?))) {
+            Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(_) if origin.is_state() && folder.is_symlink() => {
+                let text = "this is a link: settings in the state folder lie in a folder";
+                let mistake = Mistake::of_file(folder, MistakeKind::Unreadable, text, "put the folder itself there");
+                return self.mistakes.push(mistake);
+            }
             // The state folder is a file: no mistake in the settings; whoever opens it says so.
             Err(error) if origin == Origin::State && error.kind() == io::ErrorKind::NotADirectory => return,
             Err(error) => return self.mistakes.push(unreadable(folder, &error)),
         };
-        if let Ok(metadata) = fs::metadata(folder) {
+        if let Ok(metadata) = opened.metadata() {
             self.warn_if_writable(folder, metadata.mode());
         }
         for name in names {
-            self.file(&name, origin);
+            let found = if origin.is_state() { open_inside(&opened, &name) } else { open(&name) };
+            self.take(&name, origin, found);
         }
     }
 
     fn file(&mut self, path: &Path, origin: Origin) {
-        match read(path) {
+        self.take(path, origin, open(path));
+    }
+
+    fn take(&mut self, path: &Path, origin: Origin, found: Result<File, Mistake>) {
+        match found.and_then(|file| read(path, file)) {
             Ok((text, mode)) => {
                 self.warn_if_writable(path, mode);
                 let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -127,17 +142,48 @@ fn toml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The text and the mode.
-fn read(path: &Path) -> Result<(String, u32), Mistake> {
+/// The folder; in the state folder itself and never a link.
+fn open_folder(folder: &Path, origin: Origin) -> io::Result<File> {
+    let itself = if origin.is_state() { OFlag::O_NOFOLLOW } else { OFlag::empty() };
+    fs::OpenOptions::new().read(true).custom_flags((OFlag::O_DIRECTORY | itself).bits()).open(folder)
+}
+
+/// A file of this folder, whatever the path leads to by now, and never through a link.
+fn open_inside(folder: &File, path: &Path) -> Result<File, Mistake> {
+    // Opening a pipe would wait for its writer.
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    match openat(folder.as_fd(), path.file_name().unwrap_or_default(), flags, Mode::empty()) {
+        Ok(file) => Ok(File::from(file)),
+        Err(nix::Error::ELOOP) => Err(Mistake::of_file(
+            path,
+            MistakeKind::Unreadable,
+            "this is a link: settings in the state folder are files",
+            "put the file itself there, or the link into conductor.d beside conductor.toml",
+        )),
+        Err(error) => Err(unreadable(path, &error.into())),
+    }
+}
+
+/// A file of the operator's, who may have put a link there.
+fn open(path: &Path) -> Result<File, Mistake> {
     let refuse = |error: io::Error| unreadable(path, &error);
     // Opening a pipe would wait for its writer: look before.
-    let metadata = fs::metadata(path).map_err(refuse)?;
+    if !fs::metadata(path).map_err(refuse)?.is_file() {
+        return Err(irregular(path));
+    }
+    File::open(path).map_err(refuse)
+}
+
+/// The text and the mode.
+fn read(path: &Path, file: File) -> Result<(String, u32), Mistake> {
+    let refuse = |error: io::Error| unreadable(path, &error);
+    let metadata = file.metadata().map_err(refuse)?;
     let odd = |text: &str, hint: &str| Mistake::of_file(path, MistakeKind::Unreadable, text, hint);
     if !metadata.is_file() {
-        return Err(odd("this is not a regular file", "settings are read again at a reload, so they must be files"));
+        return Err(irregular(path));
     }
     let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(refuse)?;
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(refuse)?;
     if bytes.len() as u64 > LARGEST {
         return Err(odd("this file is larger than 1 MiB", "is it a settings file?"));
     }
@@ -149,6 +195,11 @@ fn read(path: &Path) -> Result<(String, u32), Mistake> {
         let mistake = odd("this character is not UTF-8", "save the file as UTF-8");
         Mistake { line, column, ..mistake }
     })
+}
+
+fn irregular(path: &Path) -> Mistake {
+    let hint = "settings are read again at a reload, so they must be files";
+    Mistake::of_file(path, MistakeKind::Unreadable, "this is not a regular file", hint)
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Mistake {
@@ -205,6 +256,46 @@ mod tests {
         gathered.operators(&main);
         gathered.state(room.path());
         assert_eq!(gathered.fragments.len(), 2);
+    }
+
+    #[test]
+    fn a_link_in_the_state_folder_gave_root_another_file_to_read() {
+        let room = tempfile::tempdir().expect("a folder");
+        let shadow = written(room.path(), "shadow", "[remote]\n");
+        // The state folder's own name may be a link: the packages' is.
+        let state = room.path().join("state");
+        fs::create_dir_all(room.path().join("private/conductor.d")).expect("made");
+        std::os::unix::fs::symlink(room.path().join("private"), &state).expect("a link");
+        written(&state, "conductor.d/a.toml", "");
+        let link = state.join("conductor.d/zz.toml");
+        std::os::unix::fs::symlink(&shadow, &link).expect("a link");
+        let pipe = state.join("conductor.d/pipe.toml");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRUSR).expect("a pipe");
+        let mut gathered = Gathered::default();
+        gathered.state(&state);
+        assert_eq!(
+            gathered.fragments.iter().map(|one| one.path.as_path()).collect::<Vec<_>>(),
+            [state.join("conductor.d/a.toml")]
+        );
+        let told: Vec<_> = gathered.mistakes.iter().map(|one| (one.file.as_path(), one.text.as_str())).collect();
+        assert_eq!(told[0], (pipe.as_path(), "this is not a regular file"));
+        assert_eq!(told[1], (link.as_path(), "this is a link: settings in the state folder are files"));
+        let mut operators = Gathered::default();
+        operators.folder(&state.join("conductor.d"), Origin::Operator);
+        assert!(
+            operators.fragments.iter().any(|one| one.text == "[remote]\n"),
+            "the operator's own links are followed"
+        );
+
+        let other = written(room.path(), "other/main.toml", "[agent]\n");
+        let elsewhere = room.path().join("elsewhere");
+        fs::create_dir(&elsewhere).expect("made");
+        std::os::unix::fs::symlink(other.parent().expect("a folder"), elsewhere.join("conductor.d")).expect("a link");
+        let mut gathered = Gathered::default();
+        gathered.state(&elsewhere);
+        assert!(gathered.fragments.is_empty(), "{:?}", gathered.fragments);
+        let told: Vec<_> = gathered.mistakes.iter().map(|one| one.text.as_str()).collect();
+        assert_eq!(told, ["this is a link: settings in the state folder lie in a folder"]);
     }
 
     #[test]

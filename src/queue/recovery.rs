@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag};
 use tokio::sync::watch;
 
 use super::book::Book;
@@ -292,10 +293,13 @@ fn make_folder(disk: &dyn Disk, path: &Path) -> Result<(), QueueError> {
 /// [`QueueError::Locked`] while an agent, or a verb, has it open.
 pub fn take_lock(dir: &Path) -> Result<Lock, QueueError> {
     let path = dir.join("lock");
+    // Root takes it too: a link would have it make a file elsewhere, and a pipe would have it wait.
+    let itself = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let file = fs::OpenOptions::new()
         .create(true)
         .truncate(false)
         .write(true)
+        .custom_flags(itself.bits())
         .open(&path)
         .map_err(|e| QueueError::disk("open", &path, e))?;
     let state_dir: PathBuf = dir.parent().unwrap_or(dir).to_owned();
@@ -346,4 +350,22 @@ fn drop_unfinished(disk: &dyn Disk, dir: &Path, segments: &mut BTreeMap<u64, Seg
 fn modified_ms(path: &Path) -> Option<i64> {
     let since = fs::metadata(path).ok()?.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_had_root_make_a_file_elsewhere() {
+        let room = tempfile::tempdir().expect("a folder");
+        let elsewhere = room.path().join("nologin");
+        std::os::unix::fs::symlink(&elsewhere, room.path().join("lock")).expect("a link");
+        assert!(matches!(take_lock(room.path()), Err(QueueError::Disk { .. })));
+        assert!(!elsewhere.exists());
+        fs::remove_file(room.path().join("lock")).expect("removed");
+        let held = take_lock(room.path()).expect("free");
+        assert!(matches!(take_lock(room.path()), Err(QueueError::Locked { .. })));
+        drop(held);
+    }
 }
