@@ -1,8 +1,12 @@
 //! What a backup may bring in over the network: no more than the pages themselves may write. Pure.
 //!
 //! Promise: an integration or a destination that comes in by a page is marked as such (its host is held at the door), names
-//! no file as a secret, and gets no secret of this box that it did not have there; what is as it was stays as it was.
+//! no file as a secret, and gets no secret of this box that it did not have there; a certificate that is here is not exchanged;
+//! what is as it was stays as it was.
 
+use std::io;
+
+use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::config::{Place, SettingsFile, Table as Tables};
@@ -64,6 +68,20 @@ pub fn as_page(file: &SettingsFile, here: &Here<'_>) -> Result<String, String> {
         }
     }
     Ok(if marked { all.to_string() } else { file.text.clone() })
+}
+
+/// May a page write this certificate? What is trusted is part of where a secret goes, so as on the pages: a new one has a new
+/// name, made of its text, and whoever names it brings its secrets anew.
+pub fn certificate(name: &str, text: &str, here: &io::Result<Option<String>>) -> Result<(), String> {
+    let print: String = Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    match here {
+        Ok(Some(old)) if old == text => Ok(()),
+        Ok(Some(_)) | Err(_) => Err(format!("certificates/{name} is another here, and a page exchanges none")),
+        Ok(None) if name.ends_with(&format!("-{print}.pem")) => Ok(()),
+        Ok(None) => {
+            Err(format!("certificates/{name} does not have the name that the pages give a certificate of its text"))
+        }
+    }
 }
 
 /// The keys of that name as they are here.

@@ -13,7 +13,7 @@ use nix::unistd::{getegid, geteuid};
 
 use super::document::{self, Document, FORMAT, Kept, Unread, What, Whose};
 use super::gather::logins;
-use super::page::{Here, as_page};
+use super::page::{Here, as_page, certificate};
 use super::passphrase::Opened;
 use crate::config::{self, Environment, Loaded, Mistakes, Place, SettingsFile};
 use crate::secrets::store::{self, StoreError};
@@ -24,6 +24,8 @@ use crate::values::{Name, Secret};
 const BEFORE: (&str, &str) = ("backup", "before-restore.json");
 /// Of a folder that the operator's did not have: the agent's user must be able to enter it.
 const FOLDER_MODE: u32 = 0o755;
+/// Bytes of a file of the state folder that is read to be kept: no settings file is larger.
+const LARGEST: usize = 1 << 20;
 
 /// How much is put back.
 #[derive(Clone, Copy)]
@@ -128,7 +130,14 @@ pub fn plan(
     let secrets = secrets.collect::<Result<Vec<(Name, Secret)>, String>>();
     let secrets = secrets.map_err(|_| NotRestored::Unread(Unread::Strange("a secret".to_owned())))?;
 
-    let present = config::settings_files(main, env).unwrap_or_default();
+    let present = match (config::settings_files(main, env), reach) {
+        (Ok(files), Reach::Whole | Reach::Pages { .. }) => files,
+        (Err(_), Reach::Whole) => Vec::new(),
+        // What a page may write is judged by what is here.
+        (Err(mistakes), Reach::Pages { .. }) => {
+            return Err(NotRestored::NotByPage(format!("the settings that are here can't be read ({mistakes})")));
+        }
+    };
     let reached = |file: &&&Kept| matches!(reach, Reach::Whole) || file.of == Whose::State;
     let settings = |file: &&Kept| match file.what() {
         Some(What::Settings(place)) => Some(SettingsFile { place, text: file.text() }),
@@ -156,7 +165,16 @@ pub fn plan(
     for file in all.iter().filter(reached) {
         let place = match file.what() {
             Some(What::Certificate(name)) => Where::Operators(main.parent().unwrap_or(Path::new("")).join(name)),
-            Some(What::StateCertificate(name)) => Where::State("certificates", name),
+            Some(What::StateCertificate(name)) => {
+                let place = Where::State("certificates", name.clone());
+                match reach {
+                    Reach::Whole => {}
+                    Reach::Pages { .. } => {
+                        certificate(&name, &file.text(), &place.read(&state_dir)).map_err(NotRestored::NotByPage)?
+                    }
+                }
+                place
+            }
             Some(What::Settings(_)) | None => continue,
         };
         changes.push(Change { place, text: Some(file.text()), holds: Holds::Nothing });
@@ -330,9 +348,21 @@ impl Where {
     }
 
     fn read(&self, state_dir: &Path) -> io::Result<Option<String>> {
-        match fs::read_to_string(self.path(state_dir)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            read => read.map(Some),
+        match self {
+            Where::Operators(path) => match fs::read_to_string(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                read => read.map(Some),
+            },
+            Where::State(folder, name) => {
+                let Some(folder) = Folder::find_named(state_dir, folder)? else { return Ok(None) };
+                let Some(bytes) = folder.read(name, LARGEST)? else { return Ok(None) };
+                let odd = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text);
+                if bytes.len() > LARGEST {
+                    return Err(odd("what is there is larger than 1 MiB"));
+                }
+                let text = std::str::from_utf8(&bytes).map_err(|_| odd("what is there is no text"))?;
+                Ok(Some(text.to_owned()))
+            }
         }
     }
 
@@ -368,3 +398,6 @@ fn put_or_remove(path: &Path, text: Option<&str>, readers: Readers) -> io::Resul
     }
     secrets::put(path, text.as_bytes(), readers)
 }
+
+#[cfg(test)]
+mod tests;
