@@ -20,5 +20,5 @@ mod restore;
 
 pub use document::{Document, FORMAT, Kept, LARGEST, Unread, Whose};
 pub use gather::{Gathered, NotGathered, Sources, Wanted, gather, name};
-pub use passphrase::{Opened, SHORTEST, Unopened, open};
+pub use passphrase::{Memory, Opened, SHORTEST, Unopened, open};
 pub use restore::{NotRestored, Plan, Reach, Restored, Step, plan, restore};

@@ -30,6 +30,24 @@ const MOST_PASSES: u32 = 10;
 const KDF: &str = "argon2id";
 const CIPHER: &str = "xchacha20-poly1305";
 
+/// In whose memory the key is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Memory {
+    /// A command's: it has that much for a moment.
+    OfCommand,
+    /// The agent's, whose unit bounds it: no more than a backup of our own takes.
+    OfAgent,
+}
+
+impl Memory {
+    fn most_kib(self) -> u32 {
+        match self {
+            Memory::OfCommand => MOST_MEMORY_KIB,
+            Memory::OfAgent => MEMORY_KIB,
+        }
+    }
+}
+
 /// As it stands in the document; the bytes in base64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -83,6 +101,10 @@ pub enum Unopened {
     Closed,
     #[error("the secrets in the backup are sealed in a way that this version does not know")]
     Unknown,
+    #[error(
+        "the secrets in the backup ask for more memory than the agent gives: `conductor restore` on the box opens them"
+    )]
+    TooLarge,
     #[error("the passphrase is too short: {SHORTEST} letters or more; a few words will do")]
     TooShort,
     #[error("the system has no random bytes, or no memory for the key: {0}")]
@@ -125,11 +147,14 @@ pub fn seal(document: &Document, opened: &Opened, passphrase: &Secret) -> Result
 ///
 /// # Errors
 /// See [`Unopened`].
-pub fn open(document: &Document, passphrase: &Secret) -> Result<Opened, Unopened> {
+pub fn open(document: &Document, passphrase: &Secret, memory: Memory) -> Result<Opened, Unopened> {
     let Some(sealed) = &document.sealed else { return Ok(Opened::default()) };
     let known = sealed.kdf == KDF && sealed.cipher == CIPHER;
     if !known || sealed.memory_kib > MOST_MEMORY_KIB || !(1..=MOST_PASSES).contains(&sealed.passes) {
         return Err(Unopened::Unknown);
+    }
+    if sealed.memory_kib > memory.most_kib() {
+        return Err(Unopened::TooLarge);
     }
     let decoded = |text: &str| STANDARD.decode(text).map_err(|_| Unopened::Closed);
     let salt: [u8; 16] = decoded(&sealed.salt)?.try_into().map_err(|_| Unopened::Closed)?;
@@ -195,22 +220,39 @@ mod tests {
         let json = String::from_utf8(document.to_json().expect("JSON")).expect("text");
         assert!(!json.contains("CANARY"));
         let read = Document::read(json.as_bytes()).expect("a backup");
-        let back = open(&read, &passphrase).expect("opened");
+        let back = open(&read, &passphrase, Memory::OfAgent).expect("opened");
         assert_eq!(back.secrets[0].1.reveal(), "CANARY-key");
-        assert_eq!(open(&read, &Secret::new("correct horse batterx")).err(), Some(Unopened::Closed));
+        assert_eq!(open(&read, &Secret::new("correct horse batterx"), Memory::OfAgent).err(), Some(Unopened::Closed));
         let mut elsewhere = read.clone();
         elsewhere.files[0].lines[0] = "address = \"evil.example:6514\"".into();
-        assert_eq!(open(&elsewhere, &passphrase).err(), Some(Unopened::Closed), "the secret would go elsewhere");
+        assert_eq!(
+            open(&elsewhere, &passphrase, Memory::OfAgent).err(),
+            Some(Unopened::Closed),
+            "the secret would go elsewhere"
+        );
         for (field, value) in [("salt", "AAAA"), ("nonce", "AAAA"), ("text", "AAAA"), ("kdf", "md5")] {
             let mut changed: serde_json::Value = serde_json::from_str(&json).expect("JSON");
             changed["sealed"][field] = value.into();
             let changed = Document::read(changed.to_string().as_bytes()).expect("a backup");
-            assert!(open(&changed, &passphrase).is_err(), "{field}");
+            assert!(open(&changed, &passphrase, Memory::OfAgent).is_err(), "{field}");
         }
         let mut greedy: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         greedy["sealed"]["memory-kib"] = (64_u32 << 20).into();
         let greedy = Document::read(greedy.to_string().as_bytes()).expect("a backup");
-        assert_eq!(open(&greedy, &passphrase).err(), Some(Unopened::Unknown), "64 GiB");
+        assert_eq!(open(&greedy, &passphrase, Memory::OfCommand).err(), Some(Unopened::Unknown), "64 GiB");
+    }
+
+    #[test]
+    fn a_backup_on_the_page_took_four_times_the_memory_of_our_own() {
+        let passphrase = Secret::new("correct horse battery");
+        let mut document = document();
+        document.sealed = Some(seal(&document, &Opened::default(), &passphrase).expect("sealed"));
+        assert!(open(&document, &passphrase, Memory::OfAgent).is_ok(), "our own");
+        if let Some(sealed) = &mut document.sealed {
+            sealed.memory_kib = MEMORY_KIB + 1;
+        }
+        assert_eq!(open(&document, &passphrase, Memory::OfAgent).err(), Some(Unopened::TooLarge));
+        assert_eq!(open(&document, &passphrase, Memory::OfCommand).err(), Some(Unopened::Closed), "a command looks");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::asked::asked;
 use super::recording::Doing;
 use super::{Exit, Failure, change, is_forbidden, settings};
 use crate::backup::{
-    self, Document, Gathered, NotGathered, NotRestored, Opened, Reach, Sources, Step, Unopened, Wanted,
+    self, Document, Gathered, Memory, NotGathered, NotRestored, Opened, Reach, Sources, Step, Unopened, Wanted,
 };
 use crate::config;
 use crate::values::Secret;
@@ -102,7 +102,8 @@ pub fn restore(config: &Path, arguments: &Restore) -> Result<u8, Failure> {
     let document = read(&arguments.file)?;
     let opened = match &document.sealed {
         Some(_) if !arguments.without_secrets => {
-            backup::open(&document, &passphrase(arguments.passphrase_file.as_deref(), "restore")?)?
+            let passphrase = passphrase(arguments.passphrase_file.as_deref(), "restore")?;
+            backup::open(&document, &passphrase, Memory::OfCommand)?
         }
         Some(_) | None => Opened::default(),
     };
@@ -209,7 +210,7 @@ impl From<Unopened> for Failure {
     fn from(unopened: Unopened) -> Failure {
         let exit = match &unopened {
             Unopened::Closed => Exit::Permission,
-            Unopened::Unknown | Unopened::TooShort => Exit::Usage,
+            Unopened::Unknown | Unopened::TooLarge | Unopened::TooShort => Exit::Usage,
             Unopened::Broken(_) => Exit::Software,
         };
         Failure::new(exit, format!("{unopened}; nothing was done"))

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
-use crate::backup::{self, Document, NotRestored, Opened, Reach, Restored, Sources, Wanted};
+use crate::backup::{self, Document, Memory, NotRestored, Opened, Reach, Restored, Sources, Wanted};
 use crate::secrets::store;
 use crate::values::Secret;
 use crate::web::admin::changing::{self, Applied};
@@ -152,7 +152,8 @@ fn put_back(
     let opened = if passphrase.is_empty() {
         Opened::default()
     } else {
-        backup::open(&document, &Secret::new(passphrase)).map_err(|why| format!("Nothing was changed: {why}."))?
+        backup::open(&document, &Secret::new(passphrase), Memory::OfAgent)
+            .map_err(|why| format!("Nothing was changed: {why}."))?
     };
     let holds = |name: &str| store::path(name, &desk.secrets).exists();
     let plan = backup::plan(&desk.settings, &env, &document, opened, Reach::Pages { holds: &holds }).map_err(told)?;
