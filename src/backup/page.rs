@@ -30,16 +30,19 @@ pub fn as_page(file: &SettingsFile, here: &Here<'_>) -> Result<String, String> {
         Place::State(name) | Place::Beside(name) => name.as_str(),
         Place::Main => "conductor.toml",
     };
+    // Whatever it says, it takes out what its old text held.
+    let old = here.files.iter().find(|old| old.place == file.place);
+    if let Some(foreign) = old.and_then(|old| foreign(&old.text)) {
+        return Err(format!("{name} holds {foreign} here, which is not set by the pages"));
+    }
     // What is no TOML is told with its line by whoever reads all of it.
     let Ok(mut all) = file.text.parse::<Table>() else { return Ok(file.text.clone()) };
     let mut marked = false;
     for (section, value) in &mut all {
-        // The one key of a section that the pages set.
-        if section == "egress" && value.as_table().is_some_and(|keys| keys.keys().all(|key| key == "proxy")) {
+        if is_proxy(section, value) {
             continue;
         }
-        let Some(table) = [Tables::Integration, Tables::Destination].into_iter().find(|table| table.key() == section)
-        else {
+        let Some(table) = table_of(section) else {
             return Err(format!("{name} holds [{}], which is not set by the pages", section.escape_default()));
         };
         let Some(named) = value.as_table_mut() else { continue };
@@ -70,6 +73,19 @@ pub fn as_page(file: &SettingsFile, here: &Here<'_>) -> Result<String, String> {
     Ok(if marked { all.to_string() } else { file.text.clone() })
 }
 
+/// What a file holds that the pages do not set, for a sentence; `None`: nothing.
+pub fn foreign(text: &str) -> Option<String> {
+    let Ok(all) = text.parse::<Table>() else { return Some("what is no TOML".to_owned()) };
+    let (section, _) = all.iter().find(|(section, value)| !is_proxy(section, value) && table_of(section).is_none())?;
+    Some(format!("[{}]", section.escape_default()))
+}
+
+/// May a page seal this secret? Only one that a table of the restored files names, and nothing that is the operator's here.
+pub fn may_seal(secret: &str, restored: &[SettingsFile], present: &[SettingsFile]) -> bool {
+    let named = |files: &[SettingsFile], by_pages: bool| files.iter().any(|file| names(file, secret, by_pages));
+    named(restored, true) && !named(present, false)
+}
+
 /// May a page write this certificate? What is trusted is part of where a secret goes, so as on the pages: a new one has a new
 /// name, made of its text, and whoever names it brings its secrets anew.
 pub fn certificate(name: &str, text: &str, here: &io::Result<Option<String>>) -> Result<(), String> {
@@ -82,6 +98,29 @@ pub fn certificate(name: &str, text: &str, here: &io::Result<Option<String>>) ->
             Err(format!("certificates/{name} does not have the name that the pages give a certificate of its text"))
         }
     }
+}
+
+/// The one key of a section that the pages set.
+fn is_proxy(section: &str, value: &Value) -> bool {
+    section == "egress" && value.as_table().is_some_and(|keys| keys.keys().all(|key| key == "proxy"))
+}
+
+fn table_of(section: &str) -> Option<Tables> {
+    [Tables::Integration, Tables::Destination].into_iter().find(|table| table.key() == section)
+}
+
+/// Does this file name the secret, in a table of the pages or elsewhere?
+fn names(file: &SettingsFile, secret: &str, by_pages: bool) -> bool {
+    let of_state = match file.place {
+        Place::State(_) => true,
+        Place::Main | Place::Beside(_) => false,
+    };
+    let Ok(all) = file.text.parse::<Table>() else { return false };
+    all.into_iter().any(|(section, value)| {
+        let ours = of_state && table_of(&section).is_some();
+        let found = secrets(&Table::from_iter([(section, value)]));
+        ours == by_pages && found.iter().any(|(kind, of)| kind == "sealed" && of == secret)
+    })
 }
 
 /// The keys of that name as they are here.

@@ -13,7 +13,7 @@ use nix::unistd::{getegid, geteuid};
 
 use super::document::{self, Document, FORMAT, Kept, Unread, What, Whose};
 use super::gather::logins;
-use super::page::{Here, as_page, certificate};
+use super::page::{Here, as_page, certificate, foreign, may_seal};
 use super::passphrase::Opened;
 use crate::config::{self, Environment, Loaded, Mistakes, Place, SettingsFile};
 use crate::secrets::store::{self, StoreError};
@@ -52,7 +52,7 @@ pub struct Plan {
     /// The settings as they will be.
     pub loaded: Loaded,
     pub state_dir: PathBuf,
-    /// Files of the backup that are out of reach and differ from what is there.
+    /// Files of the backup that are out of reach and differ from what is there, and secrets that a page does not seal.
     pub unreached: Vec<String>,
     changes: Vec<Change>,
     secrets: Vec<(Name, Secret)>,
@@ -128,7 +128,8 @@ pub fn plan(
     let all: Vec<&Kept> = plain.chain(&opened.files).collect();
     let secrets = opened.secrets.iter().map(|(name, text)| Ok((name.parse()?, text.clone())));
     let secrets = secrets.collect::<Result<Vec<(Name, Secret)>, String>>();
-    let secrets = secrets.map_err(|_| NotRestored::Unread(Unread::Strange("a secret".to_owned())))?;
+    let mut secrets = secrets.map_err(|_| NotRestored::Unread(Unread::Strange("a secret".to_owned())))?;
+    let mut unsealed = Vec::new();
 
     let present = match (config::settings_files(main, env), reach) {
         (Ok(files), Reach::Whole | Reach::Pages { .. }) => files,
@@ -149,12 +150,19 @@ pub fn plan(
         Reach::Whole if !wanted.iter().any(|file| file.place == Place::Main) => return Err(NotRestored::NoMain),
         Reach::Whole => {}
         Reach::Pages { holds } => {
+            // An operator's secret is not exchanged, nor then given to what the backup brings.
+            (secrets, unsealed) = secrets.into_iter().partition(|(name, _)| may_seal(name.as_str(), &wanted, &present));
             let brings = |name: &str| secrets.iter().any(|(brought, _)| brought.as_str() == name);
             let here = Here { files: &present, holds, brings: &brings };
             for file in &mut wanted {
                 file.text = as_page(file, &here).map_err(NotRestored::NotByPage)?;
             }
-            wanted.extend(present.iter().filter(|file| !matches!(file.place, Place::State(_))).cloned());
+            let stays = |old: &&SettingsFile| match old.place {
+                Place::Main | Place::Beside(_) => true,
+                Place::State(_) => foreign(&old.text).is_some() && !wanted.iter().any(|new| new.place == old.place),
+            };
+            let staying: Vec<SettingsFile> = present.iter().filter(stays).cloned().collect();
+            wanted.extend(staying);
         }
     }
     let loaded = config::rehearse_files(main, env, &wanted).map_err(NotRestored::Wrong)?;
@@ -200,7 +208,8 @@ pub fn plan(
         }
         Some(What::StateCertificate(_)) | None => false,
     });
-    let unreached = unreached.map(|file| file.name.clone()).collect();
+    let unsealed = unsealed.iter().map(|(name, _)| format!("the secret {name}"));
+    let unreached = unreached.map(|file| file.name.clone()).chain(unsealed).collect();
     Ok(Plan { loaded, state_dir, unreached, changes, secrets })
 }
 

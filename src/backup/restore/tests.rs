@@ -88,3 +88,40 @@ fn a_link_in_the_state_folder_came_into_what_was_kept_before_a_restore() {
     let told = refused(by_page(&main, &[("conductor.d/soc.toml", SOC)], &[]));
     assert!(told.contains("this is a link"), "{told}");
 }
+
+#[test]
+fn a_page_exchanged_a_secret_of_the_operators() {
+    let acme = "[integrations.acme]\napi-key = { sealed = \"acme\" }\n";
+    let soc = |secret: &str| {
+        let url = "type = \"http\"\nurl = \"https://soc.example/in\"\n";
+        format!("[destinations.soc]\n{url}auth = {{ bearer = {{ sealed = \"{secret}\" }} }}\n")
+    };
+    let (_room, main) = made(&[("conductor.d/acme.toml", acme)]);
+    let brought = [("acme", "other"), ("stray", "other"), ("auth-bearer_soc", "its own")];
+    let file = soc("auth-bearer_soc");
+    let planned = by_page(&main, &[("conductor.d/soc.toml", &file)], &brought).expect("a plan");
+    let sealed: Vec<Step> = planned.steps().into_iter().filter(|step| matches!(step, Step::Seal(_))).collect();
+    assert_eq!(sealed, [Step::Seal("auth-bearer_soc".parse().expect("a name"))]);
+    assert_eq!(
+        planned.unreached,
+        ["the secret acme", "the secret stray"],
+        "one the operator's, one that nothing names"
+    );
+    // What is not sealed is not brought either: the stored one would go to the backup's place.
+    let told = refused(by_page(&main, &[("conductor.d/soc.toml", &soc("acme"))], &brought));
+    assert!(told.contains("would get the secret acme"), "{told}");
+}
+
+#[test]
+fn a_page_took_sections_out_that_it_may_not_write() {
+    let queue = "[queue]\nkeep = \"1h\"\n";
+    let (_room, main) =
+        made(&[("state/conductor.d/queue.toml", queue), ("state/conductor.d/old.toml", &SOC.replace("soc", "old"))]);
+    let planned = by_page(&main, &[("conductor.d/soc.toml", SOC)], &[]).expect("a plan");
+    let gone: Vec<Step> = planned.steps().into_iter().filter(|step| matches!(step, Step::Remove(_))).collect();
+    assert_eq!(gone, [Step::Remove(planned.state_dir.join("conductor.d/old.toml"))], "a page's own goes");
+    let told = refused(by_page(&main, &[("conductor.d/queue.toml", SOC)], &[]));
+    assert!(told.contains("queue.toml holds [queue] here, which is not set by the pages"), "{told}");
+    let same = [("conductor.d/queue.toml", queue), ("conductor.d/soc.toml", SOC)];
+    assert!(by_page(&main, &same, &[]).is_ok(), "as it is, it may come along");
+}

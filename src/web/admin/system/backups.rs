@@ -114,8 +114,8 @@ pub(in crate::web::admin) async fn restore(State(desk): State<Desk>, visit: Visi
     }
     if !unreached.is_empty() {
         told.push(format!(
-            "These files are the operator's own, differ from those here, and were left alone: {}. On the box, `conductor \
-             restore` puts them back; on the appliance, a volume does.",
+            "These are not the pages' to write, or are the operator's own and differ from those here, and were left alone: {}. \
+             On the box, `conductor restore` puts them back; on the appliance, a volume does.",
             unreached.join(", ")
         ));
     }
