@@ -17,6 +17,7 @@ mod gather;
 mod page;
 mod passphrase;
 mod restore;
+mod target;
 
 pub use document::{Document, FORMAT, Kept, LARGEST, Unread, Whose};
 pub use gather::{Gathered, NotGathered, Sources, Wanted, gather, name};

@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -15,17 +14,14 @@ use super::document::{self, Document, FORMAT, Kept, Unread, What, Whose};
 use super::gather::logins;
 use super::page::{Here, as_page, certificate, foreign, may_seal};
 use super::passphrase::Opened;
+use super::target::Target;
 use crate::config::{self, Environment, Loaded, Mistakes, Place, SettingsFile};
 use crate::secrets::store::{self, StoreError};
-use crate::secrets::{self, Access, Folder, Readers, SecretSources};
+use crate::secrets::{Access, Folder, Readers, SecretSources};
 use crate::values::{Name, Secret};
 
-/// Where what stood there before is kept, below the state folder.
+/// Target what stood there before is kept, below the state folder.
 const BEFORE: (&str, &str) = ("backup", "before-restore.json");
-/// Of a folder that the operator's did not have: the agent's user must be able to enter it.
-const FOLDER_MODE: u32 = 0o755;
-/// Bytes of a file of the state folder that is read to be kept: no settings file is larger.
-const LARGEST: usize = 1 << 20;
 
 /// How much is put back.
 #[derive(Clone, Copy)]
@@ -60,7 +56,7 @@ pub struct Plan {
 
 #[derive(Clone, Debug)]
 struct Change {
-    place: Where,
+    place: Target,
     /// `None`: the file goes.
     text: Option<String>,
     holds: Holds,
@@ -73,18 +69,11 @@ enum Holds {
     Secret,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Where {
-    Operators(PathBuf),
-    /// A folder below the state folder, and a name in it.
-    State(&'static str, String),
-}
-
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
     pub steps: Vec<Step>,
-    /// Where the settings that stood there are kept; `None`: they could not be read.
+    /// Target the settings that stood there are kept; `None`: they could not be read.
     pub before: Option<PathBuf>,
     /// Files with a secret that all could read, or that were not there, and that root alone may read now: who the agent's
     /// user is can't be told before the agent has run.
@@ -172,9 +161,9 @@ pub fn plan(
     let mut changes = Vec::new();
     for file in all.iter().filter(reached) {
         let place = match file.what() {
-            Some(What::Certificate(name)) => Where::Operators(main.parent().unwrap_or(Path::new("")).join(name)),
+            Some(What::Certificate(name)) => Target::Operators(main.parent().unwrap_or(Path::new("")).join(name)),
             Some(What::StateCertificate(name)) => {
-                let place = Where::State("certificates", name.clone());
+                let place = Target::State("certificates", name.clone());
                 match reach {
                     Reach::Whole => {}
                     Reach::Pages { .. } => {
@@ -188,8 +177,8 @@ pub fn plan(
         changes.push(Change { place, text: Some(file.text()), holds: Holds::Nothing });
     }
     let placed = |place: &Place| match place {
-        Place::State(name) => Where::State("conductor.d", name.clone()),
-        Place::Main | Place::Beside(_) => Where::Operators(config::path_of(place, main, &state_dir)),
+        Place::State(name) => Target::State("conductor.d", name.clone()),
+        Place::Main | Place::Beside(_) => Target::Operators(config::path_of(place, main, &state_dir)),
     };
     let came_sealed =
         |place: &Place| opened.files.iter().any(|file| file.what() == Some(What::Settings(place.clone())));
@@ -291,7 +280,7 @@ fn write_all(plan: &Plan, sources: &SecretSources, undo: &mut Undo) -> Result<Ve
         change.place.write(&plan.state_dir, change.text.as_deref(), readers).map_err(at)?;
         undo.changes.push((change.place.clone(), old.zip(access)));
         let by_all = access.is_none_or(Access::is_for_all);
-        if let (Where::Operators(path), Holds::Secret, true, 0) = (&change.place, change.holds, by_all, state.0) {
+        if let (Target::Operators(path), Holds::Secret, true, 0) = (&change.place, change.holds, by_all, state.0) {
             closed.push(path.clone());
         }
     }
@@ -302,7 +291,7 @@ fn write_all(plan: &Plan, sources: &SecretSources, undo: &mut Undo) -> Result<Ve
 struct Undo {
     secrets: Vec<(Name, Option<Secret>)>,
     /// `None`: it was not there.
-    changes: Vec<(Where, Option<(String, Access)>)>,
+    changes: Vec<(Target, Option<(String, Access)>)>,
 }
 
 impl Undo {
@@ -346,66 +335,6 @@ fn keep_before(plan: &Plan, main: &Path, env: Environment<'_>, now: Timestamp) -
     let lock = folder.lock()?;
     folder.write(&lock, BEFORE.1, &document.to_json()?)?;
     Ok(true)
-}
-
-impl Where {
-    fn path(&self, state_dir: &Path) -> PathBuf {
-        match self {
-            Where::Operators(path) => path.clone(),
-            Where::State(folder, name) => state_dir.join(folder).join(name),
-        }
-    }
-
-    fn read(&self, state_dir: &Path) -> io::Result<Option<String>> {
-        match self {
-            Where::Operators(path) => match fs::read_to_string(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                read => read.map(Some),
-            },
-            Where::State(folder, name) => {
-                let Some(folder) = Folder::find_named(state_dir, folder)? else { return Ok(None) };
-                let Some(bytes) = folder.read(name, LARGEST)? else { return Ok(None) };
-                let odd = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text);
-                if bytes.len() > LARGEST {
-                    return Err(odd("what is there is larger than 1 MiB"));
-                }
-                let text = std::str::from_utf8(&bytes).map_err(|_| odd("what is there is no text"))?;
-                Ok(Some(text.to_owned()))
-            }
-        }
-    }
-
-    /// `readers` are the operator's folder's affair: what lies in the state folder is its owner's alone.
-    fn write(&self, state_dir: &Path, text: Option<&str>, readers: Readers) -> io::Result<()> {
-        match self {
-            Where::Operators(path) => put_or_remove(path, text, readers),
-            Where::State(folder, name) => {
-                // By the folder's handle and under its lock: root follows no link there, and a page that saves waits.
-                let folder = Folder::make_named(state_dir, folder)?;
-                let lock = folder.lock()?;
-                match text {
-                    Some(text) => folder.write(&lock, name, text.as_bytes()),
-                    None => folder.remove(&lock, name).map(drop),
-                }
-            }
-        }
-    }
-}
-
-/// In the place of the old one, whole; in a folder that is not there, for all to enter.
-fn put_or_remove(path: &Path, text: Option<&str>, readers: Readers) -> io::Result<()> {
-    let Some(text) = text else {
-        return match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed,
-        };
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder)?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER_MODE))?;
-    }
-    secrets::put(path, text.as_bytes(), readers)
 }
 
 #[cfg(test)]

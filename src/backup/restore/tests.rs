@@ -1,5 +1,6 @@
 use std::os::unix::fs::symlink;
 
+use super::super::target::LARGEST;
 use super::*;
 
 const OPERATORS: &str = "[agent]\nname = \"box\"\nstate-dir = \"state\"\n";
@@ -62,7 +63,7 @@ fn a_link_in_the_place_of_a_certificate_had_root_read_without_an_end() {
     let state = room.path().join("state");
     fs::create_dir_all(state.join("certificates")).expect("made");
     symlink("/dev/zero", state.join("certificates/x.pem")).expect("a link");
-    let place = Where::State("certificates", "x.pem".into());
+    let place = Target::State("certificates", "x.pem".into());
     assert!(place.read(&state).is_err());
     let told = refused(by_page(&main, &[("certificates/x.pem", PEM)], &[]));
     assert!(told.contains("is another here"), "{told}");
