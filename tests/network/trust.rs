@@ -52,7 +52,8 @@ fn a_ca_of_the_settings_counts_beside_the_systems_roots_and_neither_alone_for_th
         .concat(),
     );
     let mut agent = place.spawn_in(&[], &[("SSL_CERT_FILE", &roots), ("SSL_CERT_DIR", &none.display().to_string())]);
-    agent.wait_until("all have answered", |agent| states(agent).is_some());
+    // The status answers before the first of them has begun.
+    agent.wait_until("all have answered", |agent| states(agent).is_some_and(|all| all.len() == 4));
     let states = states(&agent).expect("as just now");
     let told: Vec<(&str, &str)> = states.iter().map(|(name, fault)| (name.as_str(), fault.as_str())).collect();
     assert_eq!(told, [("a-system", ""), ("b-beside", ""), ("c-own", ""), ("d-neither", "refused")]);
