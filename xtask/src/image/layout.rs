@@ -30,6 +30,14 @@ impl Architecture {
         }
     }
 
+    /// Is it that of the machine that builds?
+    pub fn is_ours(self) -> bool {
+        match self {
+            Architecture::Amd64 => std::env::consts::ARCH == "x86_64",
+            Architecture::Arm64 => std::env::consts::ARCH == "aarch64",
+        }
+    }
+
     /// The serial line of its machines.
     pub fn serial(self) -> &'static str {
         match self {

@@ -112,8 +112,13 @@ pub fn make(base: &Path, tree: &Path, content: &Content<'_>) -> Result<()> {
 /// The agent and the version alone: another version of the same tree.
 pub fn renew(tree: &Path, content: &Content<'_>) -> Result<()> {
     let program = tree.join("usr/bin/conductor");
-    let mut strip = Command::new("objcopy");
-    commands::run(strip.arg("--strip-all").arg(content.program).arg(&program))?;
+    // This machine's objcopy knows its own kind of program alone; another's comes out of `cargo xtask cross`, stripped.
+    if content.architecture.is_ours() {
+        let mut strip = Command::new("objcopy");
+        commands::run(strip.arg("--strip-all").arg(content.program).arg(&program))?;
+    } else {
+        fs::copy(content.program, &program).context("can't put the agent in")?;
+    }
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     fs::write(tree.join("usr/share/appliance/version"), format!("{}\n", content.version))?;
     Ok(())
