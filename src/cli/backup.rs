@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::io::{IsTerminal, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -13,6 +12,7 @@ use jiff::Timestamp;
 
 use super::asked::asked;
 use super::recording::Doing;
+use super::support_bundle::write;
 use super::{Exit, Failure, change, is_forbidden, settings};
 use crate::backup::{
     self, Document, Gathered, Memory, NotGathered, NotRestored, Opened, Reach, Sources, Step, Unopened, Wanted,
@@ -195,15 +195,6 @@ fn passphrase(file: Option<&Path>, verb: &str) -> Result<Secret, Failure> {
         Failure::new(Exit::Permission, format!("the passphrase can't be read from {}: {error}", path.display()))
     })?;
     first_line(&text).map_err(|rest| Failure::new(Exit::Usage, format!("{} {rest}", path.display())))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    written
 }
 
 impl From<Unopened> for Failure {

@@ -76,7 +76,8 @@ fn shown(settings: &Settings) -> Result<Value, Failure> {
     Ok(found)
 }
 
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// A new file for its owner alone: none of another is taken the place of.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if written.is_err() {

@@ -94,16 +94,7 @@ pub fn change(
     name: &Name,
     change: Change,
 ) -> Result<Changed, Unchanged> {
-    let mut gathered = Gathered::default();
-    gathered.operators(main);
-    let state_dir = agent::state_dir_of(&gathered.fragments, env);
-    let folder = state_dir.join("conductor.d");
-    make_folder(&state_dir, &folder).map_err(disk(&folder))?;
-    // Two who change settings at once would each write what it had read before.
-    let opened = open_folder(&folder).map_err(disk(&folder))?;
-    let held = Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, error)| disk(&folder)(error.into()))?;
-    gathered.state(&state_dir);
-
+    let Begun { mut gathered, state_dir, folder, held } = begin(main, env)?;
     let Planned { file, text } = plan(&mut gathered, &folder, table, name, change)?;
     let loaded = read(main, gathered, env).map_err(Unchanged::Wrong)?;
     match text {
@@ -114,6 +105,27 @@ pub fn change(
     let spoken_of = file.display().to_string();
     let warnings = loaded.warnings.into_iter().filter(|warning| warning.contains(&spoken_of)).collect();
     Ok(Changed { file, state_dir, warnings })
+}
+
+/// What a change begins with.
+struct Begun {
+    gathered: Gathered,
+    state_dir: PathBuf,
+    folder: PathBuf,
+    held: Flock<File>,
+}
+
+/// Reads what is there, with the folder held: two who change settings at once would each write what it had read before.
+fn begin(main: &Path, env: Environment<'_>) -> Result<Begun, Unchanged> {
+    let mut gathered = Gathered::default();
+    gathered.operators(main);
+    let state_dir = agent::state_dir_of(&gathered.fragments, env);
+    let folder = state_dir.join("conductor.d");
+    make_folder(&state_dir, &folder).map_err(disk(&folder))?;
+    let opened = open_folder(&folder).map_err(disk(&folder))?;
+    let held = Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, error)| disk(&folder)(error.into()))?;
+    gathered.state(&state_dir);
+    Ok(Begun { gathered, state_dir, folder, held })
 }
 
 /// The settings as they would be after a change; nothing is written.

@@ -4,12 +4,11 @@
 
 use std::path::Path;
 
-use nix::fcntl::{Flock, FlockArg};
 use toml::Value;
 
-use super::{Changed, HEAD, Unchanged, disk, make_folder, open_folder, write};
-use crate::config::fragments::{Fragment, Gathered, Origin};
-use crate::config::{Environment, agent, read};
+use super::{Begun, Changed, HEAD, Unchanged, begin, disk, write};
+use crate::config::fragments::{Fragment, Origin};
+use crate::config::{Environment, read};
 use crate::values::Secret;
 
 const SECTION: &str = "egress";
@@ -20,15 +19,7 @@ const KEY: &str = "proxy";
 /// # Errors
 /// See [`Unchanged`]; `Absent`: there was none to take out. Nothing was changed then.
 pub fn change_proxy(main: &Path, env: Environment<'_>, proxy: Option<&Secret>) -> Result<Changed, Unchanged> {
-    let mut gathered = Gathered::default();
-    gathered.operators(main);
-    let state_dir = agent::state_dir_of(&gathered.fragments, env);
-    let folder = state_dir.join("conductor.d");
-    make_folder(&state_dir, &folder).map_err(disk(&folder))?;
-    let opened = open_folder(&folder).map_err(disk(&folder))?;
-    let held = Flock::lock(opened, FlockArg::LockExclusive).map_err(|(_, error)| disk(&folder)(error.into()))?;
-    gathered.state(&state_dir);
-
+    let Begun { mut gathered, state_dir, folder, held } = begin(main, env)?;
     let holder = gathered.fragments.iter().find(|fragment| holds(fragment));
     let file = match (holder.map(|it| (it.origin, it.path.clone())), proxy) {
         (Some((Origin::Operator, path)), _) => return Err(Unchanged::Operators(path)),
