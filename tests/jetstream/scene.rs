@@ -3,6 +3,7 @@
 //! Promise: [`Scene::hand_over`] does what the engine does, and nothing better: batches in order, back to what was taken
 //! after a fault.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
@@ -131,22 +132,35 @@ impl Scene {
         }
     }
 
-    /// Each event once, and in order. A server that has just come back may tell of less than the stream holds.
+    /// Each event once, and in order. A server that has just come back tells of less than the stream holds until it has
+    /// gone through its log, which takes a busy machine long.
     pub async fn holds_exactly(&self, events: &[Stored]) {
         let (began, expected) = (Instant::now(), ids(events));
         let mut kept = self.kept().await;
-        while kept.len() < expected.len() && began.elapsed() < Duration::from_secs(30) {
+        while kept.len() < expected.len() && began.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_millis(200)).await;
             kept = self.kept().await;
         }
-        let wrong = kept.iter().zip(&expected).position(|(a, b)| a != b);
-        assert!(
-            kept == expected,
-            "{} of {}, first difference at {wrong:?}: {:?}",
-            kept.len(),
-            expected.len(),
-            self.told()
-        );
+        if kept != expected {
+            panic!("{}\n{:?}\n{}", differences(&kept, &expected), self.told(), self.nats.log());
+        }
     }
+}
+
+/// What is missing, what is there again, and where the order ends.
+fn differences(kept: &[String], expected: &[String]) -> String {
+    let mut places: HashMap<&String, Vec<usize>> = HashMap::new();
+    for (at, id) in kept.iter().enumerate() {
+        places.entry(id).or_default().push(at);
+    }
+    let missing: Vec<usize> = (0..expected.len()).filter(|at| !places.contains_key(&expected[*at])).collect();
+    let again: Vec<&Vec<usize>> = places.values().filter(|places| places.len() > 1).collect();
+    let wrong = kept.iter().zip(expected).position(|(a, b)| a != b);
+    format!(
+        "{} of {}, first difference at {wrong:?}; missing {missing:?}; there again {again:?}",
+        kept.len(),
+        expected.len()
+    )
 }
 
 async fn read(stream: &Stream) -> Result<Vec<String>, RawMessageError> {
