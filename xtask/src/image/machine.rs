@@ -168,6 +168,26 @@ impl Machine {
         }
     }
 
+    /// The next line that holds these words, which may wait for its end: a question.
+    pub fn await_prompt(&mut self, words: &str, limit: Duration) -> Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < limit {
+            self.look()?;
+            let asked = self.lines.iter().position(|line| line.contains(words));
+            if asked.is_some() || self.rest.contains(words) {
+                self.lines.drain(..asked.unwrap_or(self.lines.len()));
+                return Ok(());
+            }
+            self.running.must_be_alive()?;
+            sleep(LOOK);
+        }
+        bail!(
+            "the machine did not ask for \"{words}\" within {} s; all it said: {}",
+            limit.as_secs(),
+            self.log.display()
+        )
+    }
+
     /// Does it say this within that time?
     pub fn says_within(&mut self, words: &str, limit: Duration) -> Result<bool> {
         let began = Instant::now();

@@ -8,6 +8,7 @@
 
 mod at_rest;
 mod bench;
+mod network;
 mod other;
 mod pages;
 mod story;

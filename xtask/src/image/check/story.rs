@@ -2,7 +2,7 @@
 //! claimed and an integration added at its pages, and gathers events while the SOC is away · the power fails, again and again
 //! while version 2 is installed, and the box comes back each time · version 2 passes its gate · settings with a mistake are
 //! not taken · version 3 is broken, fails its gate, and the box goes back by itself · the SOC comes back and receives
-//! everything that the vendor holds · the box is wiped.
+//! everything that the vendor holds · the console sets another address · the box is wiped.
 //!
 //! Promise: each chapter says what it has seen, when it has seen it.
 
@@ -14,7 +14,7 @@ use anyhow::{Result, bail};
 use super::bench::{Bench, Moments, figure};
 use super::timetable::Timetable;
 use super::versions::{Deadly, Versions, WHO};
-use super::{BOOT, DRAIN, UPDATE, pages};
+use super::{BOOT, DRAIN, UPDATE, network, pages};
 use crate::image::machine::Machine;
 use crate::image::site::{Settings, Site};
 
@@ -42,6 +42,7 @@ pub fn tell(bench: &Bench<'_>, versions: &Versions, site: &mut Site, times: &mut
     let machine = broken(bench, &then, times)?;
     let mut machine = deadly(bench, machine, versions, site, times)?;
     delivered(&mut machine, site, times)?;
+    network::tell(&mut machine, times, whole)?;
     wiped(machine, times)?;
     asked(bench, versions, &then, times)
 }
