@@ -27,6 +27,7 @@ pub mod diagnosis;
 pub mod egress;
 pub mod engine;
 pub mod evidence;
+pub mod files;
 pub mod format;
 pub mod net;
 pub mod queue;

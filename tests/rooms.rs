@@ -14,7 +14,7 @@ use scan::{Placed, Token, mentions, tokens};
 const LEAVES: [&str; 5] = ["event", "fault", "marks", "values", "VERSION"];
 
 /// A room, and what it may name beside itself and the leaves: a room, or a path into one.
-const ARROWS: [(&str, &[&str]); 26] = [
+const ARROWS: [(&str, &[&str]); 27] = [
     ("event", &[]),
     ("fault", &[]),
     ("marks", &[]),
@@ -22,17 +22,19 @@ const ARROWS: [(&str, &[&str]); 26] = [
     ("format", &[]),
     ("net", &[]),
     ("queue", &[]),
-    ("secrets", &[]),
-    // Its files lie in a folder such as the sealed store's: 0700, no link followed, written whole.
-    ("access", &["secrets"]),
-    // The same folder, in which agent and system meet.
-    ("addressing", &["secrets::Folder"]),
+    // It knows the system's calls; what a file holds is the affair of the room that asks.
+    ("files", &[]),
+    ("secrets", &["files"]),
+    // A second factor is sealed as any other secret is.
+    ("access", &["files", "secrets::SecretSources", "secrets::store"]),
+    // A folder in which agent and system meet.
+    ("addressing", &["files"]),
     // Several processes write it: it knows nothing but its folder.
     ("audit", &[]),
     // Pure: what it counts is handed to it.
     ("evidence", &[]),
-    // A bundle lies in a folder such as the sealed store's, and leaves the disk the room that the queue needs.
-    ("update", &["queue::Queue", "queue::disk", "secrets"]),
+    // A bundle leaves the disk the room that the queue needs.
+    ("update", &["files", "queue::Queue", "queue::disk"]),
     ("egress", &["net"]),
     // A connector never knows a destination, and neither knows the queue.
     ("connectors", &["net"]),
@@ -145,7 +147,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
     // What we say about ourselves, packed; the secrets it knows only to search for them.
     ("bundle", &["audit", "config", "secrets", "status"]),
     // Settings and secrets, read to be kept and written to be put back; the last look for secrets is the bundle's.
-    ("backup", &["bundle::secrets", "config", "secrets"]),
+    ("backup", &["bundle::secrets", "config", "files", "secrets"]),
     ("main", &["cli"]),
 ];
 

@@ -30,7 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::secrets::{SecretSources, Stamp};
+use crate::files::Stamp;
+use crate::secrets::SecretSources;
 
 pub use claim::ClaimCode;
 pub use denied::{Broken, Denied};

@@ -11,8 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::denied::Broken;
 use super::users::{Unread, Users};
-use crate::secrets::{Folder, Lock, SecretSources, Stamp, stamp};
-use crate::values::SecretRef;
+use crate::files::{Folder, Lock, Stamp, stamp};
 
 const USERS: &str = "users.json";
 const CLAIM: &str = "claim.json";
@@ -55,18 +54,18 @@ impl Store {
 
     /// The users as they are now; nobody, where there is no file yet.
     pub fn users(&self) -> Result<Users, Broken> {
-        let folder = Folder::find_named(&self.above, &self.name).map_err(|error| self.broken(USERS, error))?;
+        let folder = Folder::find(&self.above, &self.name).map_err(|error| self.broken(USERS, error))?;
         folder.map_or_else(|| Ok(Users::default()), |folder| self.read_users(&folder))
     }
 
     /// Tells one state of the users file from another.
     pub fn stamp(&self) -> Option<Stamp> {
-        stamp(&SecretRef::File(self.path(USERS)), &SecretSources::default())
+        stamp(&self.path(USERS))
     }
 
     /// Waits for whoever else changes something, each for a moment.
     pub fn lock(&self) -> Result<Room<'_>, Broken> {
-        let locked = Folder::make_named(&self.above, &self.name).and_then(|folder| Ok((folder.lock()?, folder)));
+        let locked = Folder::make(&self.above, &self.name).and_then(|folder| Ok((folder.lock()?, folder)));
         let (lock, folder) = locked.map_err(|error| self.broken("", error))?;
         Ok(Room { store: self, folder, lock })
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::{ASKED, Asked, FOLDER, LARGEST, Told};
-use crate::secrets::Folder;
+use crate::files::Folder;
 
 const ANSWER: &str = "answer";
 const STATE: &str = "state.json";
@@ -23,7 +23,7 @@ pub enum Answer {
 /// # Errors
 /// Of the file system.
 pub fn ask(state_dir: &Path, asked: &Asked) -> io::Result<()> {
-    let folder = Folder::make_named(state_dir, FOLDER)?;
+    let folder = Folder::make(state_dir, FOLDER)?;
     let lock = folder.lock()?;
     folder.write(&lock, ASKED, asked.asked_file().as_bytes())
 }
@@ -37,7 +37,7 @@ pub fn answer(state_dir: &Path, id: &str, answer: Answer) -> io::Result<()> {
         Answer::Keep => "keep",
         Answer::GoBack => "back",
     };
-    let folder = Folder::make_named(state_dir, FOLDER)?;
+    let folder = Folder::make(state_dir, FOLDER)?;
     let lock = folder.lock()?;
     folder.write(&lock, ANSWER, format!("{word} {id}\n").as_bytes())
 }
@@ -47,7 +47,7 @@ pub fn answer(state_dir: &Path, id: &str, answer: Answer) -> io::Result<()> {
 /// # Errors
 /// Of the file system, or that it is not what the system writes.
 pub fn told(state_dir: &Path) -> io::Result<Told> {
-    let Some(folder) = Folder::find_named(state_dir, FOLDER)? else { return Ok(Told::default()) };
+    let Some(folder) = Folder::find(state_dir, FOLDER)? else { return Ok(Told::default()) };
     let Some(bytes) = folder.read(STATE, LARGEST)? else { return Ok(Told::default()) };
     serde_json::from_slice(&bytes).map_err(io::Error::from)
 }

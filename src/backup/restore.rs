@@ -16,8 +16,9 @@ use super::page::{Here, as_page, certificate, foreign, may_seal};
 use super::passphrase::Opened;
 use super::target::Target;
 use crate::config::{self, Environment, Loaded, Mistakes, Place, SettingsFile};
+use crate::files::Folder;
 use crate::secrets::store::{self, StoreError};
-use crate::secrets::{Access, Folder, Readers, SecretSources};
+use crate::secrets::{Access, Readers, SecretSources};
 use crate::values::{Name, Secret};
 
 /// Target what stood there before is kept, below the state folder.
@@ -331,7 +332,7 @@ fn keep_before(plan: &Plan, main: &Path, env: Environment<'_>, now: Timestamp) -
         left_out: Vec::new(),
         sealed: None,
     };
-    let folder = Folder::make_named(&plan.state_dir, BEFORE.0)?;
+    let folder = Folder::make(&plan.state_dir, BEFORE.0)?;
     let lock = folder.lock()?;
     folder.write(&lock, BEFORE.1, &document.to_json()?)?;
     Ok(true)

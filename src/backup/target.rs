@@ -8,7 +8,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::secrets::{self, Folder, Readers};
+use crate::files::Folder;
+use crate::secrets::{self, Readers};
 
 /// Of a folder that the operator's did not have: the agent's user must be able to enter it.
 const FOLDER_MODE: u32 = 0o755;
@@ -38,7 +39,7 @@ impl Target {
                 read => read.map(Some),
             },
             Target::State(folder, name) => {
-                let Some(folder) = Folder::find_named(state_dir, folder)? else { return Ok(None) };
+                let Some(folder) = Folder::find(state_dir, folder)? else { return Ok(None) };
                 let Some(bytes) = folder.read(name, LARGEST)? else { return Ok(None) };
                 let odd = |text: &str| io::Error::new(io::ErrorKind::InvalidData, text);
                 if bytes.len() > LARGEST {
@@ -56,7 +57,7 @@ impl Target {
             Target::Operators(path) => put_or_remove(path, text, readers),
             Target::State(folder, name) => {
                 // By the folder's handle and under its lock: root follows no link there, and a page that saves waits.
-                let folder = Folder::make_named(state_dir, folder)?;
+                let folder = Folder::make(state_dir, folder)?;
                 let lock = folder.lock()?;
                 match text {
                     Some(text) => folder.write(&lock, name, text.as_bytes()),

@@ -17,10 +17,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::folder::{Folder, Lock};
+use super::SecretSources;
 use super::sealing::{KeyKind, SealingKey};
-use super::{SecretSources, fill};
 use crate::fault::{Fault, FaultKind};
+use crate::files::{Folder, Lock, fill};
 
 /// The credential that seals.
 pub const CREDENTIAL: &str = "conductor-key";

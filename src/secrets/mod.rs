@@ -4,27 +4,25 @@
 //! the file holds.
 
 mod first_seen;
-mod folder;
 mod keys;
 mod replace;
 mod sealing;
-mod stamp;
 pub mod store;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use crate::fault::{Fault, FaultKind};
+use crate::files::{self, fill};
 use crate::values::{Name, Secret, SecretRef};
 
+pub use crate::files::Stamp;
 pub use first_seen::first_seen;
-pub use folder::{Folder, Lock};
 pub use replace::{Access, Readers, put, replace};
 pub use sealing::KeyKind;
-pub use stamp::{Stamp, stamp};
 
 /// Keys and tokens are a few KiB; what is larger is something else.
 pub const LARGEST: usize = 64 << 10;
@@ -128,6 +126,11 @@ pub fn text(held: &str) -> Result<Secret, &'static str> {
     Ok(Secret::new(held))
 }
 
+/// The stamp of the file behind a secret; `None` where there is none.
+pub fn stamp(secret: &SecretRef, sources: &SecretSources) -> Option<Stamp> {
+    files::stamp(&path_of(secret, sources).ok()?)
+}
+
 /// What a reference leads to, and what that is called.
 struct Held {
     place: String,
@@ -195,20 +198,6 @@ fn read(path: &Path) -> Result<Zeroizing<String>, Fault> {
     let text = std::str::from_utf8(held)
         .map_err(|error| keyless("is not text: save the secret as plain text, in UTF-8").caused_by(error))?;
     Ok(Zeroizing::new(text.to_owned()))
-}
-
-/// Reads until the buffer is full or the file ends.
-fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut length = 0;
-    while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest) {
-            Ok(0) => break,
-            Ok(more) => length += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(length)
 }
 
 fn file(path: &Path) -> String {

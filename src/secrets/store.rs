@@ -14,13 +14,15 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::folder::{self, Folder, Lock};
 use super::keys::{self, CREDENTIAL, Keys, MARK};
 use super::sealing::{self, KeyKind, Nonce, OVERHEAD, SealingKey, Unopened};
 use super::{LARGEST, SecretSources};
 use crate::fault::{Fault, FaultKind};
+use crate::files::{Folder, Lock};
 use crate::values::Name;
 
+/// Below the state folder.
+const FOLDER: &str = "secrets";
 const END: &str = ".sealed";
 
 /// Why the store could not be written.
@@ -53,7 +55,7 @@ pub struct Resealed {
 
 /// Where the secret of that name lies.
 pub fn path(name: &str, sources: &SecretSources) -> PathBuf {
-    sources.state_dir.join(folder::NAME).join(format!("{name}{END}"))
+    sources.state_dir.join(FOLDER).join(format!("{name}{END}"))
 }
 
 /// The text that was sealed under this name.
@@ -73,7 +75,7 @@ fn opened(name: &Name, sources: &SecretSources) -> Result<Zeroizing<String>, Fau
         let text = format!("the sealed secret {name} can't be read from {}", path(name.as_str(), sources).display());
         Fault::new(FaultKind::Keyless, text).caused_by(error)
     };
-    let folder = Folder::find(&sources.state_dir).map_err(unreadable)?;
+    let folder = Folder::find(&sources.state_dir, FOLDER).map_err(unreadable)?;
     let sealed = folder.as_ref().map(|folder| read(folder, name)).transpose().map_err(unreadable)?.flatten();
     let Some(sealed) = sealed else {
         let text = format!("the sealed secret {name} is not in the store: set it by `conductor secret set {name}`");
@@ -89,7 +91,7 @@ fn opened(name: &Name, sources: &SecretSources) -> Result<Zeroizing<String>, Fau
 /// See [`StoreError`]; what stood there is then as it was.
 pub fn seal(name: &Name, text: &str, sources: &SecretSources) -> Result<KeyKind, StoreError> {
     let at = |source| StoreError::Disk { path: path(name.as_str(), sources), source };
-    let folder = Folder::make(&sources.state_dir).map_err(at)?;
+    let folder = Folder::make(&sources.state_dir, FOLDER).map_err(at)?;
     let lock = folder.lock().map_err(at)?;
     let keys = Keys::read(sources, Some(&folder)).map_err(StoreError::Keyless)?;
     keep_to_the_credential(&keys, &folder).map_err(StoreError::Keyless)?;
@@ -111,7 +113,7 @@ pub fn seal(name: &Name, text: &str, sources: &SecretSources) -> Result<KeyKind,
 /// Of the file system.
 pub fn remove(name: &Name, sources: &SecretSources) -> Result<bool, StoreError> {
     let at = |source| StoreError::Disk { path: path(name.as_str(), sources), source };
-    let Some(folder) = Folder::find(&sources.state_dir).map_err(at)? else { return Ok(false) };
+    let Some(folder) = Folder::find(&sources.state_dir, FOLDER).map_err(at)? else { return Ok(false) };
     let lock = folder.lock().map_err(at)?;
     folder.remove(&lock, &format!("{name}{END}")).map_err(at)
 }
@@ -121,8 +123,8 @@ pub fn remove(name: &Name, sources: &SecretSources) -> Result<bool, StoreError> 
 /// # Errors
 /// Of the file system.
 pub fn list(sources: &SecretSources) -> Result<Vec<Entry>, StoreError> {
-    let at = |source| StoreError::Disk { path: sources.state_dir.join(folder::NAME), source };
-    let Some(folder) = Folder::find(&sources.state_dir).map_err(at)? else { return Ok(Vec::new()) };
+    let at = |source| StoreError::Disk { path: sources.state_dir.join(FOLDER), source };
+    let Some(folder) = Folder::find(&sources.state_dir, FOLDER).map_err(at)? else { return Ok(Vec::new()) };
     let names = names(&folder).map_err(at)?;
     Ok(names.into_iter().map(|name| Entry { opens: look(&name, &folder, sources), name }).collect())
 }
@@ -135,8 +137,8 @@ pub fn list(sources: &SecretSources) -> Result<Vec<Entry>, StoreError> {
 /// # Errors
 /// See [`StoreError`].
 pub fn reseal(sources: &SecretSources) -> Result<Resealed, StoreError> {
-    let at = |source| StoreError::Disk { path: sources.state_dir.join(folder::NAME), source };
-    let folder = Folder::make(&sources.state_dir).map_err(at)?;
+    let at = |source| StoreError::Disk { path: sources.state_dir.join(FOLDER), source };
+    let folder = Folder::make(&sources.state_dir, FOLDER).map_err(at)?;
     let lock = folder.lock().map_err(at)?;
     let keys = Keys::read(sources, Some(&folder)).map_err(StoreError::Keyless)?;
     keep_to_the_credential(&keys, &folder).map_err(StoreError::Keyless)?;
@@ -182,10 +184,10 @@ pub enum Sealing {
 /// How secrets are sealed here; with a credential at hand, commands that have none are told so from now on.
 pub fn sealing(sources: &SecretSources) -> Sealing {
     let unusable = |error: io::Error| {
-        let text = format!("the folder {} can't be used", sources.state_dir.join(folder::NAME).display());
+        let text = format!("the folder {} can't be used", sources.state_dir.join(FOLDER).display());
         Sealing::Unusable(Fault::new(FaultKind::Keyless, text).caused_by(error))
     };
-    let folder = match Folder::find(&sources.state_dir) {
+    let folder = match Folder::find(&sources.state_dir, FOLDER) {
         Ok(folder) => folder,
         Err(error) => return unusable(error),
     };
@@ -198,7 +200,7 @@ pub fn sealing(sources: &SecretSources) -> Sealing {
         (false, true) => Sealing::File,
         (true, has_file) => {
             if !folder.is_some_and(|folder| folder.holds(MARK)) {
-                let marked = Folder::make(&sources.state_dir)
+                let marked = Folder::make(&sources.state_dir, FOLDER)
                     .and_then(|folder| folder.lock().and_then(|lock| mark(&folder, &lock)));
                 if let Err(error) = marked {
                     return unusable(error);

@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::FOLDER;
 use super::told::{Outcome, Told};
+use crate::files::{Folder, Lock};
 use crate::queue::Queue;
 use crate::queue::disk::{Disk, RealDisk, Space};
-use crate::secrets::{Folder, Lock};
 use crate::values::ByteSize;
 
 /// The largest bundle that is taken, in bytes: an image's root is 400 MB at the most.
@@ -107,7 +107,7 @@ impl Arrival {
         if expected.is_some_and(|bytes| bytes > most) {
             return Err(NotTaken::TooLarge { most });
         }
-        let folder = Folder::make_named(state_dir, FOLDER).map_err(at)?;
+        let folder = Folder::make(state_dir, FOLDER).map_err(at)?;
         let lock = folder.try_lock().map_err(at)?.ok_or(NotTaken::Busy)?;
         let last = Told::read(state_dir).ok().and_then(|told| told.last);
         if last.is_some_and(|last| last.outcome == Outcome::Installing) {
@@ -216,7 +216,7 @@ fn has_room(space: Space, size: u64, written: u64) -> Result<(), NotTaken> {
 /// # Errors
 /// Of the file system.
 pub fn clean(state_dir: &Path) -> io::Result<bool> {
-    let Some(folder) = Folder::find_named(state_dir, FOLDER)? else { return Ok(false) };
+    let Some(folder) = Folder::find(state_dir, FOLDER)? else { return Ok(false) };
     let Some(lock) = folder.try_lock()? else { return Ok(false) };
     folder.remove(&lock, PART)
 }

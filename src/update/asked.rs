@@ -5,7 +5,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::secrets::Folder;
+use crate::files::Folder;
 
 /// Below the state folder; the system looks there.
 const FOLDER: &str = "reset";
@@ -16,7 +16,7 @@ const ASKED: &str = "asked";
 /// # Errors
 /// Of the file system; nothing is asked then.
 pub fn ask_reset(state_dir: &Path, who: &str) -> io::Result<()> {
-    let folder = Folder::make_named(state_dir, FOLDER)?;
+    let folder = Folder::make(state_dir, FOLDER)?;
     let lock = folder.lock()?;
     let who: String = who.chars().filter(|c| !c.is_control()).take(200).collect();
     folder.write(&lock, ASKED, format!("{who}\n").as_bytes())

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::FOLDER;
-use crate::secrets::Folder;
+use crate::files::Folder;
 
 /// Written by the appliance as it starts; no other machine has it.
 pub const VERSION_FILE: &str = "/run/appliance/version";
@@ -117,7 +117,7 @@ impl Told {
     /// # Errors
     /// Of the file system (a link or a pipe in its place is one), and `InvalidData` for what is no JSON.
     pub fn read(state_dir: &Path) -> io::Result<Told> {
-        let Some(folder) = Folder::find_named(state_dir, FOLDER)? else { return Ok(Told::default()) };
+        let Some(folder) = Folder::find(state_dir, FOLDER)? else { return Ok(Told::default()) };
         let Some(bytes) = folder.read(STATE, LARGEST)? else { return Ok(Told::default()) };
         if bytes.len() > LARGEST {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 64 KiB"));

@@ -1,4 +1,4 @@
-//! A folder of secrets in the state folder, 0700, its files 0600: the sealed store's (`STATE/secrets`), or another room's.
+//! A folder held open, below the state folder: 0700, its files 0600.
 //!
 //! A command of root's and the agent's own user both write here, so every file is opened from the folder's handle and no
 //! link is followed: who may change the state folder does not choose what root writes. Promise: a file holds its old
@@ -6,7 +6,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -16,10 +16,6 @@ use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, geteuid, unlinkat};
 use zeroize::Zeroizing;
 
-use super::fill;
-
-/// The sealed store's, below the state folder.
-pub const NAME: &str = "secrets";
 /// What is being written. One is enough: writers hold the lock.
 const BESIDE: &str = ".new";
 
@@ -33,19 +29,11 @@ pub struct Folder {
 pub struct Lock(#[allow(dead_code, reason = "held for its drop")] Flock<File>);
 
 impl Folder {
-    /// The sealed store's. `None`: nothing was ever sealed here.
-    ///
-    /// # Errors
-    /// Of the file system; a link in its place is one.
-    pub fn find(state_dir: &Path) -> io::Result<Option<Folder>> {
-        Folder::find_named(state_dir, NAME)
-    }
-
     /// The folder of this name. `None`: it is not there.
     ///
     /// # Errors
-    /// As [`Folder::find`].
-    pub fn find_named(state_dir: &Path, name: &str) -> io::Result<Option<Folder>> {
+    /// Of the file system; a link in its place is one.
+    pub fn find(state_dir: &Path, name: &str) -> io::Result<Option<Folder>> {
         let path = state_dir.join(name);
         let state = match File::open(state_dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -58,20 +46,12 @@ impl Folder {
         }
     }
 
-    /// The sealed store's; made where it is not there yet.
-    ///
-    /// # Errors
-    /// Of the file system.
-    pub fn make(state_dir: &Path) -> io::Result<Folder> {
-        Folder::make_named(state_dir, NAME)
-    }
-
     /// The folder of this name; made where it is not there yet.
     ///
     /// # Errors
     /// Of the file system.
-    pub fn make_named(state_dir: &Path, name: &str) -> io::Result<Folder> {
-        if let Some(found) = Folder::find_named(state_dir, name)? {
+    pub fn make(state_dir: &Path, name: &str) -> io::Result<Folder> {
+        if let Some(found) = Folder::find(state_dir, name)? {
             return Ok(found);
         }
         DirBuilder::new().recursive(true).mode(0o700).create(state_dir)?;
@@ -112,7 +92,8 @@ impl Folder {
         }
     }
 
-    /// At most so many bytes of a file, and one more if there are more; `None`: no such file.
+    /// At most so many bytes of a file, and one more if there are more; `None`: no such file. They may be a secret's, and
+    /// are wiped.
     ///
     /// # Errors
     /// Of the file system; what is no regular file is one.
@@ -211,6 +192,24 @@ impl Folder {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Reads until the buffer is full or the file ends: into room that is there already, since a buffer that grows leaves copies
+/// behind.
+///
+/// # Errors
+/// Of the file system.
+pub fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
 }
 
 fn folder_flags() -> OFlag {

@@ -1,12 +1,10 @@
-//! Whether the file behind a secret is another than it was, without reading it.
+//! Whether a file is another than it was, without reading it.
 //!
 //! Promise: a file that was replaced or written to has another stamp; looking costs one `stat`.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-
-use super::{SecretSources, path_of};
-use crate::values::SecretRef;
+use std::path::Path;
 
 /// What tells one state of a file from another. Links are followed: what they lead to counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +18,9 @@ pub struct Stamp {
     changed: (i64, i64),
 }
 
-/// The stamp of the file behind a secret; `None` where there is none.
-pub fn stamp(secret: &SecretRef, sources: &SecretSources) -> Option<Stamp> {
-    let found = fs::metadata(path_of(secret, sources).ok()?).ok()?;
+/// The stamp of a file; `None` where there is none.
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    let found = fs::metadata(path).ok()?;
     Some(Stamp {
         device: found.dev(),
         inode: found.ino(),
