@@ -39,7 +39,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
     // A connector never knows a destination, and neither knows the queue.
     ("connectors", &["net"]),
     ("destinations", &["net", "format"]),
-    // The settings types of the two, and nothing that acts.
+    // The settings types of the two, and nothing that acts; it writes its own folder.
     (
         "config",
         &[
@@ -51,6 +51,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "destinations::relp",
             "destinations::splunk_hec",
             "destinations::syslog",
+            "files::whole",
             "format::Shape",
             // When an appliance may restart into another version: a pure value.
             "update::Window",
@@ -88,6 +89,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "status",
             "config",
             "engine",
+            "files::whole",
             // The remote listener's TLS (its tests dial it by the same provider), and where its key and its token are.
             "net::acceptance",
             "net::certificate",
@@ -136,6 +138,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "egress",
             "engine",
             "evidence",
+            "files::whole",
             "net",
             "queue",
             "secrets",

@@ -2,9 +2,9 @@
 //!
 //! Promise: it runs as root on what the agent left, and trusts none of it; what it writes is whole or absent.
 
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -12,6 +12,7 @@ use nix::fcntl::OFlag;
 
 use super::{Exit, Failure};
 use crate::addressing::{Asked, LARGEST, Typed, Wrong};
+use crate::files::whole::{self, Lasting};
 
 #[derive(Debug, Subcommand)]
 pub enum Verb {
@@ -59,14 +60,8 @@ fn refused(wrong: &[Wrong]) -> Failure {
     Failure::new(Exit::Configuration, all.join(" "))
 }
 
-/// Beside, and then in its place; for all to read, whatever our mask is.
+/// For all to read, whatever our mask is.
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    let beside = path.with_extension("new");
-    let put = OpenOptions::new().write(true).create(true).truncate(true).open(&beside).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.set_permissions(fs::Permissions::from_mode(0o644))?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    });
-    put.map_err(|error| Failure::new(Exit::Disk, format!("{} can't be written: {error}", path.display())))
+    whole::replace(path, text.as_bytes(), 0o644, Lasting::Synced)
+        .map_err(|error| Failure::new(Exit::Disk, format!("{} can't be written: {error}", path.display())))
 }

@@ -12,12 +12,12 @@ use jiff::Timestamp;
 
 use super::asked::asked;
 use super::recording::Doing;
-use super::support_bundle::write;
 use super::{Exit, Failure, change, is_forbidden, settings};
 use crate::backup::{
     self, Document, Gathered, Memory, NotGathered, NotRestored, Opened, Reach, Sources, Step, Unopened, Wanted,
 };
 use crate::config;
+use crate::files::whole;
 use crate::values::Secret;
 
 /// Bytes of a passphrase file that are read.
@@ -82,7 +82,7 @@ pub fn backup(config: &Path, arguments: &Backup) -> Result<u8, Failure> {
     let bytes = document.to_json().map_err(|error| Failure::new(Exit::Software, error.to_string()))?;
     let name = format!("{}.json", backup::name(&document.agent, now));
     let file = arguments.out.clone().unwrap_or_else(|| PathBuf::from(name));
-    write(&file, &bytes).map_err(|error| {
+    whole::make(&file, &bytes).map_err(|error| {
         let exit = if is_forbidden(&error) { Exit::Permission } else { Exit::Disk };
         Failure::new(exit, format!("{} can't be written: {error}; name another with --out", file.display()))
     })?;

@@ -19,7 +19,7 @@ use crate::update::{self, VERSION_FILE};
 use crate::values::SecretRef;
 
 /// All that the agent and its verbs write into the state folder; what opens the rest goes first.
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "secrets",
     "access",
     "tls",
@@ -33,6 +33,8 @@ const OURS: [&str; 16] = [
     "audit",
     "storage.json",
     "local-address",
+    ".local-address.new",
+    // As it was called by earlier versions.
     "local-address.new",
     "control.sock",
     // Its lock is held until all else is gone.

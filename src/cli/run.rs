@@ -24,6 +24,7 @@ use crate::audit::{Act, Audit, ITSELF, Outcome};
 use crate::config::{self, Loaded, Settings};
 use crate::engine::clock::Clock;
 use crate::engine::{self, Engine};
+use crate::files::whole::{self, Lasting};
 use crate::queue::{Queue, QueueError};
 use crate::status::{Board, Code, QueueState};
 use crate::web::remote;
@@ -75,7 +76,8 @@ async fn serve(config: PathBuf, loaded: Loaded, handed: Option<std::net::TcpList
     })?;
     let local = listener.local_addr()?;
     let address_file = state_dir.join(LOCAL_ADDRESS);
-    write_anew(&address_file, &local.to_string()).map_err(|e| unwritable(&address_file, &e))?;
+    let written = whole::replace(&address_file, local.to_string().as_bytes(), 0o600, Lasting::Unsynced);
+    written.map_err(|e| unwritable(&address_file, &e))?;
 
     // Without it the command line could do nothing while the agent runs, so there is no going on without it.
     let socket = control::bind(&state_dir).map_err(|e| unwritable(&state_dir.join(control::SOCKET), &e))?;
@@ -188,18 +190,6 @@ impl Recorder {
         tracing::error!("{text}");
         self.board.raise(Code::AuditBroken, "agent", text, Timestamp::now());
     }
-}
-
-/// Writes beside and renames, so that a link that somebody put there is replaced and never followed.
-fn write_anew(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
-    match fs::remove_file(&beside) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&beside)?;
-    std::io::Write::write_all(&mut file, text.as_bytes())?;
-    fs::rename(&beside, path)
 }
 
 /// Nobody else may write into the state folder: what lies there is trusted.

@@ -2,9 +2,7 @@
 //!
 //! Promise: the file is for its owner alone, takes no other's place, and is whole or not there.
 
-use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -16,6 +14,7 @@ use super::{Failure, block_on, is_forbidden, queue, settings, status};
 use crate::bundle::{self, Sources};
 use crate::config::{self, Settings};
 use crate::control::{Reply, Request};
+use crate::files::whole;
 use crate::status::Snapshot;
 
 #[derive(Debug, Args)]
@@ -53,7 +52,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> Result<u8, Failure> {
     let name = bundle::name(&agent, now);
     let bytes = bundle::make(&sources, &name, now)?;
     let file = arguments.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
-    write(&file, &bytes).map_err(|error| {
+    whole::make(&file, &bytes).map_err(|error| {
         let exit = if is_forbidden(&error) { super::Exit::Permission } else { super::Exit::Disk };
         Failure::new(exit, format!("{} can't be written: {error}; name another with --output", file.display()))
     })?;
@@ -74,14 +73,4 @@ fn shown(settings: &Settings) -> Result<Value, Failure> {
         Ok(())
     })?;
     Ok(found)
-}
-
-/// A new file for its owner alone: none of another is taken the place of.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    written
 }

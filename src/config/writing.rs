@@ -15,6 +15,7 @@ use toml::Value;
 
 use super::fragments::{Fragment, Gathered, Origin};
 use super::{Environment, Loaded, Mistakes, agent, read};
+use crate::files::whole::{self, Lasting, Writers};
 use crate::values::Name;
 pub use proxy::change_proxy;
 
@@ -267,29 +268,12 @@ fn give(file: &File, state_dir: &Path) -> io::Result<()> {
     fchown(file, Some(owner.uid()), Some(owner.gid()))
 }
 
-/// Beside, and then in its place. Hidden meanwhile: a reload reads no half of it.
+/// In its place, under our lock, and its owner's before a byte is in it.
 fn write(state_dir: &Path, folder: &File, file: &Path, text: &str) -> io::Result<()> {
-    let path = inside(folder, file);
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.new"));
-    // Left behind by one that was killed: never followed, and under our lock nobody else's.
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        file.write_all(text.as_bytes())?;
-        give(&file, state_dir)?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written?;
-    // The rename reaches the disk with its folder.
-    folder.sync_all()
+    whole::replace_by(&inside(folder, file), Writers::One, Lasting::Synced, |file| {
+        give(file, state_dir)?;
+        file.write_all(text.as_bytes())
+    })
 }
 
 mod proxy;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::files::whole::{self, Lasting};
 use crate::values::{Name, Secret};
 
 /// What is kept for one integration.
@@ -43,10 +44,8 @@ pub fn first_seen(state_dir: &Path, name: &Name, key: &Secret, now: Timestamp) -
     let salt = hex(&salt);
     let seen = Seen { hash: hash(&salt, key), salt, since: now };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-    // The umask of the agent keeps others out.
-    let beside = path.with_extension("new");
-    fs::write(&beside, serde_json::to_vec(&seen)?)?;
-    fs::rename(&beside, &path)?;
+    // A power cut may take it: then the key is first seen anew.
+    whole::replace(&path, &serde_json::to_vec(&seen)?, 0o600, Lasting::Unsynced)?;
     Ok(now)
 }
 

@@ -3,12 +3,12 @@
 //! Promise: whoever reads the file finds the old bytes or the new ones, whole, after a crash too; it has the owner and the
 //! mode that it had, and what holds a secret is at no moment for all to read.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
+use crate::files::whole::{self, Lasting, Writers};
 use crate::values::Secret;
 
 /// Whose a file is, and who may do what with it.
@@ -106,36 +106,21 @@ fn put_all(path: &Path, pieces: &[&[u8]], readers: Readers) -> io::Result<()> {
     if old.as_ref().is_some_and(|old| !old.is_file()) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    let mut beside = path.clone().into_os_string();
-    beside.push(OsString::from(format!(".new-{}", std::process::id())));
-    let beside = Path::new(&beside);
-    let written =
-        write(beside, old.as_ref().map(Access::from), pieces, readers).and_then(|()| fs::rename(beside, &path));
-    if written.is_err() {
-        let _ = fs::remove_file(beside);
-    }
-    written?;
-    // The rename reaches the disk with its folder.
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    // Nothing is locked in the operator's folder.
+    whole::replace_by(&path, Writers::Several, Lasting::Synced, |file| {
+        give(file, old.as_ref().map(Access::from), readers)?;
+        pieces.iter().try_for_each(|piece| file.write_all(piece))
+    })
 }
 
-fn write(path: &Path, old: Option<Access>, pieces: &[&[u8]], readers: Readers) -> io::Result<()> {
-    // Left behind by a process of this number that was killed: never followed, never shared.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+/// Before a byte is in it.
+fn give(file: &File, old: Option<Access>, readers: Readers) -> io::Result<()> {
     let ours = Access::from(&file.metadata()?);
     let wanted = readers.access(ours, old);
     if (ours.uid, ours.gid) != (wanted.uid, wanted.gid) {
-        fchown(&file, Some(wanted.uid), Some(wanted.gid))?;
+        fchown(file, Some(wanted.uid), Some(wanted.gid))?;
     }
-    file.set_permissions(fs::Permissions::from_mode(wanted.mode))?;
-    for piece in pieces {
-        file.write_all(piece)?;
-    }
-    file.sync_all()
+    file.set_permissions(fs::Permissions::from_mode(wanted.mode))
 }
 
 #[cfg(test)]

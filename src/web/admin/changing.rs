@@ -5,8 +5,7 @@
 //! before the settings name it.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::sheet::{Sheet, Wrong};
 use super::visit::Visit;
 use super::{Desk, acts};
 use crate::config::{self, Change, Loaded, Mistakes, Section, Settings, Table, Unchanged, Written};
+use crate::files::whole::{self, Lasting};
 use crate::secrets::store;
 use crate::values::Name;
 
@@ -193,24 +193,14 @@ fn sentence(text: &str, hint: &str) -> String {
     if hint.is_empty() { format!("{text}.") } else { format!("{text}: {hint}.") }
 }
 
-/// Beside, and then in its place. On the disk when this returns: settings that name a file which a power cut took would
-/// keep the agent from starting.
+/// On the disk when this returns: settings that name a file which a power cut took would keep the agent from starting.
 fn write_certificate(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     if !folder.is_dir() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         folder.parent().map_or(Ok(()), |above| fs::File::open(above)?.sync_all())?;
     }
-    let beside = path.with_extension("new");
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    fs::File::open(folder)?.sync_all()
+    whole::replace(path, text.as_bytes(), 0o600, Lasting::Synced)
 }
 
 /// A certificate's file that goes with this.
