@@ -2,6 +2,8 @@
 //!
 //! Promise: each value that exists is valid, and a [`Secret`] never prints itself.
 
+pub mod hex;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;

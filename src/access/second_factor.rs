@@ -3,8 +3,6 @@
 //! Promise: a code of the app counts once, a recovery code once and only when that is on the disk; the app's key lies sealed
 //! where the agent has its store.
 
-use std::fmt::Write;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -15,7 +13,7 @@ use super::totp::{self, KEY};
 use super::users::{Factor, FactorKey, Record};
 use super::{Access, Broken, Denied, Done, letters};
 use crate::secrets::store::{self, StoreError};
-use crate::values::{Name, Secret};
+use crate::values::{Name, Secret, hex};
 
 const RECOVERY_CODES: usize = 8;
 /// How our entries of the sealed store begin.
@@ -211,8 +209,8 @@ fn percent(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
             out.push(char::from(byte));
         } else {
-            // Writing to a String can't fail.
-            let _ = write!(out, "%{byte:02X}");
+            out.push('%');
+            out.extend(hex::upper(byte));
         }
     }
     out

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Act, Outcome};
+use crate::values::hex;
 
 /// What stands as `before` in entry 1.
 pub const NOTHING_BEFORE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -99,7 +100,7 @@ pub fn read(line: &[u8]) -> Result<Entry, Unfit> {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::text(&Sha256::digest(bytes))
 }
 
 /// Between characters.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use crate::config::{Place, SettingsFile, Table as Tables};
+use crate::values::hex;
 
 /// What is to be known of the box.
 pub struct Here<'a> {
@@ -89,7 +90,7 @@ pub fn may_seal(secret: &str, restored: &[SettingsFile], present: &[SettingsFile
 /// May a page write this certificate? What is trusted is part of where a secret goes, so as on the pages: a new one has a new
 /// name, made of its text, and whoever names it brings its secrets anew.
 pub fn certificate(name: &str, text: &str, here: &io::Result<Option<String>>) -> Result<(), String> {
-    let print: String = Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let print = hex::text(&Sha256::digest(text)[..6]);
     match here {
         Ok(Some(old)) if old == text => Ok(()),
         Ok(Some(_)) | Err(_) => Err(format!("certificates/{name} is another here, and a page exchanges none")),

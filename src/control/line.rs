@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::event::{Event, Severity, Stored};
+use crate::values::hex;
 
 /// How a line of ours begins: what tells it from others without parsing them twice.
 const OURS: &str = "{\"conductor_export\":1,";
@@ -91,13 +92,9 @@ pub fn read(line: ByteString, now: Timestamp) -> Result<Event, String> {
 
 /// 128 bits of the hash: two different lines never share an id in practice, and equal ones always do.
 fn import_id(hash: &[u8]) -> ByteString {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut id = String::with_capacity(49);
     id.push_str("import/import/");
-    for byte in hash.iter().take(16) {
-        id.push(char::from(HEX[usize::from(byte >> 4)]));
-        id.push(char::from(HEX[usize::from(byte & 15)]));
-    }
+    hex::push(&mut id, &hash[..16]);
     id.push_str("/1");
     id.into()
 }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::event::{Event, Gap, Severity};
 use crate::marks::{GapMark, Marks};
 use crate::queue::{Dropped, NewPage};
+use crate::values::hex;
 
 /// The integration's name; no operator's integration may have it.
 pub const INTEGRATION: &str = "conductor";
@@ -36,7 +37,7 @@ pub fn gaps(integration: &str, stream: &str, gaps: &[Gap]) -> NewPage {
     let events = gaps.iter().map(|gap| {
         let raw =
             json!({"integration": integration, "stream": stream, "from": gap.from, "to": gap.to, "reason": gap.reason});
-        let native = hex(&Sha256::digest(raw.to_string()), 16);
+        let native = hex::text(&Sha256::digest(raw.to_string())[..16]);
         let summary = format!("{integration}/{stream}: not collected from {} to {}: {}", gap.from, gap.to, gap.reason);
         event("gaps", "gap", &native, Severity::Medium, summary, &raw)
     });
@@ -97,11 +98,6 @@ pub fn marks(event: &Event) -> Option<Marks> {
         gap: Some(GapMark { integration: told.integration, stream: told.stream, gap: told.gap }),
         part: false,
     })
-}
-
-/// The first bytes of a digest, in hex.
-pub fn hex(digest: &[u8], bytes: usize) -> String {
-    digest.iter().take(bytes).map(|b| format!("{b:02x}")).collect()
 }
 
 #[cfg(test)]

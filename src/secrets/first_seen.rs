@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::files::whole::{self, Lasting};
-use crate::values::{Name, Secret};
+use crate::values::{Name, Secret, hex};
 
 /// What is kept for one integration.
 #[derive(Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub fn first_seen(state_dir: &Path, name: &Name, key: &Secret, now: Timestamp) -
     }
     let mut salt = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut salt)?;
-    let salt = hex(&salt);
+    let salt = hex::text(&salt);
     let seen = Seen { hash: hash(&salt, key), salt, since: now };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
     // A power cut may take it: then the key is first seen anew.
@@ -53,11 +53,7 @@ fn hash(salt: &str, key: &Secret) -> String {
     let mut digest = Sha256::new();
     digest.update(salt.as_bytes());
     digest.update(key.reveal().as_bytes());
-    hex(&digest.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::text(&digest.finalize())
 }
 
 #[cfg(test)]

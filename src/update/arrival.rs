@@ -14,7 +14,7 @@ use super::told::{Outcome, Told};
 use crate::files::{Folder, Lock};
 use crate::queue::Queue;
 use crate::queue::disk::{Disk, RealDisk, Space};
-use crate::values::ByteSize;
+use crate::values::{ByteSize, hex};
 
 /// The largest bundle that is taken, in bytes: an image's root is 400 MB at the most.
 pub const LARGEST: u64 = 1 << 30;
@@ -166,7 +166,7 @@ impl Arrival {
         if let Some(expected) = self.expected.filter(|expected| *expected != self.written) {
             return Err(NotTaken::Short { got: self.written, expected });
         }
-        let got = hex(&self.digest.finalize_reset());
+        let got = hex::text(&self.digest.finalize_reset());
         if sha256.is_some_and(|wanted| !wanted.trim().eq_ignore_ascii_case(&got)) {
             return Err(NotTaken::Another { got });
         }
@@ -230,14 +230,6 @@ pub fn file_name(given: &str) -> String {
     // A hidden file would not be found.
     let stem = stem.trim_start_matches('.');
     format!("{}{ENDING}", if stem.is_empty() { "update" } else { stem })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

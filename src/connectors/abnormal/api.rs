@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::fault::{Fault, FaultKind};
 use crate::net::http::{Answer, Get};
-use crate::values::Secret;
+use crate::values::{Secret, hex};
 
 /// Bytes of a foreign answer that a sentence quotes.
 const QUOTED: usize = 80;
@@ -164,7 +164,7 @@ pub fn encode(text: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
             _ => {
                 out.push('%');
-                out.extend([byte >> 4, byte & 15].map(|n| char::from(b"0123456789ABCDEF"[usize::from(n)])));
+                out.extend(hex::upper(byte));
             }
         }
     }

@@ -8,6 +8,8 @@ use jiff::tz::TimeZone;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use crate::values::hex;
+
 /// An id longer than this is not one.
 pub const ID: usize = 256;
 /// A native id is at most this long; a longer one, or one with spaces, is replaced by its hash.
@@ -70,7 +72,7 @@ pub fn hash<const N: usize>(parts: [&str; N]) -> String {
         hasher.update(part.as_bytes());
         hasher.update([0]);
     }
-    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex::text(&hasher.finalize()[..8])
 }
 
 /// One line: the first text, then each other that there is after its words.

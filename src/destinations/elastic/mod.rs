@@ -17,12 +17,13 @@ use sha2::{Digest, Sha256};
 
 use crate::destinations::http::answer::{Action, Answer, Verdict, action, verdict};
 use crate::destinations::http::courier::{Courier, Dialect};
-use crate::destinations::http::request::{Frame, hex, one_line};
+use crate::destinations::http::request::{Frame, one_line};
 use crate::destinations::http::settings::{Common, Given, PerStream};
 use crate::event::Stored;
 use crate::fault::Fault;
 use crate::format::Body;
 use crate::format::time::{Digits, write_rfc3339};
+use crate::values::hex;
 
 /// Of type `elastic`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +128,7 @@ fn add_time(text: &mut Vec<u8>, document: &[u8], occurred: Timestamp) -> io::Res
 
 /// The event's id; of one that is too long, its hash.
 fn document_id(id: &str) -> String {
-    if id.len() <= LONGEST_ID { id.to_owned() } else { hex(&Sha256::digest(id.as_bytes())) }
+    if id.len() <= LONGEST_ID { id.to_owned() } else { hex::text(&Sha256::digest(id.as_bytes())) }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::batch::Item;
 use super::settings::{Auth, Common, Compression, Given};
 use crate::fault::{Fault, FaultKind};
-use crate::values::Secret;
+use crate::values::{Secret, hex};
 
 /// What stands before, between and behind the events of a body.
 #[derive(Clone, Copy, Debug)]
@@ -170,12 +170,7 @@ pub fn idempotency_key<'a>(batch: impl Iterator<Item = &'a Item>, replayed: bool
         hash.update((item.id.len() as u64).to_be_bytes());
         hash.update(item.id.as_bytes());
     }
-    hex(&hash.finalize()[..16])
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::text(&hash.finalize()[..16])
 }
 
 /// A batch as one body, in one piece of memory: growing it would move megabytes.

@@ -19,7 +19,7 @@ use crate::net::acceptance::{ServerOptions, server_config};
 use crate::net::certificate;
 use crate::secrets::{self, SecretSources, Stamp, stamp};
 use crate::status::{Certified, remote};
-use crate::values::{Secret, SecretRef};
+use crate::values::{Secret, SecretRef, hex};
 
 /// A shorter token could be guessed in time.
 const SHORTEST_TOKEN: usize = 16;
@@ -157,6 +157,7 @@ fn health_token(place: &SecretRef, sources: &SecretSources) -> Result<Token, Fau
 
 /// As `openssl x509 -fingerprint -sha256` prints it.
 fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    let pairs: Vec<String> = Sha256::digest(certificate).iter().map(|byte| format!("{byte:02X}")).collect();
+    let pairs: Vec<String> =
+        Sha256::digest(certificate).iter().map(|byte| hex::upper(*byte).iter().collect()).collect();
     pairs.join(":")
 }

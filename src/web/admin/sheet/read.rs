@@ -15,7 +15,7 @@ use toml::{Table, Value};
 use super::{NOT_HERE, OTHER_HOST, Posted, Wrong, kept, offered, text_of, usual};
 use crate::config::{FILTER, Key, Kind, Section};
 use crate::secrets;
-use crate::values::{Name, Secret};
+use crate::values::{Name, Secret, hex};
 
 /// A form that was filled in.
 #[derive(Debug, Default)]
@@ -174,7 +174,7 @@ impl Sheet {
             self.wrong.push((key.name.into(), sentence.into()));
             return old.cloned();
         }
-        let print: String = Sha256::digest(&text).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let print = hex::text(&Sha256::digest(&text)[..6]);
         let path = certificates.join(format!("{of}-{}-{print}.pem", key.name));
         let value = Value::String(path.to_string_lossy().into_owned());
         self.files.push((path, text));
