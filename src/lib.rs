@@ -7,6 +7,8 @@
 //!
 //! Events flow left to right, once; nothing flows back but a destination's cursor. Only the
 //! [`engine`] knows all three rooms, and only it waits, retries, paces and gives up.
+//! Beside the flow, [`files`] writes what is to be whole on the disk (queue and audit have files of their own kind), and
+//! [`appliance`] is what agent and system of an appliance say to each other.
 //! `docs/architecture.md` tells the same as prose; `tests/rooms.rs` holds the arrows.
 
 pub mod event;
@@ -15,7 +17,7 @@ pub mod marks;
 pub mod values;
 
 pub mod access;
-pub mod addressing;
+pub mod appliance;
 pub mod audit;
 pub mod backup;
 pub mod bundle;
@@ -33,7 +35,6 @@ pub mod net;
 pub mod queue;
 pub mod secrets;
 pub mod status;
-pub mod update;
 pub mod web;
 
 pub mod cli;

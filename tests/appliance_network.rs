@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use conductor::addressing::{self, Asked, Outcome, Told, Typed};
+use conductor::appliance::addressing::{self, Asked, Outcome, Told, Typed};
 use serde_json::Value;
 
 /// Of nobody here.

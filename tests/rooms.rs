@@ -14,7 +14,7 @@ use scan::{Placed, Token, mentions, tokens};
 const LEAVES: [&str; 5] = ["event", "fault", "marks", "values", "VERSION"];
 
 /// A room, and what it may name beside itself and the leaves: a room, or a path into one.
-const ARROWS: [(&str, &[&str]); 27] = [
+const ARROWS: [(&str, &[&str]); 26] = [
     ("event", &[]),
     ("fault", &[]),
     ("marks", &[]),
@@ -27,14 +27,23 @@ const ARROWS: [(&str, &[&str]); 27] = [
     ("secrets", &["files"]),
     // A second factor is sealed as any other secret is.
     ("access", &["files", "secrets::SecretSources", "secrets::store"]),
-    // A folder in which agent and system meet.
-    ("addressing", &["files"]),
     // Several processes write it: it knows nothing but its folder.
     ("audit", &[]),
     // Pure: what it counts is handed to it.
     ("evidence", &[]),
-    // A bundle leaves the disk the room that the queue needs.
-    ("update", &["files", "queue::Queue", "queue::disk"]),
+    (
+        "appliance",
+        &[
+            // The folders in which agent and system meet.
+            "files",
+            // A bundle leaves the disk the room that the queue needs.
+            "queue::Queue",
+            "queue::disk",
+            // What the system says of its disk is a line of the status; the types alone.
+            "status::Appliance",
+            "status::Storage",
+        ],
+    ),
     ("egress", &["net"]),
     // A connector never knows a destination, and neither knows the queue.
     ("connectors", &["net"]),
@@ -54,7 +63,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "files::whole",
             "format::Shape",
             // When an appliance may restart into another version: a pure value.
-            "update::Window",
+            "appliance::update::Window",
         ],
     ),
     // What a receipt is called is a destination's word; the type alone, nothing that delivers.
@@ -75,7 +84,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
             // A search asks for the subject and the sender of an event, whatever the vendor calls them.
             "format::particulars",
             // It looks for newer versions of an appliance and takes them in; the room itself waits for nothing.
-            "update",
+            "appliance::update",
         ],
     ),
     // The command line's way to the queue, while the engine runs beside it.
@@ -84,7 +93,8 @@ const ARROWS: [(&str, &[&str]); 27] = [
         "web",
         &[
             "access",
-            "addressing",
+            // Its network settings; and it takes an update in, as the command does.
+            "appliance",
             "audit",
             "status",
             "config",
@@ -100,9 +110,8 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "secrets",
             "format::Body",
             "bundle",
-            // And take an update in, and a backup out and in, as the commands do.
+            // And take a backup out and in, as the commands do.
             "backup",
-            "update",
         ],
     ),
     // Looks at one thing after the other, for the command line and the pages alike: as the engine would ask, and as data.
@@ -126,7 +135,7 @@ const ARROWS: [(&str, &[&str]); 27] = [
         "cli",
         &[
             "access",
-            "addressing",
+            "appliance",
             "audit",
             "backup",
             "bundle",
@@ -143,7 +152,6 @@ const ARROWS: [(&str, &[&str]); 27] = [
             "queue",
             "secrets",
             "status",
-            "update",
             "web",
         ],
     ),

@@ -11,7 +11,7 @@ use clap::Subcommand;
 use nix::fcntl::OFlag;
 
 use super::{Exit, Failure};
-use crate::addressing::{Asked, LARGEST, Typed, Wrong};
+use crate::appliance::addressing::{Asked, LARGEST, Typed, Wrong};
 use crate::files::whole::{self, Lasting};
 
 #[derive(Debug, Subcommand)]

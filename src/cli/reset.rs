@@ -13,9 +13,9 @@ use clap::Args;
 
 use super::recording::{self, Doing};
 use super::{Exit, Failure, agent_socket, is_forbidden, settings};
+use crate::appliance::update::{self, VERSION_FILE};
 use crate::config::{self, Settings};
 use crate::queue;
-use crate::update::{self, VERSION_FILE};
 use crate::values::SecretRef;
 
 /// All that the agent and its verbs write into the state folder; what opens the rest goes first.

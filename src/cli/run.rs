@@ -5,7 +5,6 @@
 
 mod pages;
 mod service;
-mod storage;
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -20,6 +19,7 @@ use tokio::sync::watch;
 
 use super::logging::{self, LogFormat};
 use super::{Exit, Failure, recording, settings};
+use crate::appliance::storage;
 use crate::audit::{Act, Audit, ITSELF, Outcome};
 use crate::config::{self, Loaded, Settings};
 use crate::engine::clock::Clock;

@@ -12,11 +12,11 @@ use clap::Args;
 
 use super::recording::Doing;
 use super::{Exit, Failure, block_on, is_forbidden, settings};
+use crate::appliance::update::{self, Arrival, Arrived, LARGEST, Last, NotTaken, Outcome, Told, VERSION_FILE};
 use crate::config;
 use crate::engine::way_out;
 use crate::net::http::{Client, ClientOptions};
 use crate::net::tls::TlsOptions;
-use crate::update::{self, Arrival, Arrived, LARGEST, Last, NotTaken, Outcome, Told, VERSION_FILE};
 
 /// For all of a download.
 const WHOLE: Duration = Duration::from_secs(2 * 3600);

@@ -8,13 +8,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::appliance::update::Window;
 use crate::connectors::abnormal;
 pub use crate::connectors::abnormal::region::Region;
 pub use crate::destinations::link::{Door, Link, TlsVersion, Transport};
 use crate::destinations::{elastic, http, jetstream, relp, splunk_hec, syslog};
 use crate::event::Severity;
 pub use crate::format::Shape;
-pub use crate::update::Window;
 pub use crate::values::SecretRef;
 use crate::values::{ByteSize, IpRange, Name, Secret};
 

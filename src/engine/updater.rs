@@ -13,14 +13,14 @@ use tokio::sync::watch;
 
 use super::stop::Stop;
 use super::{Facilities, off_thread, way_out};
+use crate::appliance::update::{
+    self, Blame, Decision, Facts, Index, LARGEST, LARGEST_INDEX, Last, NotTaken, Taking, Told, Tried, VERSION_FILE,
+};
 use crate::config::{Egress, Settings, Update};
 use crate::fault::{Fault, FaultKind};
 use crate::net::http::{Client, ClientOptions, Get, Limits};
 use crate::net::tls::TlsOptions;
 use crate::status;
-use crate::update::{
-    self, Blame, Decision, Facts, Index, LARGEST, LARGEST_INDEX, Last, NotTaken, Taking, Told, Tried, VERSION_FILE,
-};
 
 /// After a look that failed, and while a version is with the system, at the latest.
 const SOONER: Duration = Duration::from_secs(15 * 60);

@@ -42,6 +42,6 @@ pub fn pages(
         reload,
         turns: Turns::default(),
         rations: Rations::default(),
-        version_file: crate::update::VERSION_FILE.into(),
+        version_file: crate::appliance::update::VERSION_FILE.into(),
     }))
 }

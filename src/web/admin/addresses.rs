@@ -15,9 +15,9 @@ use super::posted::Posted;
 use super::sheet::{Field, Input, Wrong};
 use super::visit::Visit;
 use super::{Desk, acts, part, shown};
-use crate::addressing::{self, Answer, Asked, Outcome, Told, Typed};
+use crate::appliance::addressing::{self, Answer, Asked, Outcome, Told, Typed};
+use crate::appliance::update;
 use crate::status::Snapshot;
-use crate::update;
 
 const ABOUT: &str = "Save puts the settings on trial: the gateway has to answer within a minute and a half, and then you \
                      have five minutes to open these pages at the new address and keep them. Else the box goes back by itself.";

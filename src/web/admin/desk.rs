@@ -35,7 +35,7 @@ pub struct Desk {
     pub turns: Turns,
     /// What may still be noted of acts that anybody can repeat without end.
     pub rations: Rations,
-    /// What an appliance has, and no other machine ([`crate::update::VERSION_FILE`]).
+    /// What an appliance has, and no other machine ([`crate::appliance::update::VERSION_FILE`]).
     pub version_file: PathBuf,
 }
 

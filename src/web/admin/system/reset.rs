@@ -9,8 +9,8 @@ use axum::response::Response;
 use http::StatusCode;
 
 use crate::access::Denied;
+use crate::appliance::update;
 use crate::audit::Outcome;
-use crate::update;
 use crate::web::admin::frame::{self, Frame, Place};
 use crate::web::admin::login::told;
 use crate::web::admin::visit::Visit;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use crate::update::{self, Arrived, LARGEST, NotTaken, Taking, Told};
+use crate::appliance::update::{self, Arrived, LARGEST, NotTaken, Taking, Told};
 use crate::web::admin::upload::{Upload, Uploaded};
 use crate::web::admin::visit::Visit;
 use crate::web::admin::{Desk, acts, frame};

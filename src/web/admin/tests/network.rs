@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::settings::answered;
 use super::*;
-use crate::addressing::{self, Typed};
+use crate::appliance::addressing::{self, Typed};
 
 const ADDRESSES: &str = "/admin/network/addresses";
 const PROXY: &str = "/admin/network/proxy";
