@@ -40,7 +40,7 @@ pub fn tell(bench: &Bench<'_>, versions: &Versions, site: &mut Site, times: &mut
     let cuts = if whole { CUTS.1 } else { CUTS.0 };
     updated(bench, &update, times, cuts, waiting)?;
     let machine = broken(bench, &then, times)?;
-    let mut machine = deadly(bench, machine, versions, site, times)?;
+    let mut machine = deadly(bench, machine, versions, &then, site, times)?;
     delivered(&mut machine, site, times)?;
     network::tell(&mut machine, times, whole)?;
     wiped(machine, times)?;
@@ -119,22 +119,29 @@ fn broken(bench: &Bench<'_>, volume: &Path, times: &mut Timetable) -> Result<Mac
     Ok(machine)
 }
 
-/// Versions that go without a word, one after the other.
+/// Versions that go without a word, one after the other; at the end the box has `volume` again, since such a version is
+/// tried once more by and by.
 fn deadly(
     bench: &Bench<'_>,
     mut machine: Machine,
     versions: &Versions,
+    volume: &Path,
     site: &Site,
     times: &mut Timetable,
 ) -> Result<Machine> {
     for Deadly { version, what, bundle } in &versions.deadly {
         machine.cut()?;
-        let volume = site.volume(version, Settings::Sound, &[bundle])?;
-        machine = bench.start(&format!("4-deadly-{version}"), &volume)?;
+        let deadly = site.volume(version, Settings::Sound, &[bundle])?;
+        machine = bench.start(&format!("4-deadly-{version}"), &deadly)?;
         machine.await_line(&format!("appliance: version {version} is on trial in slot A"), UPDATE)?;
         machine.await_line(&format!("version {version} did not come up: back on 1.1.0 in slot B"), UPDATE)?;
         times.say(&format!("version {version}, {what}, was taken back by itself"));
         times.over(&format!("a version {what}"), Instant::now());
+    }
+    if !versions.deadly.is_empty() {
+        machine.cut()?;
+        machine = bench.start("4-after", volume)?;
+        machine.await_line(SECOND, BOOT)?;
     }
     Ok(machine)
 }
