@@ -73,6 +73,9 @@ fn high_water(agent: &Agent) -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
+/// Of the whole process; a build for tests has twice the program in memory.
+const MOST_KIB: u64 = if cfg!(debug_assertions) { 96 << 10 } else { 64 << 10 };
+
 #[test]
 fn an_answer_of_a_gibibyte_is_cut_off_and_the_agent_stays_small() {
     for (on, code) in [(Endpoint::List, "integration-failing"), (Endpoint::Detail, "items-deferred")] {
@@ -82,7 +85,7 @@ fn an_answer_of_a_gibibyte_is_cut_off_and_the_agent_stays_small() {
         let mut agent = world.place.start();
         wait_for(&mut agent, code, &["larger than"]);
         let most = high_water(&agent);
-        assert!(most < 64 << 10, "VmHWM is {most} KiB with {on:?}");
+        assert!(most < MOST_KIB, "VmHWM is {most} KiB with {on:?}");
         world.api.clear();
         if on == Endpoint::List {
             world.everything_arrives(&mut agent);
