@@ -22,7 +22,6 @@ const PAGES = [
   ["password", "/admin/system/password"],
   ["second-factor", "/admin/system/second-factor"],
   ["reset", "/admin/system/reset"],
-  ["backup-with-secrets", "/admin/system/backup/secrets"],
   ["user-add", "/admin/system/users"],
   ["user", "/admin/system/users/ada"],
   ["system", "/admin/system"],

@@ -85,8 +85,6 @@ pub(super) static ROUTES: &[Route] = &[
     changes("/admin/system/support-bundle", Needs::Admin, || post(system::support_bundle)),
     uploads("/admin/system/update", Needs::Admin, || post(system::update)),
     changes("/admin/system/backup", Needs::Admin, || post(system::backup)),
-    reads("/admin/system/backup/secrets", Needs::Admin, || get(system::sealed_backup_page)),
-    changes("/admin/system/backup/secrets", Needs::Admin, || post(system::sealed_backup)),
     uploads("/admin/system/restore", Needs::Admin, || post(system::restore)),
     reads("/admin/system/reset", Needs::Admin, || get(system::reset_page)),
     changes("/admin/system/reset", Needs::Admin, || post(system::reset)),

@@ -1,4 +1,4 @@
-//! Settings as a download, and back: without secrets, or (sealed_backup.rs) with them under a passphrase.
+//! Settings as a download, and back: without secrets on the way out; on the way in also those that a passphrase opens.
 //!
 //! Promise: what comes back is written where the pages may write, in the state folder, and only if it holds together with
 //! the operator's own files; those that differ are named and left alone.
@@ -18,29 +18,20 @@ use crate::web::admin::{Desk, acts, frame};
 const BACK: (&str, &str) = ("/admin/system", "System");
 
 pub(in crate::web::admin) async fn backup(State(desk): State<Desk>, visit: Visit) -> Response {
-    download(&desk, &visit, Wanted::Settings).await
-}
-
-/// What is wanted, as a file; whose word counts for that has been asked before.
-pub(super) async fn download(desk: &Desk, visit: &Visit, wanted: Wanted) -> Response {
     let refused = |text: &str| {
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        frame::message(desk, visit, status, "There is no backup", text, BACK)
+        frame::message(&desk, &visit, status, "There is no backup", text, BACK)
     };
     let Some(turn) = desk.turns.bundle() else {
         let (title, text) = ("Another file is being made", "There is one at a time. Come back in a minute.");
-        return frame::message(desk, visit, StatusCode::SERVICE_UNAVAILABLE, title, text, BACK);
-    };
-    let with = match &wanted {
-        Wanted::Settings => "without secrets",
-        Wanted::WithSecrets(_) => "with secrets, sealed under a passphrase",
+        return frame::message(&desk, &visit, StatusCode::SERVICE_UNAVAILABLE, title, text, BACK);
     };
     let now = desk.now();
     let made = tokio::task::spawn_blocking({
         let desk = desk.clone();
         move || {
             let sources = Sources { config: &desk.settings, env: &env, secrets: &desk.secrets };
-            let made = backup::gather(&sources, &wanted, now);
+            let made = backup::gather(&sources, &Wanted::Settings, now);
             drop(turn);
             made
         }
@@ -52,10 +43,10 @@ pub(super) async fn download(desk: &Desk, visit: &Visit, wanted: Wanted) -> Resp
     // A download has no room for a sentence: the log and the audit log tell it.
     let unsearched = made.as_ref().map(|made| made.unsearched.as_slice()).unwrap_or_default();
     let about = match unsearched.len() {
-        0 => with.to_owned(),
-        some => format!("{with}; {some} of them could not be searched for"),
+        0 => "without secrets".to_owned(),
+        some => format!("without secrets; {some} of them could not be searched for"),
     };
-    acts::note(desk, visit, "settings backup", about, made.is_ok()).await;
+    acts::note(&desk, &visit, "settings backup", about, made.is_ok()).await;
     for one in unsearched {
         tracing::warn!(secret = %one, "not searched for in the backup that was downloaded");
     }

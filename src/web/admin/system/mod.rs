@@ -7,7 +7,6 @@ mod backups;
 mod bundle;
 mod own;
 mod reset;
-mod sealed_backup;
 mod updates;
 mod users;
 
@@ -29,7 +28,6 @@ pub(super) use backups::{backup, restore};
 pub(super) use bundle::download as support_bundle;
 pub(super) use own::{begin_factor, change_password, confirm_factor, drop_factor, factor_page, password_page};
 pub(super) use reset::{reset, reset_page};
-pub(super) use sealed_backup::{sealed_backup, sealed_backup_page};
 pub(super) use updates::update;
 pub(super) use users::{add, new_page, remove, reset_factor, reset_password, set_role, user_page};
 

@@ -9,9 +9,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::*;
-use crate::backup::{self, Document, Memory, NotRestored};
-use crate::secrets::store;
-use crate::values::{Name, Secret};
+use crate::backup::NotRestored;
 use crate::web::admin::cookie;
 
 const BUNDLE: &[u8] = b"hsqs\r\n--and the rest, which only looks like a delimiter";
@@ -156,46 +154,6 @@ async fn settings_are_downloaded_and_what_the_pages_may_write_comes_back() {
         wrong.body
     );
     assert_eq!(fs::read_to_string(folder.join("soc.toml")).expect("there"), soc);
-}
-
-#[tokio::test]
-async fn a_backup_with_secrets_takes_the_password_once_more_and_opens_by_its_passphrase_alone() {
-    const KEY: &str = "an API key of nobody";
-    const SECRETS: &str = "/admin/system/backup/secrets";
-    const WORDS: &str = "four words for a box";
-    let (mut it, ada) = Site::claimed();
-    let name: Name = "api-key_acme".parse().expect("a name");
-    store::seal(&name, KEY, &it.desk.secrets).expect("sealed");
-    let folder = it.desk.secrets.state_dir.join("conductor.d");
-    fs::create_dir_all(&folder).expect("made");
-    let acme = "[integrations.acme]\ntype = \"abnormal\"\napi-key = { sealed = \"api-key_acme\" }\nset-by = \"page\"\n";
-    fs::write(folder.join("acme.toml"), acme).expect("written");
-    assert!(it.ask(ada.get("/admin/system")).await.body.contains(SECRETS));
-
-    let form = |passphrase, again, password| [("passphrase", passphrase), ("again", again), ("password", password)];
-    for (fields, status, said) in [
-        (form("eleven", "eleven", PASSWORD), StatusCode::UNPROCESSABLE_ENTITY, "too short"),
-        (form(WORDS, "four words for a bot", PASSWORD), StatusCode::UNPROCESSABLE_ENTITY, "not the same"),
-        (form(WORDS, WORDS, "another"), StatusCode::FORBIDDEN, "password"),
-    ] {
-        let refused = it.ask(ada.post(SECRETS, &fields)).await;
-        assert_eq!(refused.status, status, "{}", refused.body);
-        assert!(refused.body.contains(said) && !refused.body.contains(WORDS), "{}", refused.body);
-    }
-    assert_eq!(recorded(&it), ("settings backup".into(), "with secrets".into(), Outcome::Refused));
-    wait(&mut it);
-    let made = it.ask(ada.post(SECRETS, &form(WORDS, WORDS, PASSWORD))).await;
-    assert_eq!(made.status, StatusCode::OK, "{}", made.body);
-    assert!(made.headers.contains_key(header::CONTENT_DISPOSITION) && !made.body.contains(KEY), "{}", made.body);
-    let (act, about, outcome) = recorded(&it);
-    assert_eq!((act.as_str(), outcome), ("settings backup", Outcome::Done));
-    assert!(about.starts_with("with secrets, sealed under a passphrase"), "{about}");
-
-    let document = Document::read(made.body.as_bytes()).expect("a backup");
-    let opened = |words: &str| backup::open(&document, &Secret::new(words), Memory::OfAgent);
-    assert!(opened("four words for a bot").is_err());
-    let opened = opened(WORDS).expect("its own passphrase").secrets;
-    assert_eq!(opened, [("api-key_acme".to_owned(), Secret::new(KEY))]);
 }
 
 #[tokio::test]
