@@ -278,8 +278,9 @@ fn write_all(plan: &Plan, sources: &SecretSources, undo: &mut Undo) -> Result<Ve
             Holds::Nothing => Readers::All,
             Holds::Secret => Readers::Agent { gid: state.1 },
         };
-        change.place.write(&plan.state_dir, change.text.as_deref(), readers).map_err(at)?;
+        // Before: an error may come after the new file is in its place.
         undo.changes.push((change.place.clone(), old.zip(access)));
+        change.place.write(&plan.state_dir, change.text.as_deref(), readers).map_err(at)?;
         let by_all = access.is_none_or(Access::is_for_all);
         if let (Target::Operators(path), Holds::Secret, true, 0) = (&change.place, change.holds, by_all, state.0) {
             closed.push(path.clone());

@@ -3,7 +3,7 @@
 //! [`Folder`] is a folder held open, whose files are read and written through no link; [`whole`] writes a file by its path;
 //! [`stamp`] tells whether a file is another than it was.
 //!
-//! Promise: whoever reads a file finds the old bytes or the new ones, whole. What a file is for is its room's affair: this
+//! Promise: whoever reads a file that is replaced finds the old bytes or the new ones, whole. What a file is for is its room's affair: this
 //! one knows the system's calls, and nothing of ours.
 
 mod folder;

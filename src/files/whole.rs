@@ -1,7 +1,8 @@
 //! A file written whole, by its path.
 //!
-//! What [`Folder`](super::Folder) does in folders that two users write, for all other places. Promise: a file is the old one
-//! or the new one, and no link in the way is followed: one in the file's place is replaced, one that waits beside it removed.
+//! What [`Folder`](super::Folder) does in folders that two users write, for all other places. Promise: a file that is replaced
+//! is the old one or the new one, after a power cut too unless its caller has waived that ([`Lasting::Unsynced`]), and no link
+//! in the way is followed: one in the file's place is replaced, one that waits beside it removed.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -46,7 +47,8 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32, lasting: Lasting) -> io::Re
 /// The same with what `fill` makes of a new file, which is its owner's alone and empty.
 ///
 /// # Errors
-/// Of the file system, or of `fill`; the old file is then as it was.
+/// Of the file system, or of `fill`; the old file is then as it was. Only where the folder itself can't be made durable, the
+/// last step, the new file is there, and a power cut may bring the old one back.
 pub fn replace_by(
     path: &Path,
     writers: Writers,
@@ -54,6 +56,8 @@ pub fn replace_by(
     fill: impl FnOnce(&mut File) -> io::Result<()>,
 ) -> io::Result<()> {
     let beside = beside(path, writers);
+    // Opened while nothing is changed yet.
+    let folder = File::open(folder_of(path))?;
     // Left behind by one that was killed: never followed, never shared.
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -74,18 +78,20 @@ pub fn replace_by(
     placed?;
     match lasting {
         // The rename reaches the disk with its folder.
-        Lasting::Synced => File::open(folder_of(path))?.sync_all(),
+        Lasting::Synced => folder.sync_all(),
         Lasting::Unsynced => Ok(()),
     }
 }
 
-/// A new file, for its owner alone: it takes the place of none, and is there whole or not at all.
+/// A new file, for its owner alone: it takes the place of none. Once this has returned it is there for good; a kill or a power
+/// cut meanwhile may leave a part of it.
 ///
 /// # Errors
-/// Of the file system; that there is one already is one.
+/// Of the file system, and nothing is left then; that there is one already is one.
 pub fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = open_new(path)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| File::open(folder_of(path))?.sync_all());
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
@@ -96,9 +102,10 @@ fn open_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(OWNER_ALONE).open(path)
 }
 
-/// What the file is called until it is whole. Hidden, so that who lists the folder meets no half of it.
+/// What the file is called until it is whole. Hidden where the next writer takes away what a killed one left; else a person
+/// must see it, for it may hold a secret.
 fn beside(path: &Path, writers: Writers) -> PathBuf {
-    let mut name = OsString::from(".");
+    let mut name = OsString::from(if writers == Writers::One { "." } else { "" });
     name.push(path.file_name().unwrap_or_default());
     name.push(".new");
     if writers == Writers::Several {
@@ -174,7 +181,8 @@ mod tests {
     fn several_writers_have_a_name_each_and_a_bare_name_lies_here() {
         let hidden = beside(Path::new("folder/file.toml"), Writers::One);
         assert_eq!(hidden, Path::new("folder/.file.toml.new"));
-        assert_ne!(beside(Path::new("folder/file.toml"), Writers::Several), hidden);
+        let seen = beside(Path::new("folder/file.toml"), Writers::Several);
+        assert_eq!(seen, PathBuf::from(format!("folder/file.toml.new-{}", std::process::id())));
         assert_eq!((folder_of(Path::new("file")), folder_of(Path::new("a/file"))), (Path::new("."), Path::new("a")));
     }
 }

@@ -70,6 +70,7 @@ async function viewer(stage) {
   await page.getByLabel("Viewer").check();
   await page.getByLabel("Password", { exact: true }).fill(stage.password);
   await page.getByLabel("Password again").fill(stage.password);
+  await page.getByLabel("Your own password").fill(stage.password);
   await page.getByRole("button", { name: "Add", exact: true }).click();
   await page.getByText("The user was added.").waitFor();
   await logOut(stage);

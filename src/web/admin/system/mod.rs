@@ -6,6 +6,7 @@
 mod backups;
 mod bundle;
 mod own;
+mod proof;
 mod reset;
 mod updates;
 mod users;

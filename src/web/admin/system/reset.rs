@@ -8,11 +8,9 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use crate::access::Denied;
+use super::proof::proved;
 use crate::appliance::update;
-use crate::audit::Outcome;
 use crate::web::admin::frame::{self, Frame, Place};
-use crate::web::admin::login::told;
 use crate::web::admin::visit::Visit;
 use crate::web::admin::{Desk, acts};
 
@@ -47,22 +45,9 @@ pub(in crate::web::admin) async fn reset(State(desk): State<Desk>, visit: Visit)
         let denied = "That is not the name of this box. Nothing was done.".to_owned();
         return page_of(&desk, &visit, StatusCode::UNPROCESSABLE_ENTITY, denied).await;
     }
-    let (Some(cookie), Some(session)) = (visit.cookie.clone(), visit.session.clone()) else {
-        return frame::see("/admin/login");
-    };
-    let (access, posted, now) = (desk.access.clone(), visit.form.clone(), desk.now());
-    let proved = tokio::task::spawn_blocking(move || access.confirm(cookie.reveal(), posted.text("password"), now));
-    match proved.await {
-        Ok(Ok(())) => {}
-        Ok(Err(denied)) => {
-            if matches!(denied, Denied::Wrong | Denied::SecondFactor) {
-                let (who, act) = (session.user, "factory reset");
-                acts::note_refusal(&desk, &visit, who, act, String::new(), Outcome::Refused).await;
-            }
-            let (status, denied) = told(&denied);
-            return page_of(&desk, &visit, status, denied).await;
-        }
-        Err(error) => return frame::broken(&error),
+    let Some(session) = visit.session.clone() else { return frame::see("/admin/login") };
+    if let Err((status, denied)) = proved(&desk, &visit, visit.form.text("password"), "factory reset", "").await {
+        return page_of(&desk, &visit, status, denied).await;
     }
     // Before it is asked for: afterwards there is nothing left to write into.
     acts::note(&desk, &visit, "factory reset", format!("asked of the system of {name}"), true).await;

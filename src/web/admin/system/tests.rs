@@ -23,6 +23,9 @@ fn cookie(answer: &Answer) -> String {
 }
 
 /// A minute later: a wrong try costs the next one some seconds.
+/// What an administrator's forms about users take.
+const MINE: (&str, &str) = ("mine", PASSWORD);
+
 fn wait(it: &mut Site) {
     let then = it.desk.now() + jiff::SignedDuration::from_mins(1);
     it.desk.clock = std::sync::Arc::new(move || then);
@@ -115,31 +118,53 @@ async fn a_second_factor_is_shown_once_to_its_user_and_recorded_without_its_key(
 #[tokio::test]
 async fn users_are_added_changed_and_removed_and_the_last_administrator_stays() {
     let (it, ada) = Site::claimed();
-    let fields = [("name", "vic"), ("role", "viewer"), ("password", OTHER), ("again", OTHER)];
+    let fields = [("name", "vic"), ("role", "viewer"), ("password", OTHER), ("again", OTHER), MINE];
     let added = it.ask(ada.post("/admin/system/users", &fields)).await;
     assert_eq!((added.status, location(&added)), (StatusCode::SEE_OTHER, "/admin/system?said=user-added"));
     assert_eq!(recorded(&it), ("user add".into(), "vic: added as viewer".into(), Outcome::Done));
     let twice = it.ask(ada.post("/admin/system/users", &fields)).await;
     assert!(twice.status == StatusCode::UNPROCESSABLE_ENTITY && twice.body.contains("value=\"vic\""), "{}", twice.body);
     assert!(!twice.body.contains(OTHER));
-    let role = it.ask(ada.post("/admin/system/users/vic/role", &[("role", "admin")])).await;
+    let role = it.ask(ada.post("/admin/system/users/vic/role", &[("role", "admin"), MINE])).await;
     assert_eq!(role.status, StatusCode::SEE_OTHER);
     let users = || it.desk.access.users().expect("users");
     assert!(users().iter().any(|user| user.name == "vic" && user.role == Role::Admin));
     let unsure = it.ask(ada.post("/admin/system/users/vic/remove", &[])).await;
     assert!(unsure.status == StatusCode::UNPROCESSABLE_ENTITY && users().len() == 2, "{}", unsure.body);
-    let removed = it.ask(ada.post("/admin/system/users/vic/remove", &[("sure", "yes")])).await;
+    let removed = it.ask(ada.post("/admin/system/users/vic/remove", &[("sure", "yes"), MINE])).await;
     assert!(removed.status == StatusCode::SEE_OTHER && users().len() == 1);
-    let last = it.ask(ada.post("/admin/system/users/ada/remove", &[("sure", "yes")])).await;
+    let last = it.ask(ada.post("/admin/system/users/ada/remove", &[("sure", "yes"), MINE])).await;
     assert!(last.status == StatusCode::UNPROCESSABLE_ENTITY && last.body.contains("only admin"), "{}", last.body);
     let none = it.ask(ada.get("/admin/system/users/nobody")).await;
     assert_eq!(none.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
+async fn an_administrators_session_alone_makes_no_user_and_sets_nobodys_password_its_owners_neither() {
+    let (mut it, ada) = Site::claimed();
+    let before = format!("{:?}", it.desk.access.users().expect("users"));
+    let words = [("password", OTHER), ("again", OTHER), ("mine", OTHER)];
+    for (path, act, more) in [
+        ("/admin/system/users", "user add", vec![("name", "eve"), ("role", "admin")]),
+        ("/admin/system/users/ada/password", "user reset-password", vec![]),
+        ("/admin/system/users/ada/second-factor", "user drop-second-factor", vec![]),
+        ("/admin/system/users/ada/role", "user role", vec![("role", "viewer")]),
+        ("/admin/system/users/ada/remove", "user remove", vec![("sure", "yes")]),
+    ] {
+        let fields = [words.as_slice(), &more].concat();
+        let refused = it.ask(ada.post(path, &fields)).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{path}: {}", refused.body);
+        assert!(!refused.body.contains(OTHER), "{path}");
+        assert_eq!((recorded(&it).0.as_str(), recorded(&it).2), (act, Outcome::Refused));
+        wait(&mut it);
+    }
+    assert_eq!(format!("{:?}", it.desk.access.users().expect("users")), before);
+}
+
+#[tokio::test]
 async fn a_user_who_names_no_role_is_a_viewer() {
     let (it, ada) = Site::claimed();
-    let fields = [("name", "vic"), ("role", "owner"), ("password", OTHER), ("again", OTHER)];
+    let fields = [("name", "vic"), ("role", "owner"), ("password", OTHER), ("again", OTHER), MINE];
     it.ask(ada.post("/admin/system/users", &fields)).await;
     let users = it.desk.access.users().expect("users");
     assert!(users.iter().any(|user| user.name == "vic" && user.role == Role::Viewer), "{users:?}");

@@ -1,6 +1,7 @@
 //! Users, for administrators: added, given another role or password, removed.
 //!
-//! Promise: the last administrator stays one; what is done to somebody ends their sessions, and is recorded.
+//! Promise: the last administrator stays one; what is done to somebody ends their sessions, and is recorded. Each of it takes
+//! the administrator's own password: an open session must not make itself another way in.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -8,12 +9,16 @@ use axum::response::Response;
 use http::{StatusCode, Uri};
 
 use super::UserRow;
+use super::proof::proved;
 use crate::access::{Access, Denied, Done, Role};
 use crate::web::admin::frame::{self, Frame, Place};
 use crate::web::admin::login::told;
 use crate::web::admin::posted::Posted;
 use crate::web::admin::visit::Visit;
 use crate::web::admin::{Desk, acts};
+
+/// The field of who does it.
+const MINE: &str = "mine";
 
 #[derive(Template)]
 #[template(path = "admin/user-new.html")]
@@ -44,6 +49,14 @@ pub(in crate::web::admin) async fn new_page(State(desk): State<Desk>, visit: Vis
 pub(in crate::web::admin) async fn add(State(desk): State<Desk>, visit: Visit) -> Response {
     let (posted, now) = (visit.form.clone(), desk.now());
     let role = role_of(&posted);
+    let add_page = |status, denied| {
+        let frame = Frame::new(&desk, &visit, Place::System, "Add a user");
+        let page = NewPage { frame, denied, name: posted.text("name").to_owned(), admin: role == Role::Admin };
+        frame::page(status, &page)
+    };
+    if let Err((status, denied)) = proved(&desk, &visit, posted.text(MINE), "user add", posted.text("name")).await {
+        return add_page(status, denied);
+    }
     let done = if posted.text("password") == posted.text("again") {
         let (access, posted) = (desk.access.clone(), posted.clone());
         blocking(move || access.add_user(posted.text("name"), posted.text("password"), role, now)).await
@@ -57,9 +70,7 @@ pub(in crate::web::admin) async fn add(State(desk): State<Desk>, visit: Visit) -
         }
         Err(denied) => {
             let (status, denied) = told(&denied);
-            let frame = Frame::new(&desk, &visit, Place::System, "Add a user");
-            let page = NewPage { frame, denied, name: posted.text("name").to_owned(), admin: role == Role::Admin };
-            frame::page(status, &page)
+            add_page(status, denied)
         }
     }
 }
@@ -159,6 +170,9 @@ async fn change(
     act: &'static str,
     work: impl FnOnce(&Access, &str, &Posted) -> Result<Done, Denied> + Send + 'static,
 ) -> Response {
+    if let Err((status, denied)) = proved(&desk, &visit, visit.form.text(MINE), act, &name).await {
+        return page_of(&desk, &visit, &name, status, denied, None).await;
+    }
     let done = blocking({
         let (access, posted, name) = (desk.access.clone(), visit.form.clone(), name.clone());
         move || work(&access, &name, &posted)

@@ -41,7 +41,7 @@ const DRAIN: Duration = Duration::from_secs(600);
 
 /// What the long campaign does beside the rest.
 pub const ONLY_WHOLE: &str = "eighteen of twenty power cuts, versions whose kernel panics or whose first process stands still, \
-                              and the wiping that the agent asks for";
+                              a gateway that does not answer, and the wiping that the agent asks for";
 
 pub struct Options {
     pub architecture: Architecture,

@@ -1,6 +1,6 @@
-//! Another address, set by who stands at the box: key n on the console.
+//! A static address, set by who stands at the box: key n on the console. It is the one that DHCP gave it: QEMU forwards to no other.
 //!
-//! Promise: what does not reach its gateway is taken back by the box itself, and what holds is held by its pages, too.
+//! Promise: what does not reach its gateway is seen to be taken back by the box itself; what does, to leave the pages where they are.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use super::timetable::Timetable;
 use super::{BOOT, pages};
 use crate::image::machine::Machine;
 
-/// What QEMU's own network gives to the box, and forwards its port to.
+/// What QEMU's own network gives to the box.
 const ADDRESS: &str = "10.0.2.15/24";
 const GATEWAY: &str = "10.0.2.2";
 /// Nobody has it there.

@@ -2,7 +2,7 @@
 //! claimed and an integration added at its pages, and gathers events while the SOC is away · the power fails, again and again
 //! while version 2 is installed, and the box comes back each time · version 2 passes its gate · settings with a mistake are
 //! not taken · version 3 is broken, fails its gate, and the box goes back by itself · the SOC comes back and receives
-//! everything that the vendor holds · the console sets another address · the box is wiped.
+//! everything that the vendor holds · the console sets a static address · the box is wiped.
 //!
 //! Promise: each chapter says what it has seen, when it has seen it.
 
