@@ -5,6 +5,7 @@ mod agent;
 mod world;
 
 mod operate {
+    mod first_start;
     mod noise;
     mod progress;
     mod queue_verbs;

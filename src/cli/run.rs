@@ -93,10 +93,6 @@ async fn serve(config: PathBuf, loaded: Loaded, handed: Option<std::net::TcpList
     };
     let (closing, closed) = watch::channel(false);
     let web = tokio::spawn(web::serve(listener, board.clone(), Timestamp::now, until(closed.clone())));
-    let control = tokio::spawn({
-        let (state_dir, queue, stop) = (state_dir.clone(), Arc::clone(&queue), until(stopped));
-        async move { control::serve(socket, &state_dir, queue, stop).await }
-    });
 
     let secrets = settings::secret_sources(&state_dir);
     let engine = Engine::start(Arc::clone(&queue), board.clone(), secrets.clone(), Clock::system()).await;
@@ -116,6 +112,12 @@ async fn serve(config: PathBuf, loaded: Loaded, handed: Option<std::net::TcpList
     let from_afar = tokio::spawn(remote::run(post, remote_settings, until(closed)));
     let mut current = settings.clone();
     engine.reconcile(settings).await;
+    // Who has connected meanwhile waits: an import that came before the destinations are known to the queue would pass by
+    // those that begin with what comes from now on.
+    let control = tokio::spawn({
+        let (state_dir, queue, stop) = (state_dir.clone(), Arc::clone(&queue), until(stopped));
+        async move { control::serve(socket, &state_dir, queue, stop).await }
+    });
     // Once the destinations are known to the queue: also one that begins with what comes from now on gets the entries.
     if let Some(log) = &audit.log {
         engine.forward_audit(log.clone()).await;

@@ -19,7 +19,7 @@ fn stops(agent: Agent) {
     assert!(status.success() && took < PROMISED, "{status} after {took:?}");
 }
 
-fn lines(world: &World, count: usize, bytes: usize) -> String {
+pub fn lines(world: &World, count: usize, bytes: usize) -> String {
     let path = world.place.dir.path().join("lines.ndjson");
     let mut file = std::fs::File::create(&path).expect("a file");
     let mut rng = fastrand::Rng::with_seed(7);
@@ -30,7 +30,7 @@ fn lines(world: &World, count: usize, bytes: usize) -> String {
     path.display().to_string()
 }
 
-fn imported(world: &World) -> usize {
+pub fn imported(world: &World) -> usize {
     let ids: std::collections::HashSet<String> = world.arrived().into_iter().collect();
     ids.iter().filter(|id| id.starts_with("import/")).count()
 }
