@@ -257,11 +257,13 @@ fn main() -> ExitCode {
             let length = inputs.map_or(fuzz::Length::Seconds(seconds), fuzz::Length::Inputs);
             fuzz::run(target.as_deref(), length)
         }
-        Verb::Image { arch, program, check: true, whole, at_rest, .. } => image::check(&arch, program, whole, at_rest)
-            .map(|outcome| match outcome {
+        Verb::Image { arch, program, check: true, whole, at_rest, .. } => {
+            let stories = if at_rest { image::Stories::AtRest } else { image::Stories::Both };
+            image::check(&arch, program, whole, stories).map(|outcome| match outcome {
                 image::Outcome::Held => {}
                 image::Outcome::NotRun(what) => eprintln!("not run: {what}"),
-            }),
+            })
+        }
         Verb::Image { arch, version, program, bundle, cert, key, keyring, check: false, whole: _, at_rest: _ } => {
             image::run(&image::Options {
                 architecture: arch,

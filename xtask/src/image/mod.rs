@@ -30,7 +30,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-pub use check::{ONLY_WHOLE, Outcome};
+pub use check::{ONLY_WHOLE, Outcome, Stories};
 use layout::Architecture;
 
 use crate::commands::{self, cargo, target};
@@ -88,8 +88,8 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// Boots it, updates it, breaks it. `whole`: the long campaign.
-/// `at_rest`: only the story of a disk in the wrong hands. `arch`: of the image, not of this machine.
-pub fn check(arch: &str, program: Option<PathBuf>, whole: bool, at_rest: bool) -> Result<Outcome> {
+/// `arch`: of the image, not of this machine; another than this machine's has one story, whichever are asked for.
+pub fn check(arch: &str, program: Option<PathBuf>, whole: bool, stories: Stories) -> Result<Outcome> {
     if let Some(obstacle) = tools::obstacle() {
         return Ok(Outcome::NotRun(format!("the image under QEMU ({obstacle})")));
     }
@@ -102,7 +102,7 @@ pub fn check(arch: &str, program: Option<PathBuf>, whole: bool, at_rest: bool) -
         (None, Architecture::Amd64) => counted()?,
         (None, Architecture::Arm64) => release(architecture)?,
     };
-    check::run(&check::Options { architecture, qemu, program, whole, at_rest, swtpm, work: work()? })
+    check::run(&check::Options { architecture, qemu, program, whole, stories, swtpm, work: work()? })
 }
 
 fn architecture(named: &str) -> Result<Architecture> {
