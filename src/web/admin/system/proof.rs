@@ -10,7 +10,8 @@ use crate::web::admin::login::told;
 use crate::web::admin::visit::Visit;
 use crate::web::admin::{Desk, acts};
 
-/// Is `typed` the password of who is logged in? `act` and `about` are what it was asked for.
+/// Is `typed` the password of who is logged in? `act` is what it was asked for. Whom it was about is not recorded: before it is
+/// proved, that is any text of any length.
 ///
 /// # Errors
 /// The answer's status, and a sentence for the page.
@@ -19,7 +20,6 @@ pub(super) async fn proved(
     visit: &Visit,
     typed: &str,
     act: &'static str,
-    about: &str,
 ) -> Result<(), (StatusCode, String)> {
     let (Some(cookie), Some(session)) = (visit.cookie.clone(), visit.session.clone()) else {
         return Err((StatusCode::FORBIDDEN, "Nobody is logged in. Log in, and try again.".to_owned()));
@@ -30,7 +30,7 @@ pub(super) async fn proved(
         return Ok(());
     };
     if matches!(denied, Denied::Wrong | Denied::SecondFactor) {
-        acts::note_refusal(desk, visit, session.user, act, about.to_owned(), Outcome::Refused).await;
+        acts::note_refusal(desk, visit, session.user, act, String::new(), Outcome::Refused).await;
     }
     Err(told(&denied))
 }

@@ -46,7 +46,7 @@ pub(in crate::web::admin) async fn reset(State(desk): State<Desk>, visit: Visit)
         return page_of(&desk, &visit, StatusCode::UNPROCESSABLE_ENTITY, denied).await;
     }
     let Some(session) = visit.session.clone() else { return frame::see("/admin/login") };
-    if let Err((status, denied)) = proved(&desk, &visit, visit.form.text("password"), "factory reset", "").await {
+    if let Err((status, denied)) = proved(&desk, &visit, visit.form.text("password"), "factory reset").await {
         return page_of(&desk, &visit, status, denied).await;
     }
     // Before it is asked for: afterwards there is nothing left to write into.

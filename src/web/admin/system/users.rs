@@ -54,7 +54,7 @@ pub(in crate::web::admin) async fn add(State(desk): State<Desk>, visit: Visit) -
         let page = NewPage { frame, denied, name: posted.text("name").to_owned(), admin: role == Role::Admin };
         frame::page(status, &page)
     };
-    if let Err((status, denied)) = proved(&desk, &visit, posted.text(MINE), "user add", posted.text("name")).await {
+    if let Err((status, denied)) = proved(&desk, &visit, posted.text(MINE), "user add").await {
         return add_page(status, denied);
     }
     let done = if posted.text("password") == posted.text("again") {
@@ -170,7 +170,7 @@ async fn change(
     act: &'static str,
     work: impl FnOnce(&Access, &str, &Posted) -> Result<Done, Denied> + Send + 'static,
 ) -> Response {
-    if let Err((status, denied)) = proved(&desk, &visit, visit.form.text(MINE), act, &name).await {
+    if let Err((status, denied)) = proved(&desk, &visit, visit.form.text(MINE), act).await {
         return page_of(&desk, &visit, &name, status, denied, None).await;
     }
     let done = blocking({
