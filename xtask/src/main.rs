@@ -20,6 +20,7 @@ mod sbom;
 mod setup;
 mod sim;
 mod soak;
+mod suite;
 mod test;
 mod torture;
 
