@@ -137,7 +137,7 @@ fn users_that_may_not_be_seen_are_not_called_absent() {
     let list = |user: Option<u32>| {
         // A copy where anybody can reach it.
         let copy = place.dir.path().join("conductor");
-        fs::copy(env!("CARGO_BIN_EXE_conductor"), &copy).expect("a copy");
+        agent::copy_of_the_program(&copy);
         let mut command = Command::new(copy);
         command.args(["user", "list", "--config"]).arg(place.config());
         if let Some(user) = user {

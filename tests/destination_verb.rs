@@ -19,7 +19,7 @@ use receivers::{Certs, Driver, Rsyslog, free_port};
 use serde_json::Value;
 use world::Trust;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What the verb said.
 struct Said {

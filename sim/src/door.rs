@@ -24,6 +24,8 @@ pub(crate) struct Door {
     address: SocketAddr,
     serve: Serve,
     open: Mutex<Option<Open>>,
+    /// While it is closed: the port, bound and without a listener, or it would be somebody else's before long.
+    held: Mutex<Option<Socket>>,
     connections: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
@@ -50,6 +52,7 @@ impl Door {
             address,
             serve,
             open: Mutex::new(None),
+            held: Mutex::new(None),
             connections: Arc::new(Mutex::new(Vec::new())),
         };
         door.accept_on(socket)?;
@@ -68,12 +71,17 @@ impl Door {
             match open.gone.recv_timeout(Duration::from_secs(10)) {
                 Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
+            *lock(&self.held) = bind(self.address).ok();
         }
     }
 
     /// Listens again, at the same port. Nothing happens when it does already.
     pub(crate) fn open(&self) -> io::Result<()> {
-        if lock(&self.open).is_some() { Ok(()) } else { self.accept_on(bind(self.address)?) }
+        if lock(&self.open).is_some() {
+            return Ok(());
+        }
+        let held = lock(&self.held).take();
+        self.accept_on(held.map_or_else(|| bind(self.address), Ok)?)
     }
 
     /// Drops every connection where it stands, without a word of TLS.

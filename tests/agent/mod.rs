@@ -21,13 +21,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// The settings get `[agent]` and `[local]` of their own; `more` is the rest. What the agent does itself becomes no event, by
-    /// a file beside them: tests count events (those of the audit log take it away).
+    /// The settings get `[agent]` and `[local]` of their own; `more` is the rest. What the agent says of itself becomes no event, by
+    /// a file beside them: tests count events, and a slow machine outlasts the pause between two heartbeats (tests of the audit
+    /// log take the file away).
     pub fn new(more: &str) -> Place {
         let made = Place { dir: tempfile::tempdir().expect("a folder") };
         made.write_settings(more);
         fs::create_dir(made.audit().parent().expect("a folder")).expect("made");
-        fs::write(made.audit(), "[agent]\nforward-audit = false\n").expect("settings");
+        fs::write(made.audit(), "[agent]\nforward-audit = false\nheartbeat = \"0s\"\n").expect("settings");
         made
     }
 
@@ -39,7 +40,7 @@ impl Place {
         fs::write(self.config(), text).expect("settings");
     }
 
-    /// The file that keeps the audit log from becoming events.
+    /// The file that keeps the audit log and heartbeats from becoming events.
     pub fn audit(&self) -> PathBuf {
         self.dir.path().join("conductor.d/audit.toml")
     }
@@ -187,9 +188,16 @@ impl Agent {
         Some((status, body.to_owned()))
     }
 
+    /// Asked again for a minute where nobody answers: the machine may stand still for a while.
     pub fn status(&self) -> serde_json::Value {
-        let (_, body) = self.get("/status").expect("the agent answers");
-        serde_json::from_str(&body).expect("JSON")
+        let begun = Instant::now();
+        loop {
+            if let Some((_, body)) = self.get("/status") {
+                return serde_json::from_str(&body).expect("JSON");
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "the agent does not answer\n{}", tail(&self.log));
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Looks again and again until it is so; a minute at the most, then the log is shown.
@@ -227,6 +235,13 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A copy of the program, for a user who may not reach the one that was built. Another process writes it: one that we fork meanwhile
+/// would hold our descriptor, and what is open for writing can't be run.
+pub fn copy_of_the_program(to: &Path) {
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_conductor")).arg(to).status().expect("cp");
+    assert!(copied.success(), "a copy");
 }
 
 fn tail(log: &Path) -> String {

@@ -70,7 +70,7 @@ fn round(seed: u64, spoil: impl FnOnce(&World, &mut Dice) -> String) {
     world.soc.listen_again().expect("the same port");
     let mut agent = world.place.start();
     let what = format!("seed {seed}, {done}: every message is at the SOC");
-    agent.wait_within(std::time::Duration::from_secs(40), &what, |_| world.everything_arrived());
+    agent.wait_within(std::time::Duration::from_secs(100), &what, |_| world.everything_arrived());
     let log = world.place.log();
     assert!(!log.contains("panicked"), "seed {seed}, {done}: {log}");
 }

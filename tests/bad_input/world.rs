@@ -157,12 +157,13 @@ pub fn number_at(agent: &Agent, pointer: &str) -> Option<u64> {
 
 /// Waits for a condition whose text holds all of these words; returns the text.
 pub fn wait_for(agent: &mut Agent, code: &str, words: &[&str]) -> String {
-    let found = |agent: &Agent| {
+    let mut found = None;
+    agent.wait_within(Duration::from_secs(100), &format!("{code} stands with {words:?}"), |agent| {
         let all = agent.conditions();
-        all.into_iter().find(|(known, text)| known == code && words.iter().all(|word| text.contains(word)))
-    };
-    agent.wait_within(Duration::from_secs(100), &format!("{code} stands with {words:?}"), |a| found(a).is_some());
-    found(agent).map(|(_, text)| text).unwrap_or_default()
+        found = all.into_iter().find(|(known, text)| known == code && words.iter().all(|word| text.contains(word)));
+        found.is_some()
+    });
+    found.map(|(_, text)| text).unwrap_or_default()
 }
 
 /// Waits until no condition of this code stands.

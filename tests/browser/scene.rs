@@ -85,10 +85,11 @@ fn answer(world: &mut World, asked: &Value) -> Value {
             world.api.set_token(asked["key"].as_str().expect("a key"));
             Value::Null
         }
-        // A poll asks for the first page of a list, without a number.
+        // A poll asks for the first page of two lists, without a number: of what came, and of what was remediated.
         "polls" => {
             let all = world.api.requests();
-            let polls = all.iter().filter(|seen| seen.path == "/v1/threats" && !seen.query.contains("pageNumber"));
+            let polls = all.iter().filter(|seen| seen.path == "/v1/threats" && seen.query.contains("receivedTime"));
+            let polls = polls.filter(|seen| !seen.query.contains("pageNumber"));
             json!(polls.count())
         }
         "status" => world.agent().status(),

@@ -46,7 +46,7 @@ impl Scene {
         let paths = &trust.paths;
         let destination = format!(
             "[destinations.soc]\nurl = \"https://{}\"\nca = \"{}\"\ncert = \"{}\"\nkey = {{ file = \"{}\" }}\n\
-             start = \"oldest\"\nbatch-events = {BATCH}\ntimeout = \"1s\"\n{}\n",
+             start = \"oldest\"\nbatch-events = {BATCH}\ntimeout = \"5s\"\n{}\n",
             collector.addr(),
             paths.ca.display(),
             paths.client_cert.display(),
@@ -77,21 +77,22 @@ impl Scene {
         let mut agent = self.place.start();
         for (part, trouble) in [(1, "cut"), (2, "stall"), (3, "restart"), (4, "agent")] {
             let mark = all * part / 8;
-            agent.wait_within(PATIENCE, "more has arrived", |_| self.look() >= mark);
+            // It stalls there by itself: an agent that is quick would be through before we had looked.
+            self.collector.stall_at(mark as u64);
+            agent.wait_within(PATIENCE, "more has arrived", |_| self.collector.stalls());
             let had = self.look();
             assert!(had < all, "{trouble} falls into the stream");
             match trouble {
                 "cut" => self.collector.kill_all(),
                 "stall" => {
-                    self.collector.stall();
                     let late = |agent: &Agent| said(agent).contains("did not answer");
                     agent.wait_within(PATIENCE, "the stall is noticed", late);
-                    self.collector.resume();
                 }
                 "restart" => {
                     // Of Splunk's: what it has received and not indexed is to be lost with it.
                     self.collector.hold_indexing(true);
                     let heard = self.collector.heard().len() as u64;
+                    self.collector.resume();
                     assert!(self.collector.wait_for_requests(heard + 2, PATIENCE));
                     self.collector.refuse();
                     self.collector.kill_all();
@@ -106,6 +107,7 @@ impl Scene {
                     agent = self.place.start();
                 }
             }
+            self.collector.resume();
         }
         agent.wait_within(PATIENCE, "all has arrived", |_| self.look() == all);
         agent.wait_within(PATIENCE, "all is taken", |agent| agent.status()["destinations"][0]["depth"] == 0);

@@ -36,7 +36,7 @@ fn made(bench: &Bench, change: impl FnOnce(&mut Settings)) -> Courier<Plain> {
 async fn survive(fault: Fault, kind: FaultKind, most_repeats: usize) -> String {
     let bench = bench();
     bench.collector.fail([fault]);
-    let destination = made(&bench, |settings| settings.common.timeout = Duration::from_millis(700));
+    let destination = made(&bench, |settings| settings.common.timeout = Duration::from_secs(3));
     let mut hand = Hand::new(&bench, destination, events(1, 25, &[]));
     hand.play(1).await;
     assert_eq!(hand.faults.first().map(|fault| fault.kind), Some(kind), "{}", hand.said());

@@ -46,8 +46,8 @@ impl Vendor {
         Vendor { api, folder }
     }
 
-    /// A connector of its own, with short patience.
-    pub fn connector(&self, streams: &[&str]) -> Abnormal {
+    /// A connector of its own that waits so long for an answer to begin, and twice as long for its end.
+    fn connector(&self, streams: &[&str], patience: Duration) -> Abnormal {
         let settings = Settings {
             host: self.api.addr().to_string(),
             polling_interval: Duration::from_secs(600),
@@ -59,16 +59,14 @@ impl Vendor {
             enrich: true,
         };
         let tls = TlsOptions { ca: Some(self.folder.path().join("ca.pem")), ..TlsOptions::default() };
-        let limits = Limits {
-            headers: Duration::from_millis(300),
-            whole: Duration::from_millis(600),
-            body: 256 << 10,
-            ..Limits::default()
-        };
+        let limits = Limits { headers: patience, whole: 2 * patience, body: 256 << 10, ..Limits::default() };
         let client = Client::new(ClientOptions { tls, limits, ..ClientOptions::default() }).expect("a client");
         Abnormal::new("acme".parse().expect("a name"), settings, Arc::new(client), Secret::new(TOKEN))
     }
 }
+
+/// As long as an answer may take where one comes.
+const LONG: Duration = Duration::from_secs(30);
 
 /// One stream as an engine holds it.
 pub struct Polled {
@@ -84,8 +82,13 @@ pub struct Polled {
 
 impl Polled {
     pub fn new(vendor: &Vendor, stream: &'static str) -> Polled {
+        Polled::waiting(vendor, stream, LONG)
+    }
+
+    /// For a vendor who does not answer: where all do, a machine that stands still for so long would be a fault of its own.
+    pub fn waiting(vendor: &Vendor, stream: &'static str, patience: Duration) -> Polled {
         Polled {
-            connector: vendor.connector(&[stream]),
+            connector: vendor.connector(&[stream], patience),
             stream,
             checkpoint: None,
             kept: BTreeSet::new(),
@@ -122,6 +125,11 @@ impl Polled {
             page = self.poll(false).await;
         }
         panic!("{} has no end: {:?}", self.stream, self.checkpoint);
+    }
+
+    /// From now on with long patience, as after a new start.
+    pub fn wait_long(&mut self, vendor: &Vendor) {
+        self.connector = vendor.connector(&[self.stream], LONG);
     }
 
     pub fn later(&mut self, time: SignedDuration) {

@@ -1,6 +1,7 @@
 //! Every stream through every fault, on its list and on its details.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use conductor::connectors::abnormal::STREAMS;
 use conductor::fault::FaultKind;
@@ -82,7 +83,10 @@ async fn every_fault(stream: &'static str) {
     for behaviour in Behaviour::list().into_iter().filter(|behaviour| !changes_the_truth(behaviour)) {
         for place in std::iter::once(&list).chain(rest) {
             let name = format!("{stream}: {behaviour} on {place:?}");
-            let mut polled = Polled::new(&vendor, stream);
+            let hangs = matches!(behaviour, Behaviour::Hung | Behaviour::Trickled { .. });
+            let patience = Duration::from_millis(300);
+            let mut polled =
+                if hangs { Polled::waiting(&vendor, stream, patience) } else { Polled::new(&vendor, stream) };
             vendor.api.set(behaviour.clone().on(*place));
             let page = polled.round().await;
             // The older path of the campaigns answers in place of the one that is gone.
@@ -103,6 +107,9 @@ async fn every_fault(stream: &'static str) {
                 && matches!(behaviour, Behaviour::NotFound | Behaviour::MissingDetail);
             assert!(missing == 0 || !silent || gone, "{name}: {missing} are missing and nobody says so");
             vendor.api.clear();
+            if hangs {
+                polled.wait_long(&vendor);
+            }
             recover(&mut polled, &name).await;
             // A part that was refused is not asked for again; the item itself came.
             let parts = polled.shortfall || gone;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 use conductor::control::line;
 use conductor_sim::api::Api;
+use conductor_sim::api::generate;
 use conductor_sim::api::generate::{cases, vendor_cases};
 use fastrand::Rng;
 use jiff::Timestamp;
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use super::files::{Files, Item};
 use super::importer::Importer;
 use crate::agent::{Agent, Place};
-use crate::world::{AtSoc, BATCH, Trust, Truth, new_threats};
+use crate::world::{AtSoc, BATCH, Trust, Truth};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Lines of a round that come as fast as they can.
@@ -135,7 +136,7 @@ impl Campaign {
     /// Of three streams.
     fn put_news(&mut self) {
         let (now, round) = (Timestamp::now(), self.rng.u64(..));
-        let threats = new_threats(round, self.rng.usize(2..8));
+        let threats = generate(round, self.rng.usize(2..8), now, now);
         self.truth.note_threats("acme", &threats);
         for threat in &threats {
             let natives = threat.messages.iter().map(|message| format!("acme/threats/{}:{}", threat.id, message.id));

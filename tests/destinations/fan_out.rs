@@ -52,8 +52,12 @@ fn five_destinations_get_everything_beside_one_that_hangs_one_that_is_refused_an
     let total = truth.events() as u64;
     assert!((slow.look(&truth) as u64) < total, "the slow one is still busy with it");
 
+    // How long events wait is looked at each second, how many do at once.
     agent.wait_within(PATIENCE, "the cursors of the five are at the head", |agent| {
-        (0..5).all(|at| told(agent, &format!("well-{at}"))["depth"] == 0)
+        (0..5).all(|at| {
+            let one = told(agent, &format!("well-{at}"));
+            one["depth"] == 0 && one["oldest_seconds"] == 0 && one["taken_total"] == total
+        })
     });
     for at in 0..5 {
         let one = told(&agent, &format!("well-{at}"));

@@ -78,6 +78,7 @@ fn rsyslog_understands_each_plain_transport_and_the_status_says_what_each_is_wor
         // Documentation's own network (RFC 5737): nobody is there.
         + &destination("open", "udp", "192.0.2.7:514", "insecure = true");
     place.write_settings(&settings);
+    let began = std::time::Instant::now();
     let mut agent = place.start();
     let all = |lines: &[Received]| {
         let found = ids(lines);
@@ -92,7 +93,8 @@ fn rsyslog_understands_each_plain_transport_and_the_status_says_what_each_is_wor
     assert!(
         agent.conditions().iter().any(|(code, text)| code == "destination-weak-receipt" && text.contains("datagrams"))
     );
-    assert!(told(&agent, "counted", "depth").as_u64() > Some(0), "a minute has not passed");
+    let waits = told(&agent, "counted", "depth").as_u64() > Some(0);
+    assert!(waits || began.elapsed() > Duration::from_secs(50), "taken before a minute has passed");
     // The orderly end is answered, so all is taken, and a new start hands nothing over again.
     assert!(agent.stop().0.success());
     let mut agent = place.start();

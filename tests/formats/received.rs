@@ -81,7 +81,7 @@ async fn rsyslog_reads_every_field_of_every_cef_message_by_either_standard_as_it
         old.frame(&mut frames, one).expect("a Vec");
     }
     TcpStream::connect(receiver.address()).and_then(|mut wire| wire.write_all(&frames)).expect("it is sent");
-    let got = receiver.wait_for_lines(2 * stored.len(), Duration::from_secs(30));
+    let got = receiver.wait_for_lines(2 * stored.len(), Duration::from_secs(120));
     let written = fs::read_to_string(folder.path().join("messages")).expect("what it wrote");
     let lines: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!((got.len(), lines.len()), (2 * stored.len(), 2 * stored.len()));

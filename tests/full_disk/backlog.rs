@@ -35,10 +35,11 @@ fn filled_by_our_own_backlog(kind: Kind) {
     measured(&mut agent, &format!("{kind:?}, drained: to less than 8 MiB on disk"), |_| {
         scene.disk.free() > total - (8 << 20)
     });
-    let log = scene.place.log();
+    // A condition goes before its line is written.
     for words in ["is nearly full", "no longer so", "collecting again"] {
-        assert!(log.contains(words), "{words}: {log}");
+        agent.wait_within(PATIENCE, &format!("the log says {words:?}"), |_| scene.place.log().contains(words));
     }
+    let log = scene.place.log();
     assert!(!log.contains("No space left"), "it never came to that: {log}");
     scene.end(agent);
 }

@@ -101,9 +101,22 @@ impl Scene {
         }
     }
 
+    /// The reader's context at the first server; its requests have time.
+    pub async fn context(&self) -> jetstream::Context {
+        let began = Instant::now();
+        loop {
+            if let Some(mut context) = reader(&self.trust, &self.nats.addresses()[0]).await {
+                context.set_timeout(PATIENCE);
+                return context;
+            }
+            assert!(began.elapsed() < PATIENCE, "the first server does not answer\n{}", self.nats.log());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// The reader's connection to the first server.
     pub async fn any_client(&self) -> async_nats::Client {
-        reader(&self.trust, &self.nats.addresses()[0]).await.expect("it answers").client()
+        self.context().await.client()
     }
 
     /// The name of the stream's leader.

@@ -6,7 +6,7 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use conductor::destinations::{Destination, Receipt};
 use conductor::fault::FaultKind;
 
-use super::scene::{STREAM, Scene, events, ids, made, reader, settings, user};
+use super::scene::{STREAM, Scene, events, ids, made, settings, user};
 
 /// A stream as somebody else has made it.
 fn config() -> Config {
@@ -22,7 +22,7 @@ fn config() -> Config {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_recognises_repeats_too_briefly_is_refused_and_left_as_it_is() {
     let mut scene = Scene::new(1);
-    let context = reader(&scene.trust, &scene.nats.addresses()[0]).await.expect("it answers");
+    let context = scene.context().await;
     let brief = Config { duplicate_window: Duration::from_secs(120), ..config() };
     context.create_stream(brief).await.expect("made");
     let told = scene.destination.deliver(&events(1, 3)).await;
@@ -74,7 +74,7 @@ async fn what_is_handed_over_again_is_kept_once_and_a_replay_once_more_and_marke
 async fn beside_another_writer_our_events_keep_their_order() {
     let mut scene = Scene::new(1);
     let events = events(1, 600);
-    let context = reader(&scene.trust, &scene.nats.addresses()[0]).await.expect("it answers");
+    let context = scene.context().await;
     scene.hand_over(&events, 50).await;
     let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
     let other = tokio::spawn(async move {
@@ -97,7 +97,7 @@ async fn beside_another_writer_our_events_keep_their_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_stream_makes_events_wait_and_takes_them_when_there_is_room() {
     let mut scene = Scene::new(1);
-    let context = reader(&scene.trust, &scene.nats.addresses()[0]).await.expect("it answers");
+    let context = scene.context().await;
     let full = Config { max_messages: 10, discard: DiscardPolicy::New, ..config() };
     context.create_stream(full.clone()).await.expect("made");
     let events = events(1, 30);
@@ -117,7 +117,7 @@ async fn a_full_stream_makes_events_wait_and_takes_them_when_there_is_room() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_longer_than_the_stream_takes_is_sent_visibly_short() {
     let mut scene = Scene::new(1);
-    let context = reader(&scene.trust, &scene.nats.addresses()[0]).await.expect("it answers");
+    let context = scene.context().await;
     context.create_stream(Config { max_message_size: 2_000, ..config() }).await.expect("made");
     let mut events = events(1, 3);
     events[1].event.raw = format!("{{\"pad\":\"{}\"}}", "y".repeat(9_000)).into();

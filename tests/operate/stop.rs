@@ -46,7 +46,7 @@ fn with_a_backlog_and_a_hung_api() {
     });
     world.api.set(Behaviour::Hung);
     let asked = world.api.request_count();
-    assert!(world.api.wait_for_requests(asked + 1, Duration::from_secs(30)), "one request hangs");
+    assert!(world.api.wait_for_requests(asked + 1, Duration::from_secs(90)), "one request hangs");
     stops(agent);
     world.api.clear();
     world.soc.listen_again().expect("the same port");

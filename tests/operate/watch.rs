@@ -7,9 +7,7 @@ use crate::world::{World, number_at, text_at};
 #[test]
 fn a_heartbeat_arrives_again_and_again_and_is_not_counted_in_the_queue() {
     let world = World::new();
-    let folder = world.place.dir.path().join("conductor.d");
-    fs::create_dir_all(&folder).expect("a folder");
-    fs::write(folder.join("beat.toml"), "[agent]\nheartbeat = \"1s\"\n").expect("written");
+    fs::write(world.place.audit(), "[agent]\nforward-audit = false\nheartbeat = \"1s\"\n").expect("written");
     let settings = format!("{}filter = {{ integrations = [\"acme\"] }}\n", world.settings());
     world.place.write_settings(&settings);
     let mut agent = world.place.start();
@@ -21,7 +19,7 @@ fn a_heartbeat_arrives_again_and_again_and_is_not_counted_in_the_queue() {
     world.everything_arrives(&mut agent);
     let before = beats();
     agent.wait_until("and they go on", |_| beats() > before);
-    assert_eq!(number_at(&agent, "/destinations/0/depth"), Some(0));
+    agent.wait_until("nothing waits", |agent| number_at(agent, "/destinations/0/depth") == Some(0));
 }
 
 #[test]
@@ -87,8 +85,9 @@ fn a_change_of_the_egress_ip_is_logged_with_both_addresses() {
     world.api.set_egress(Some("203.0.113.11"));
     world.reload_as_is(&mut agent);
     agent.wait_until("the second look", |agent| text_at(agent, "/egress/observed") == "203.0.113.11");
-    let log = world.place.log();
-    assert!(log.lines().any(|l| l.contains("203.0.113.10") && l.contains("203.0.113.11")), "{log}");
+    agent.wait_until("the log tells both", |_| {
+        world.place.log().lines().any(|l| l.contains("203.0.113.10") && l.contains("203.0.113.11"))
+    });
     assert!(!agent.has_condition("egress-mismatch"));
 }
 

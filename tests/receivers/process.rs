@@ -3,17 +3,19 @@
 //! Promise: waiting is bounded, and a failure shows what the receiver itself had to say.
 
 use std::fs::{self, File};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use socket2::{Domain, Socket, Type};
 
 /// How long a receiver may take to listen: generous, a loaded machine is slow.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// The receiver's TLS identity, and whom it asks for a certificate.
 #[derive(Clone, Debug)]
@@ -58,10 +60,16 @@ impl Received {
     }
 }
 
-/// A port that was free a moment ago. Two processes may race for it: a receiver that loses does not start.
+/// A port where nobody listens, and which the system gives to nobody else: it stays bound, without a listener, for as long as
+/// the test program runs. A receiver may listen there all the same, since each of them sets `SO_REUSEADDR` as we do.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+    static HELD: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_reuse_address(true).expect("an option");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("loopback has a free port");
+    let address = socket.local_addr().ok().and_then(|bound| bound.as_socket()).expect("a bound socket has an address");
+    HELD.lock().expect("nobody panics with it").push(socket);
+    address.port()
 }
 
 /// How to start one receiver: the same command again after a kill.

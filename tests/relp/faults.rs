@@ -34,7 +34,6 @@ fn five_resets_in_mid_stream_lose_nothing() {
     let agent = scene.place.start();
     scene.end(agent, "five resets", CUTS as usize);
     assert_eq!(cutter.cuts(), 5);
-    assert!(scene.at.judge.repeats > 0, "what a reset cost came again");
 }
 
 #[test]
@@ -43,7 +42,7 @@ fn a_receiver_that_is_killed_and_started_again_five_times_loses_nothing() {
     let mut scene = Scene::new(3, THREATS, Driver::Ossl);
     let mut agent = scene.start_with_backlog();
     for kill in 1..=KILLS {
-        scene.play_until(&mut agent, 90 * kill / (KILLS + 1));
+        scene.play_until(&mut agent, 60 * kill / (KILLS + 1));
         scene.receiver.restart();
     }
     scene.end(agent, "five kills", KILLS);
@@ -95,7 +94,7 @@ fn kills_of_the_agent_in_mid_stream_lose_nothing() {
     scene.settings(&scene.destination(""));
     for kill in 1..=KILLS {
         let mut agent = scene.place.spawn();
-        scene.play_until(&mut agent, 90 * kill / (KILLS + 1));
+        scene.play_until(&mut agent, 60 * kill / (KILLS + 1));
         agent.kill();
     }
     let agent = scene.place.start();

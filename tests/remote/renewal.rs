@@ -1,7 +1,10 @@
 //! The certificate of our own making, and files that change while the agent runs.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::process::Command;
+
+use socket2::{Domain, Socket, Type};
 
 use super::scene::{Client, Scene, TOKEN, address, reload};
 
@@ -82,13 +85,15 @@ fn a_reload_opens_moves_and_closes_the_listener_and_an_address_in_use_is_a_condi
     let first = address(&agent).expect("it listens");
     assert_eq!(scene.stranger().with_token(first, "/readyz").status(), 200);
 
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = taken.local_addr().expect("bound").port();
+    // Bound, and shared with nobody until it is let go: then no other test is given it either.
+    let taken = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    taken.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+    let port = taken.local_addr().ok().and_then(|bound| bound.as_socket()).expect("bound").port();
     scene.place.write_settings(&scene.usual().replace("127.0.0.1:0", &format!("127.0.0.1:{port}")));
     reload(&mut agent);
     agent.wait_until("that is told", |agent| agent.has_condition("remote-down"));
     assert_eq!(agent.status()["state"], "degraded");
-    drop(taken);
+    taken.set_reuse_address(true).expect("an option");
     agent.wait_until("it listens there", |agent| address(agent).is_some_and(|to| to.port() == port));
     assert!(!agent.has_condition("remote-down"));
 
@@ -120,7 +125,8 @@ fn the_operators_certificate_is_told_before_it_ends_and_after() {
     let ended = scene.site.server(&["localhost"], 2021);
     scene.write("box.pem", &ended.cert);
     scene.place.secret("box.key", &ended.key);
-    let agent = scene.start(&scene.usual());
-    let told = agent.conditions();
-    assert!(told.iter().any(|(code, text)| code == "remote-expiring" && text.contains("ended at 2021")), "{told:?}");
+    let mut agent = scene.start(&scene.usual());
+    agent.wait_until("that is told", |agent| {
+        agent.conditions().iter().any(|(code, text)| code == "remote-expiring" && text.contains("ended at 2021"))
+    });
 }

@@ -60,7 +60,9 @@ impl Scene {
     pub fn start(&self, settings: &str) -> Agent {
         self.place.write_settings(settings);
         let mut agent = self.place.start();
-        agent.wait_until("the remote listener listens", |agent| address(agent).is_some());
+        // It listens before the rest of the settings is in force.
+        let all_there = |agent: &Agent| settings.contains("[destinations.") || agent.has_condition("no-destination");
+        agent.wait_until("the remote listener listens", |agent| address(agent).is_some() && all_there(agent));
         agent
     }
 

@@ -63,7 +63,9 @@ fn what_a_replay_lost_to_new_events_is_counted_and_what_is_left_of_it_is_handed_
     agent.wait_within(PATIENCE, "the new events meet the quota", |_| {
         fs::read_to_string(&flood).unwrap_or_default().contains("reached its quota")
     });
-    assert_eq!(soc_status(&agent)["replay"]["left"].as_u64(), Some(all), "it stands, and nothing of it is through");
+    agent.wait_within(PATIENCE, "it stands, and nothing of it is through", |agent| {
+        soc_status(agent)["replay"]["left"].as_u64() == Some(all)
+    });
     scene.soc.listen_again().expect("its port is its own");
     agent.wait_within(PATIENCE, "the replay is through", |agent| soc_status(agent)["replay"].is_null());
     agent.wait_within(PATIENCE, "the import is through", |_| import.0.try_wait().expect("asked").is_some());

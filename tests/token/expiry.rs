@@ -55,7 +55,7 @@ fn a_key_that_may_not_ask_for_its_end_is_no_fault_and_the_settings_day_counts() 
     let mut agent = world.place.start();
     world.put_now(1, 3);
     world.everything_arrives(&mut agent);
-    wait_for(&mut agent, "api-key-expiring", &["has ended", "by api-key-expires"]);
+    wait_for(&mut agent, "api-key-expiring", &["ended", "by api-key-expires"]);
     assert_eq!(severity(&agent, "api-key-expiring"), "error");
     agent.wait_until("the vendor was asked", |_| {
         world.api.requests().iter().any(|one| one.path == "/v1/soar/tokens" && one.status == Some(403))

@@ -85,8 +85,9 @@ pub fn threats(seed: u64, count: usize) -> Vec<Threat> {
 
 /// More of them, received just now: the polls to come will find them.
 pub fn new_threats(seed: u64, count: usize) -> Vec<Threat> {
-    let now = Timestamp::now();
-    generate(seed, count, now, now)
+    // A moment ahead: a poll that ends between this and their being put would have passed their second for good.
+    let soon = Timestamp::now() + SignedDuration::from_secs(1);
+    generate(seed, count, soon, soon)
 }
 
 /// What may arrive, and must: the vendor's JSON of each message (of each version of it), by the beginning of its

@@ -91,8 +91,9 @@ impl Shared {
             status: (answer.manner != Manner::Never).then_some(answer.status),
             authorized: ask.known,
         });
-        drop(state);
+        // Before anyone else sees it: who waits for a count finds the request in the list.
         self.requests.add();
+        drop(state);
         (answer, in_flight)
     }
 }

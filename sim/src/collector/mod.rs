@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -99,6 +100,8 @@ pub(crate) struct Shared {
     kept: Tally,
     asked: Tally,
     stalled: watch::Sender<bool>,
+    /// How much is kept when it stalls by itself.
+    stall_at: AtomicU64,
 }
 
 /// What there is, and what is to go wrong.
@@ -162,6 +165,7 @@ impl Collector {
             kept: Tally::new(),
             asked: Tally::new(),
             stalled: watch::Sender::new(false),
+            stall_at: AtomicU64::new(u64::MAX),
             options,
         });
         let serving = shared.clone();
@@ -223,7 +227,21 @@ impl Collector {
         self.shared.stalled.send_replace(true);
     }
 
+    /// The same once so much is kept, in the midst of whatever is being sent then.
+    pub fn stall_at(&self, kept: u64) {
+        self.shared.stall_at.store(kept, Ordering::SeqCst);
+        if self.count() >= kept {
+            self.stall();
+        }
+    }
+
+    /// Does it stand still now?
+    pub fn stalls(&self) -> bool {
+        *self.shared.stalled.borrow()
+    }
+
     pub fn resume(&self) {
+        self.shared.stall_at.store(u64::MAX, Ordering::SeqCst);
         self.shared.stalled.send_replace(false);
     }
 
@@ -294,6 +312,9 @@ impl Shared {
         };
         drop(record);
         (0..kept).for_each(|_| self.kept.add());
+        if self.kept.count() >= self.stall_at.load(Ordering::SeqCst) {
+            self.stalled.send_replace(true);
+        }
         Some(reply)
     }
 }

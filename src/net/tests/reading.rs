@@ -35,7 +35,7 @@ async fn a_peer_that_accepts_and_says_nothing_is_left_at_the_connect_limit() {
         drop(stream);
     })
     .await;
-    let fault = fault_of(&ca.client(Limits { connect: SHORT, ..Limits::default() }), &peer).await;
+    let fault = fault_of(&ca.client(Limits { connect: Duration::from_secs(2), ..Limits::default() }), &peer).await;
     assert_eq!(fault.kind, FaultKind::Unavailable);
     assert!(fault.context.contains("TLS handshake in time"), "{fault}");
 }

@@ -207,7 +207,7 @@ async fn garbage_gets_no_answer_that_tells_anything() {
 
 #[tokio::test]
 async fn silent_peers_lose_their_slots_and_others_are_answered() {
-    let limits = Limits { request: Duration::from_millis(200), connections: 2, ..LIMITS };
+    let limits = Limits { request: Duration::from_secs(1), connections: 2, ..LIMITS };
     let listening = Listening::with(samples::healthy(), limits).await;
     let mut silent = Vec::new();
     for _ in 0..5 {

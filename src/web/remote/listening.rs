@@ -174,6 +174,8 @@ async fn watch_papers(
             tell_end(post, &set);
             continue;
         }
+        // Before they are read: a file that is completed meanwhile is a change, and is read again.
+        let before = look(post, &wanted).await;
         match read(post, &wanted).await {
             Ok((set, new)) => {
                 stamps = new;
@@ -187,7 +189,7 @@ async fn watch_papers(
                 tell(post, &set, address, false);
             }
             Err(fault) => {
-                stamps = look(post, &wanted).await;
+                stamps = before;
                 settled = false;
                 let text = format!("the remote listener goes on with what it had: {}", fault.chain());
                 if post.board.raise(Code::RemoteNotTaken, "", text.as_str(), now) || news {

@@ -15,7 +15,7 @@ fn plain(address: SocketAddr, transport: Transport) -> Link {
 /// A destination that believes TCP soon.
 fn over_tcp(link: &Link, framing: Framing) -> SyslogStream {
     let mut syslog = made(link, None, &Settings { framing, ..settings() }).expect("valid");
-    syslog.limits.hold = HoldRule { bytes: 1 << 40, time: Duration::from_millis(50) };
+    syslog.limits.hold = HoldRule { bytes: 1 << 40, time: Duration::from_millis(500) };
     syslog
 }
 
