@@ -12,6 +12,8 @@ mod poll_to_taken {
     mod cutter;
     mod fates;
     mod faults;
+    #[path = "../receipts/kernel.rs"]
+    mod kernel;
     mod scene;
     mod undisturbed;
 }

@@ -110,9 +110,9 @@ pub fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-/// What /status tells of a destination.
+/// What /status tells of a destination; null in an agent's first moment.
 pub fn destination(agent: &Agent, name: &str) -> serde_json::Value {
     let status = agent.status();
     let all = status["destinations"].as_array().cloned().unwrap_or_default();
-    all.into_iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name} is on /status: {status}"))
+    all.into_iter().find(|one| one["name"] == name).unwrap_or_default()
 }
