@@ -24,8 +24,8 @@ pub(crate) struct Door {
     address: SocketAddr,
     serve: Serve,
     open: Mutex<Option<Open>>,
-    /// While it is closed: the port, bound and without a listener, or it would be somebody else's before long.
-    held: Mutex<Option<Socket>>,
+    /// Bound, and never a listener: it keeps the port ours while the door is closed.
+    _held: Socket,
     connections: Arc<Mutex<Vec<AbortHandle>>>,
 }
 
@@ -47,12 +47,14 @@ impl Door {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name(name).enable_all().build()?;
         let socket = bind(address)?;
         let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        // Before the first listens: then a second one may have the same address.
+        let held = bind(address)?;
         let door = Door {
             runtime: Some(runtime),
             address,
             serve,
             open: Mutex::new(None),
-            held: Mutex::new(None),
+            _held: held,
             connections: Arc::new(Mutex::new(Vec::new())),
         };
         door.accept_on(socket)?;
@@ -71,17 +73,12 @@ impl Door {
             match open.gone.recv_timeout(Duration::from_secs(10)) {
                 Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
-            *lock(&self.held) = bind(self.address).ok();
         }
     }
 
     /// Listens again, at the same port. Nothing happens when it does already.
     pub(crate) fn open(&self) -> io::Result<()> {
-        if lock(&self.open).is_some() {
-            return Ok(());
-        }
-        let held = lock(&self.held).take();
-        self.accept_on(held.map_or_else(|| bind(self.address), Ok)?)
+        if lock(&self.open).is_some() { Ok(()) } else { self.accept_on(bind(self.address)?) }
     }
 
     /// Drops every connection where it stands, without a word of TLS.

@@ -10,12 +10,11 @@ use zstd::zstd_safe::{CParameter, ParamSwitch};
 const KEPT: usize = 1 << 20;
 /// How hard repeats are looked for in what one poll brings on a usual day. There is time, and disk counts.
 const CLOSE: i32 = 1;
-/// And in a body of many events, which comes with many like it: a sixth less work than level 1, and 22 instead of 21 bytes of 100
+/// And in bodies from 64 KiB on, as a flood brings them: a sixth less work than level 1 for a sixteenth more disk
 /// (docs/benchmarks.md).
 const QUICK: i32 = -3;
-/// Bytes of a body from which on it is one of many events.
 const MANY: usize = 64 << 10;
-/// What repeats nothing is coded by how often each byte is there; a level below zero would leave that out: 35 bytes of 100.
+/// Below level 0, zstd would leave what repeats nothing uncoded: a body takes half as much again.
 const LITERALS: ParamSwitch = ParamSwitch::Enable;
 /// Entries of the match finder's table, as a power of two: 16 KiB, which stays in the nearest cache. Measured on JSON
 /// events: a tenth faster than level 1's own 14, and no larger.
@@ -89,20 +88,44 @@ impl Codec {
 mod tests {
     use super::*;
 
+    fn packed(codec: &mut Codec, plain: &[u8]) -> usize {
+        let mut packed = Vec::new();
+        codec.compress(plain, &mut packed).expect("compressed");
+        assert_eq!(codec.decompress(&packed, plain.len()).expect("whole"), plain);
+        packed.len()
+    }
+
+    fn codec() -> Codec {
+        Codec::new(super::super::formats::newest()).expect("zstd")
+    }
+
+    /// Sixteen letters that repeat nothing: half a byte of news in each.
+    fn hexadecimal(bytes: usize) -> Vec<u8> {
+        let mut rng = fastrand::Rng::with_seed(7);
+        std::iter::repeat_with(|| b"0123456789abcdef"[rng.usize(..16)]).take(bytes).collect()
+    }
+
     #[test]
-    fn what_is_packed_in_turns_by_either_level_comes_back_as_it_went_in() {
-        let mut codec = Codec::new(super::super::formats::newest()).expect("zstd");
-        let text = |events: u32| -> Vec<u8> {
-            (0..events).flat_map(|n| format!("{{\"n\":{n},\"kind\":\"threat\"}}").into_bytes()).collect()
-        };
-        let mut lengths = Vec::new();
-        for events in [10, 4000, 10, 4000] {
-            let (plain, mut packed) = (text(events), Vec::new());
-            codec.compress(&plain, &mut packed).expect("compressed");
-            assert_eq!(codec.decompress(&packed, plain.len()).expect("whole"), plain);
-            assert!(packed.len() * 2 < plain.len(), "{} of {}", packed.len(), plain.len());
-            lengths.push(packed.len());
+    fn what_repeats_nothing_is_coded_in_large_bodies_too() {
+        for bytes in [MANY / 2, MANY, 4 * MANY] {
+            let packed = packed(&mut codec(), &hexadecimal(bytes));
+            assert!(packed * 10 < bytes * 6, "{packed} of {bytes}");
         }
-        assert_eq!(lengths[..2], lengths[2..], "no level clings to the next frame");
+    }
+
+    #[test]
+    fn the_level_of_one_body_does_not_cling_to_the_next() {
+        let text = |events: usize| -> Vec<u8> {
+            let event =
+                |n: usize| format!("{{\"id\":{},\"kind\":\"threat\",\"to\":\"u{}@example\"}}", n * 7919, n % 97);
+            (0..events).flat_map(|n| event(n).into_bytes()).collect()
+        };
+        let (small, large) = (text(1000), text(4000));
+        assert!(small.len() < MANY && large.len() > MANY);
+        let alone = [packed(&mut codec(), &small), packed(&mut codec(), &large)];
+        let mut codec = codec();
+        for _ in 0..2 {
+            assert_eq!([packed(&mut codec, &small), packed(&mut codec, &large)], alone);
+        }
     }
 }

@@ -75,7 +75,7 @@ fn high_water(agent: &Agent) -> u64 {
 
 /// Of the whole process: a few answers of 4 MiB, and far from one of a gibibyte. A build for tests has twice the program in memory,
 /// and how much the allocator holds hangs on which threads read.
-const MOST_KIB: u64 = if cfg!(debug_assertions) { 192 << 10 } else { 96 << 10 };
+const MOST_KIB: u64 = if cfg!(debug_assertions) { 192 << 10 } else { 64 << 10 };
 
 #[test]
 fn an_answer_of_a_gibibyte_is_cut_off_and_the_agent_stays_small() {

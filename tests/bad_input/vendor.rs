@@ -55,7 +55,7 @@ fn a_wrong_host_name_and_a_closed_port_are_told_apart_and_mended_by_a_reload() {
     let mut agent = world.place.start();
     agent.wait_until("DNS is named", |agent| {
         let text = stream_fault(agent);
-        text.contains("DNS") && text.contains("no-such-host.invalid")
+        text.contains("DNS") && text.contains("no-such-host.invalid") && text.contains("this box's DNS servers")
     });
     let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
     world.reload(&mut agent, &right.replace(&world.host(), &closed.to_string()));

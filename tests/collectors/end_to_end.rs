@@ -92,7 +92,8 @@ impl Scene {
                     // Of Splunk's: what it has received and not indexed is to be lost with it.
                     self.collector.hold_indexing(true);
                     let heard = self.collector.heard().len() as u64;
-                    self.collector.resume();
+                    // Who keeps what it hears stalls again before it has all.
+                    self.collector.stall_at(self.collector.count() + 2 * BATCH as u64);
                     assert!(self.collector.wait_for_requests(heard + 2, PATIENCE));
                     self.collector.refuse();
                     self.collector.kill_all();

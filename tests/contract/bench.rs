@@ -85,7 +85,7 @@ impl Polled {
         Polled::waiting(vendor, stream, LONG)
     }
 
-    /// For a vendor who does not answer: where all do, a machine that stands still for so long would be a fault of its own.
+    /// With short patience, for a vendor who never answers; the others get [`LONG`], since a slow machine is no fault.
     pub fn waiting(vendor: &Vendor, stream: &'static str, patience: Duration) -> Polled {
         Polled {
             connector: vendor.connector(&[stream], patience),

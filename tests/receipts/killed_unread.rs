@@ -154,9 +154,9 @@ fn all_held(posts: &[Post]) -> Vec<Held> {
     posts.iter().map(|post| both(post.receiver.port())).collect()
 }
 
-/// What /status tells of a destination.
+/// What /status tells of a destination; null in an agent's first moment.
 fn told(agent: &Agent, name: &str) -> Value {
     let status = agent.status();
     let all = status["destinations"].as_array().cloned().unwrap_or_default();
-    all.into_iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name} is on /status: {status}"))
+    all.into_iter().find(|one| one["name"] == name).unwrap_or_default()
 }

@@ -60,8 +60,8 @@ impl Received {
     }
 }
 
-/// A port where nobody listens, and which the system gives to nobody else: it stays bound, without a listener, for as long as
-/// the test program runs. A receiver may listen there all the same, since each of them sets `SO_REUSEADDR` as we do.
+/// A TCP port of 127.0.0.1 where nobody listens, and which the system gives to nobody else: it stays bound, without a listener, for
+/// as long as the test program runs. A receiver may listen there all the same, since each of them sets `SO_REUSEADDR` as we do.
 pub fn free_port() -> u16 {
     static HELD: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");

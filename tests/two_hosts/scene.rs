@@ -66,7 +66,9 @@ impl Scene {
             trust.paths.ca.display(),
         );
         // No faster than the slowest receiver takes it over the wire: troubles are to fall into the stream of each.
-        let integration = trust.integration(&place, "acme", &api).replace("= 100000", "= 6000");
+        let quick = trust.integration(&place, "acme", &api);
+        let integration = quick.replace("requests-per-minute = 100000", "requests-per-minute = 6000");
+        assert_ne!(quick, integration);
         place.write_settings(&[integration, by_syslog, by_relp, by_http].concat());
         Scene {
             at_syslog: Arrivals::of("syslog", &folders[0], &truth),

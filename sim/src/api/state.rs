@@ -91,7 +91,7 @@ impl Shared {
             status: (answer.manner != Manner::Never).then_some(answer.status),
             authorized: ask.known,
         });
-        // Before anyone else sees it: who waits for a count finds the request in the list.
+        // Before the lock goes: who finds it in the list finds it counted.
         self.requests.add();
         drop(state);
         (answer, in_flight)

@@ -14,7 +14,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -100,8 +99,6 @@ pub(crate) struct Shared {
     kept: Tally,
     asked: Tally,
     stalled: watch::Sender<bool>,
-    /// How much is kept when it stalls by itself.
-    stall_at: AtomicU64,
 }
 
 /// What there is, and what is to go wrong.
@@ -111,6 +108,8 @@ pub(crate) struct Record {
     faults: VecDeque<Fault>,
     /// Which process answers: what a request of an earlier one's said died with it.
     process: u64,
+    /// How much is kept when it stalls by itself.
+    stall_at: u64,
 }
 
 /// The state of a language.
@@ -161,11 +160,16 @@ impl Collector {
         };
         let shared = Arc::new(Shared {
             tls: options.tls.as_ref().map(server).transpose()?,
-            record: Mutex::new(Record { language, heard: Vec::new(), faults: VecDeque::new(), process: 0 }),
+            record: Mutex::new(Record {
+                language,
+                heard: Vec::new(),
+                faults: VecDeque::new(),
+                process: 0,
+                stall_at: u64::MAX,
+            }),
             kept: Tally::new(),
             asked: Tally::new(),
             stalled: watch::Sender::new(false),
-            stall_at: AtomicU64::new(u64::MAX),
             options,
         });
         let serving = shared.clone();
@@ -227,12 +231,11 @@ impl Collector {
         self.shared.stalled.send_replace(true);
     }
 
-    /// The same once so much is kept, in the midst of whatever is being sent then.
+    /// Goes on, if it stalls, until so much is kept in all: whoever sent the last of it is not told.
     pub fn stall_at(&self, kept: u64) {
-        self.shared.stall_at.store(kept, Ordering::SeqCst);
-        if self.count() >= kept {
-            self.stall();
-        }
+        let mut record = lock(&self.shared.record);
+        record.stall_at = kept;
+        self.shared.stalled.send_replace(self.count() >= kept);
     }
 
     /// Does it stand still now?
@@ -241,8 +244,7 @@ impl Collector {
     }
 
     pub fn resume(&self) {
-        self.shared.stall_at.store(u64::MAX, Ordering::SeqCst);
-        self.shared.stalled.send_replace(false);
+        self.stall_at(u64::MAX);
     }
 
     /// Dials are refused from when this returns.
@@ -310,11 +312,11 @@ impl Shared {
                 Some(_) | None => bulk.take(&heard.path, &heard.body, poison),
             },
         };
-        drop(record);
         (0..kept).for_each(|_| self.kept.add());
-        if self.kept.count() >= self.stall_at.load(Ordering::SeqCst) {
+        if self.kept.count() >= record.stall_at {
             self.stalled.send_replace(true);
         }
+        drop(record);
         Some(reply)
     }
 }

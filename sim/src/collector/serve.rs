@@ -89,6 +89,7 @@ async fn respond(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<
         Some(_) | None => shared.answer(&heard, process).ok_or(io::ErrorKind::ConnectionAborted)?,
     };
     shared.asked.add();
+    let _ = stalled.wait_for(|stalled| !stalled).await;
     let (whole, then) = match fault {
         None | Some(Fault::None | Fault::Says(..) | Fault::Gibberish) => (true, Then::End),
         Some(Fault::Hangs { .. }) => return std::future::pending().await,

@@ -169,13 +169,13 @@ async fn watch_papers(
         let now = (post.clock)();
         let set = Arc::clone(&in_use.borrow());
         let over = set.certified == Certified::SelfSigned && set.expires.is_some_and(|end| own::ends_soon(end, now));
+        // Before they are read: a file that is completed meanwhile is a change, and is read again.
+        let before = look(post, &wanted).await;
         // What failed is not read again and again, but for a change.
-        if !news && !over && (look(post, &wanted).await == stamps) {
+        if !news && !over && before == stamps {
             tell_end(post, &set);
             continue;
         }
-        // Before they are read: a file that is completed meanwhile is a change, and is read again.
-        let before = look(post, &wanted).await;
         match read(post, &wanted).await {
             Ok((set, new)) => {
                 stamps = new;

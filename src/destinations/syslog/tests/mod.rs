@@ -62,7 +62,7 @@ fn start(manner: Manner) -> (Pki, Receiver, SyslogStream) {
     let receiver = Receiver::start(pki.server(&TLS13, false), manner);
     let mut syslog = destination(receiver.address, &pki);
     if matches!(manner, Manner::Plain | Manner::NeverCloses | Manner::ReadsNothing) {
-        // Those that never answer are soon asked for the last time; one that does may be late on a busy machine.
+        // These never answer, so a short silence is enough; others keep the usual second, since they may be late.
         syslog.limits.silence = Duration::from_millis(100);
     }
     (pki, receiver, syslog)
