@@ -4,9 +4,9 @@
 //! with real receivers, ports and processes on whatever machine this is: one that can't fail twice is a fault of the test or a
 //! rare one of ours, and is to be found by its name, not by holding up everybody's landing.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
@@ -107,29 +107,27 @@ enum Line {
 fn lines_of(child: &mut Child) -> Receiver<Line> {
     let (sender, receiver) = channel();
     if let Some(stdout) = child.stdout.take() {
-        let sender = sender.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line).into_owned();
-                println!("{line}");
-                if sender.send(Line::Out(line)).is_err() {
-                    return;
-                }
-            }
+        pass_on(stdout, sender.clone(), |line| {
+            println!("{line}");
+            Line::Out(line)
         });
     }
     if let Some(stderr) = child.stderr.take() {
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line).into_owned();
-                eprintln!("{line}");
-                if sender.send(Line::Err(line)).is_err() {
-                    return;
-                }
-            }
+        pass_on(stderr, sender, |line| {
+            eprintln!("{line}");
+            Line::Err(line)
         });
     }
     receiver
+}
+
+fn pass_on(from: impl Read + Send + 'static, to: Sender<Line>, told: fn(String) -> Line) {
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(from).split(b'\n').map_while(Result::ok);
+        while let Some(line) = lines.next()
+            && to.send(told(String::from_utf8_lossy(&line).into_owned())).is_ok()
+        {}
+    });
 }
 
 /// The words that choose a program, of those that cargo names it by. Without its package: of a package alone, cargo would build
