@@ -1,6 +1,7 @@
 //! A listening port that can be closed and opened again at the same number, and the connections behind it.
 //!
-//! Promise: once [`Door::close`] has returned, a dial is refused; once [`Door::open`] has, it is taken.
+//! Promise: once [`Door::close`] has returned, a dial is refused; once [`Door::open`] has, it is taken; once
+//! [`Door::cut`] has, no connection of before does anything more.
 
 use std::future::Future;
 use std::io;
@@ -23,16 +24,28 @@ pub(crate) struct Door {
     runtime: Option<Runtime>,
     address: SocketAddr,
     serve: Serve,
-    open: Mutex<Option<Open>>,
+    open: Mutex<Option<Running>>,
     /// Bound, and never a listener: it keeps the port ours while the door is closed.
     _held: Socket,
-    connections: Arc<Mutex<Vec<AbortHandle>>>,
+    connections: Arc<Mutex<Vec<Running>>>,
 }
 
-struct Open {
-    accepting: AbortHandle,
-    /// Hangs up once the listener is gone.
+/// A task that can be ended.
+struct Running {
+    task: AbortHandle,
+    /// Hangs up once the task is over and all that it held is dropped.
     gone: Receiver<()>,
+}
+
+impl Running {
+    /// A task that is at work goes on to its next wait: an end that were not waited for would let it answer once more.
+    fn end(self) {
+        self.task.abort();
+        // Only a worker that is stuck could make this wait for long.
+        match self.gone.recv_timeout(Duration::from_secs(10)) {
+            Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+    }
 }
 
 /// Fields drop in this order: the listener is gone before whoever waits for it hears so.
@@ -67,13 +80,8 @@ impl Door {
 
     /// Stops listening: from now on a dial is refused. Connections go on. Not to be called from inside a connection.
     pub(crate) fn close(&self) {
-        if let Some(open) = lock(&self.open).take() {
-            open.accepting.abort();
-            // The worker drops the listener; only a worker that is stuck could make this wait for long.
-            match open.gone.recv_timeout(Duration::from_secs(10)) {
-                Ok(()) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
-            }
-        }
+        let open = lock(&self.open).take();
+        open.into_iter().for_each(Running::end);
     }
 
     /// Listens again, at the same port. Nothing happens when it does already.
@@ -81,11 +89,11 @@ impl Door {
         if lock(&self.open).is_some() { Ok(()) } else { self.accept_on(bind(self.address)?) }
     }
 
-    /// Drops every connection where it stands, without a word of TLS.
+    /// Drops every connection where it stands, without a word of TLS. Not to be called from inside a connection.
     pub(crate) fn cut(&self) {
-        for connection in lock(&self.connections).drain(..) {
-            connection.abort();
-        }
+        let cut = std::mem::take(&mut *lock(&self.connections));
+        cut.iter().for_each(|connection| connection.task.abort());
+        cut.into_iter().for_each(Running::end);
     }
 
     fn accept_on(&self, socket: Socket) -> io::Result<()> {
@@ -95,7 +103,7 @@ impl Door {
         let (hang_up, gone) = channel();
         let accepting = Accepting { listener: TcpListener::from_std(socket.into())?, _gone: hang_up };
         let task = runtime.spawn(accept(accepting, self.serve.clone(), self.connections.clone()));
-        *lock(&self.open) = Some(Open { accepting: task.abort_handle(), gone });
+        *lock(&self.open) = Some(Running { task: task.abort_handle(), gone });
         Ok(())
     }
 }
@@ -103,22 +111,32 @@ impl Door {
 impl Drop for Door {
     fn drop(&mut self) {
         self.close();
-        self.cut();
         if let Some(runtime) = self.runtime.take() {
-            // Never waits, so a simulator may be dropped inside of anybody's async code.
+            // Ends the connections too and never waits, so a simulator may be dropped inside of anybody's async code.
             runtime.shutdown_background();
         }
     }
 }
 
-async fn accept(accepting: Accepting, serve: Serve, connections: Arc<Mutex<Vec<AbortHandle>>>) {
+/// As [`Accepting`]: the connection is gone first.
+struct Attended {
+    connection: Pin<Box<dyn Future<Output = ()> + Send>>,
+    _gone: Sender<()>,
+}
+
+async fn attend(mut attended: Attended) {
+    attended.connection.as_mut().await;
+}
+
+async fn accept(accepting: Accepting, serve: Serve, connections: Arc<Mutex<Vec<Running>>>) {
     loop {
         match accepting.listener.accept().await {
             Ok((stream, _)) => {
-                let task = tokio::spawn(serve(stream));
+                let (hang_up, gone) = channel();
+                let task = tokio::spawn(attend(Attended { connection: serve(stream), _gone: hang_up }));
                 let mut connections = lock(&connections);
-                connections.retain(|connection| !connection.is_finished());
-                connections.push(task.abort_handle());
+                connections.retain(|connection| !connection.task.is_finished());
+                connections.push(Running { task: task.abort_handle(), gone });
             }
             // A peer that went before it was taken, or no more descriptors: those would only spin.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -138,4 +156,33 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
 /// A panic elsewhere leaves plain records behind, nothing half-done: go on with them.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A request that was being answered while its process was killed was kept by the next one: CI saw a hole.
+    #[test]
+    fn a_connection_that_is_at_work_when_it_is_cut_does_nothing_after_that() {
+        let (begin, begun) = channel();
+        let over = Arc::new(AtomicBool::new(false));
+        let seen = over.clone();
+        let serve: Serve = Arc::new(move |_| {
+            let (begin, over) = (begin.clone(), over.clone());
+            Box::pin(async move {
+                let _ = begin.send(());
+                // It does not wait for anything: nobody can end it here.
+                std::thread::sleep(Duration::from_millis(50));
+                over.store(true, Ordering::Release);
+            })
+        });
+        let door = Door::new("door", (std::net::Ipv4Addr::LOCALHOST, 0).into(), serve).expect("it listens");
+        let _caller = std::net::TcpStream::connect(door.address()).expect("it is taken");
+        begun.recv().expect("the connection is at work");
+        door.cut();
+        assert!(seen.load(Ordering::Acquire), "it is still at work");
+    }
 }
