@@ -4,11 +4,13 @@
 //! holds one is refused, or sealed whole. A secret that could not be searched for is named to whoever asked: root may make
 //! a backup where only the agent is handed the credentials, and is better off with one and a warning than without.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use nix::fcntl::OFlag;
 
 use super::document::{Document, FORMAT, Kept, LARGEST, Whose, is_certificates};
 use super::passphrase::{self, Opened, Unopened};
@@ -154,17 +156,32 @@ fn certificates(folder: &Path, of: Whose, prefix: &str, known: &Known) -> Result
         let Ok(name) = entry.file_name().into_string() else { continue };
         let kept = Kept { of, name: format!("{prefix}{name}"), lines: Vec::new() };
         let fits = kept.what().is_some() && name != "conductor.toml";
-        if !fits || !entry.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST_CERTIFICATES) {
+        if !fits {
             continue;
         }
         // One that may not be read is no certificate that the agent uses.
-        let Ok(text) = fs::read_to_string(entry.path()) else { continue };
+        let Ok(Some(text)) = read_certificates(&entry.path()) else { continue };
         if is_certificates(&text) && !known.any_in(text.as_bytes()) {
             found.push(Kept::of_text(of, kept.name, &text));
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
+}
+
+/// A regular file of this size, through no link; `None`: it is none. The agent's user writes one of the folders, and what is
+/// looked at must be what is read.
+fn read_certificates(path: &Path) -> io::Result<Option<String>> {
+    // Opening a pipe would wait for its writer.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+    let about = file.metadata()?;
+    if !about.is_file() || about.len() > LARGEST_CERTIFICATES {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    file.take(LARGEST_CERTIFICATES).read_to_string(&mut text)?;
+    Ok(Some(text))
 }
 
 /// The sealed secrets that the settings refer to; the others are named, with where they lie.
@@ -189,4 +206,26 @@ fn secrets(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    #[test]
+    fn a_link_a_pipe_and_a_flood_among_the_certificates_are_left_out_and_hold_nobody_up() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| dir.path().join(name);
+        let text = "-----BEGIN CERTIFICATE-----\n";
+        fs::write(at("real.pem"), text).expect("written");
+        fs::write(at("large.pem"), text.repeat(10_000)).expect("written");
+        std::os::unix::fs::symlink(at("real.pem"), at("link.pem")).expect("a link");
+        nix::unistd::mkfifo(&at("pipe.pem"), Mode::S_IRUSR | Mode::S_IWUSR).expect("a pipe");
+        assert_eq!(read_certificates(&at("real.pem")).expect("read").as_deref(), Some(text));
+        assert!(read_certificates(&at("link.pem")).is_err());
+        assert_eq!(read_certificates(&at("large.pem")).expect("read"), None);
+        assert_eq!(read_certificates(&at("pipe.pem")).expect("looked at"), None);
+    }
 }
