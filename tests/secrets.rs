@@ -30,7 +30,7 @@ const TOKEN: &str = "CANARY-token-5f1c09";
 const ROTATED: &str = "CANARY-rotated-82aa41";
 const PASSWORD: &str = "CANARY-password-77d2";
 const BROKEN_KEY: &str = "CANARYbrokenkeybody3141592653589793";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The agent's surroundings, and all that it has said so far, each with where.
 struct Scene {

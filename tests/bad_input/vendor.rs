@@ -57,7 +57,10 @@ fn a_wrong_host_name_and_a_closed_port_are_told_apart_and_mended_by_a_reload() {
         let text = stream_fault(agent);
         text.contains("DNS") && text.contains("no-such-host.invalid") && text.contains("this box's DNS servers")
     });
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+    // Bound and no listener: it stays nobody's.
+    let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    held.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+    let closed = held.local_addr().ok().and_then(|address| address.as_socket()).expect("an address");
     world.reload(&mut agent, &right.replace(&world.host(), &closed.to_string()));
     agent.wait_until("the port is named", |agent| {
         let text = stream_fault(agent);

@@ -22,6 +22,7 @@ export async function play(stage) {
   await keys.press("Enter");
   must(await page.evaluate(() => document.activeElement.id === "main"), "the skip link leads to the content");
 
+  await stage.settled();
   await page.reload();
   await tabTo(page, "Log out");
   await keys.press("Enter");

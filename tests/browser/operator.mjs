@@ -37,6 +37,7 @@ export async function play(stage) {
   await turns(stage, "integrations/acme", "parked", "bad");
   const hint = await tile(stage, "integrations/acme").innerText();
   must(hint.includes("401") && hint.includes("make a new one in the Abnormal portal"), `a hint that says what to do, not: ${hint}`);
+  await stage.settled();
   await page.reload();
   await look(stage, "integration-red");
   await page.getByLabel("API key", { exact: true }).fill(stage.nextKey);
@@ -52,6 +53,7 @@ export async function play(stage) {
   await (await bundle).saveAs(`${stage.seen}-bundle.tar.gz`);
 
   await logOut(stage);
+  await stage.settled();
   await page.goBack();
   await page.getByRole("heading", { name: "Log in" }).waitFor();
   await keptOut(stage);

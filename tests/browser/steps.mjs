@@ -23,6 +23,8 @@ export async function logIn(stage, name = "ada") {
 }
 
 export async function logOut(stage) {
+  // A page that is left before its body was read back has none.
+  await stage.settled();
   await stage.page.getByRole("button", { name: "Log out" }).click();
   await stage.page.getByText("You are logged out.").waitFor();
 }

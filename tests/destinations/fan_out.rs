@@ -59,6 +59,8 @@ fn five_destinations_get_everything_beside_one_that_hangs_one_that_is_refused_an
             one["depth"] == 0 && one["oldest_seconds"] == 0 && one["taken_total"] == total
         })
     });
+    // It looks back a minute.
+    assert!(metric(&agent, "conductor_destination_taken_per_second", "well-0") > Some(0.0));
     for at in 0..5 {
         let one = told(&agent, &format!("well-{at}"));
         assert_eq!(
@@ -79,7 +81,6 @@ fn five_destinations_get_everything_beside_one_that_hangs_one_that_is_refused_an
         assert!(metric(&agent, "conductor_destination_oldest_seconds", name) > Some(0.0));
         assert!(metric(&agent, "conductor_destination_last_fault_timestamp_seconds", name) > Some(0.0));
     }
-    assert!(metric(&agent, "conductor_destination_taken_per_second", "well-0") > Some(0.0));
     assert!(metric(&agent, "conductor_destination_certificate_expires_timestamp_seconds", "well-0") > Some(0.0));
 
     // A new one that begins with the oldest gets what the others had long ago; one at the head gets what is new.

@@ -96,7 +96,7 @@ fn twenty_kills_of_the_agent_in_mid_stream_lose_nothing() {
     for kill in 1..=KILLS {
         let mut agent = scene.place.spawn();
         // The high-water mark moves on from kill to kill, so none falls before the agent has made way again.
-        let mark = scene.share(90) * kill as usize / KILLS as usize;
+        let mark = scene.share(60) * kill as usize / KILLS as usize;
         agent.wait_within(PATIENCE, "more has arrived", |_| scene.arrived() >= mark);
         agent.kill();
         let had = scene.arrived();

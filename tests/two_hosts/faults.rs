@@ -11,13 +11,13 @@ use super::scene::{PATIENCE, REQUEST, Scene, WINDOW, told};
 use super::wire::Weather;
 use crate::world::BATCH;
 
-const THREATS: usize = 500;
+const THREATS: usize = 1000;
 /// RELP's events under way, at the most.
 const TRANSACTIONS: usize = 128;
 /// A dead peer is noticed in 30 s; the rest is for a slow machine.
-const NOTICED: Duration = Duration::from_secs(40);
+const NOTICED: Duration = Duration::from_secs(60);
 /// Between two tries of a destination that has been away are 15 s at most, and a dial may take 10 s.
-const RESUMED: Duration = Duration::from_secs(40);
+const RESUMED: Duration = Duration::from_secs(60);
 
 /// The far host is far: what is sent at once does not arrive at once.
 fn fair() -> Weather {

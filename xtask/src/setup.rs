@@ -11,6 +11,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -123,8 +124,24 @@ const PROGRAMS: [(&str, &str); 11] = [
 /// What counts instructions. Where it can't be had, that is said, and nothing is counted.
 const VALGRIND: &str = "valgrind";
 
+/// How often a mirror is asked, and how long it is left alone in between.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(15);
+
 /// Makes sure that everything is there, and says what it installs.
 pub fn run() -> Result<()> {
+    for left in (0..TRIES).rev() {
+        match provide(left == 0) {
+            Err(error) if left > 0 && on_path("apt-get") => eprintln!("setup: {error:#}; trying again"),
+            done => return done,
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// Gets what is lacking; `old_lists_do`: also where the package lists could not be renewed.
+fn provide(old_lists_do: bool) -> Result<()> {
     let tools = root().join("target/tools");
     let programs = PROGRAMS.iter().filter(|(program, _)| !on_path(program));
     let programs: Vec<String> = programs.map(|(_, package)| (*package).to_owned()).collect();
@@ -148,7 +165,9 @@ pub fn run() -> Result<()> {
         );
     }
     eprintln!("setup: getting {names}");
-    update_lists();
+    if !update_lists() && !old_lists_do {
+        bail!("the package lists could not be renewed");
+    }
     if !programs.is_empty() {
         install(&programs)?;
     }
@@ -182,10 +201,15 @@ pub fn provide_openssl() -> Result<()> {
     install(&["openssl".to_owned()])
 }
 
-pub fn update_lists() {
-    // Old lists may still do; what can't be had says so itself.
-    if let Err(error) = as_root(&["apt-get", "update", "-qq"]) {
-        eprintln!("setup: going on with the package lists as they are: {error:#}");
+/// Were all of them renewed? Old lists may still do; what can't be had says so itself.
+pub fn update_lists() -> bool {
+    // By itself apt calls it well when some of them could not be had.
+    match as_root(&["apt-get", "update", "-qq", "-o", "APT::Update::Error-Mode=any"]) {
+        Ok(()) => true,
+        Err(error) => {
+            eprintln!("setup: the package lists are as they were: {error:#}");
+            false
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -17,6 +17,9 @@ use crate::commands::cargo;
 const RUN_AGAIN: usize = 5;
 /// What tests draw their choices from: one seed for both runs, or the second would try something else.
 const SEEDS: [&str; 2] = ["PROPTEST_RNG_SEED", "CONDUCTOR_SEED"];
+/// The same in every run: what was not changed must not turn red. `cargo test` by itself draws another each time, and so do
+/// the long campaigns.
+const SEED: &str = "20261121";
 /// Those that hold what we promise: that nothing is lost, invented or out of order. One that fails once may have seen a loss, and
 /// a second run that passes takes nothing back.
 const NEVER_AGAIN: [&str; 14] = [
@@ -49,7 +52,7 @@ pub struct Tally {
 
 /// Runs every test of every program, whatever fails on the way.
 pub fn run() -> Result<Tally> {
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_secs()).to_string();
+    let seed = std::env::var("CONDUCTOR_SEED").unwrap_or_else(|_| SEED.to_owned());
     let heard = tests(&["--no-fail-fast"], &seed)?;
     if heard.well && heard.passed > 0 {
         return Ok(Tally { passed: heard.passed, unsteady: Vec::new() });

@@ -56,15 +56,14 @@ pub fn run(fast: bool) -> Result<()> {
     for what in not_run {
         eprintln!("not run: {what}");
     }
-    if tally.unsteady.is_empty() {
-        eprintln!("xtask test: everything that was run has passed");
-        println!("{} passed, 0 failed", tally.passed);
-        return Ok(());
-    }
     for test in &tally.unsteady {
         eprintln!("UNSTEADY: {test} failed once and passed when run again by itself; what it printed stands above");
     }
-    println!("{} passed, 0 failed twice, {} failed once", tally.passed, tally.unsteady.len());
+    match tally.unsteady.len() {
+        0 => eprintln!("xtask test: everything that was run has passed"),
+        once => eprintln!("xtask test: everything that was run has passed, {once} in a second run only"),
+    }
+    println!("{} passed, 0 failed", tally.passed);
     Ok(())
 }
 
@@ -80,6 +79,11 @@ fn image_check(not_run: &mut Vec<String>, elapsed: Duration) -> Result<()> {
     };
     if let Some(why) = why {
         not_run.push(format!("the appliance image under QEMU ({why}; by hand: cargo xtask image --check)"));
+        return Ok(());
+    }
+    // Half a gigabyte of the distribution's: a mirror that is away says nothing about us.
+    if let Err(error) = image::provide("amd64").or_else(|_| image::provide("amd64")) {
+        not_run.push(format!("the appliance image under QEMU (what it is made of could not be had: {error:#})"));
         return Ok(());
     }
     match image::check("amd64", None, false, image::Stories::First)? {

@@ -87,6 +87,18 @@ pub fn run(options: &Options) -> Result<()> {
     fs::remove_dir_all(&folder).context("can't tidy up")
 }
 
+/// Gets all that [`check`] takes from elsewhere; where it can't run at all, nothing.
+pub fn provide(arch: &str) -> Result<()> {
+    if tools::obstacle().is_some() {
+        return Ok(());
+    }
+    let architecture = architecture(arch)?;
+    tools::provide_builders()?;
+    tools::provide_machine(architecture)?;
+    tools::provide_tpm()?;
+    base::provide(architecture, &work()?).map(drop)
+}
+
 /// Boots it, updates it, breaks it. `whole`: the long campaign.
 /// `arch`: of the image, not of this machine; another than this machine's has one story, whichever are asked for.
 pub fn check(arch: &str, program: Option<PathBuf>, whole: bool, stories: Stories) -> Result<Outcome> {
