@@ -89,7 +89,8 @@ impl Door {
         if lock(&self.open).is_some() { Ok(()) } else { self.accept_on(bind(self.address)?) }
     }
 
-    /// Drops every connection where it stands, without a word of TLS. Not to be called from inside a connection.
+    /// Drops every connection where it stands, without a word of TLS; what still waits to be accepted is none, unless
+    /// [`Door::close`] went before. Not to be called from inside a connection.
     pub(crate) fn cut(&self) {
         let cut = std::mem::take(&mut *lock(&self.connections));
         cut.iter().for_each(|connection| connection.task.abort());
@@ -133,8 +134,9 @@ async fn accept(accepting: Accepting, serve: Serve, connections: Arc<Mutex<Vec<R
         match accepting.listener.accept().await {
             Ok((stream, _)) => {
                 let (hang_up, gone) = channel();
-                let task = tokio::spawn(attend(Attended { connection: serve(stream), _gone: hang_up }));
+                // Held before: a connection that is not in the list yet would not be cut.
                 let mut connections = lock(&connections);
+                let task = tokio::spawn(attend(Attended { connection: serve(stream), _gone: hang_up }));
                 connections.retain(|connection| !connection.task.is_finished());
                 connections.push(Running { task: task.abort_handle(), gone });
             }

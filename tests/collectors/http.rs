@@ -35,8 +35,10 @@ fn made(bench: &Bench, change: impl FnOnce(&mut Settings)) -> Courier<Plain> {
 /// A receiver that fails once by `fault`: all arrives all the same.
 async fn survive(fault: Fault, kind: FaultKind, most_repeats: usize) -> String {
     let bench = bench();
+    let hangs = matches!(fault, Fault::Hangs { .. } | Fault::HangsInAnswer | Fault::Endless);
     bench.collector.fail([fault]);
-    let destination = made(&bench, |settings| settings.common.timeout = Duration::from_secs(3));
+    let destination =
+        made(&bench, |settings| settings.common.timeout = Duration::from_secs(if hangs { 3 } else { 30 }));
     let mut hand = Hand::new(&bench, destination, events(1, 25, &[]));
     hand.play(1).await;
     assert_eq!(hand.faults.first().map(|fault| fault.kind), Some(kind), "{}", hand.said());

@@ -75,7 +75,7 @@ async fn a_server_without_acknowledgement_gets_no_event_and_the_sentence_says_wh
 async fn a_server_that_forgets_its_ids_gets_again_what_it_had_not_indexed() {
     let bench = bench(true);
     bench.collector.hold_indexing(true);
-    let impatient = |settings: &mut Settings| settings.ack_timeout = Duration::from_millis(300);
+    let impatient = |settings: &mut Settings| settings.ack_timeout = Duration::from_secs(3);
     let mut hand = Hand::new(&bench, made(&bench, impatient), events(1, 25, &[]));
     assert!(hand.destination.deliver(&events(1, 25, &[])).await.fault.is_none());
     bench.collector.forget();
@@ -95,7 +95,7 @@ async fn a_server_that_forgets_its_ids_gets_again_what_it_had_not_indexed() {
 async fn a_server_that_starts_anew_between_two_requests_gets_nothing_before_what_it_lost() {
     let bench = bench(true);
     bench.collector.hold_indexing(true);
-    let impatient = |settings: &mut Settings| settings.ack_timeout = Duration::from_millis(300);
+    let impatient = |settings: &mut Settings| settings.ack_timeout = Duration::from_secs(3);
     let mut hand = Hand::new(&bench, made(&bench, impatient), events(1, 30, &[]));
     assert!(hand.destination.deliver(&events(1, 10, &[])).await.fault.is_none());
     bench.collector.forget();

@@ -15,7 +15,7 @@ use super::importer::Importer;
 use crate::agent::{Agent, Place};
 use crate::world::{AtSoc, BATCH, Trust, Truth};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 /// Lines of a round that come as fast as they can.
 const LINES: usize = 500;
 /// Small, so that confirmations come within a round.

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
+use super::campaign::PATIENCE;
 use crate::agent::{Agent, Place};
 
 pub struct Importer {
@@ -63,7 +64,7 @@ impl Importer {
     pub fn end(mut self, agent: &mut Agent) {
         drop(self.lines.take());
         let child = &mut self.child;
-        agent.wait_until("the import has ended", |_| child.try_wait().expect("asked").is_some());
+        agent.wait_within(PATIENCE, "the import has ended", |_| child.try_wait().expect("asked").is_some());
         let exit = self.child.wait().expect("reaped");
         let said = self.said();
         assert!(exit.success() && said.contains("each of them durable"), "{exit}: {said}");

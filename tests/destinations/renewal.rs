@@ -26,14 +26,12 @@ fn a_renewed_certificate_is_taken_without_a_restart_and_a_bad_one_takes_the_plac
         agent.wait_within(PATIENCE, what, |_| at.look(&truth) == truth.events());
     };
     more(&mut agent, &mut at, "the first arrive");
-    let certificates = || agent.status()["destinations"][0]["certificates"].clone();
-    let whose: Vec<String> = certificates()
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|c| c["whose"].as_str().expect("a word").into())
-        .collect();
-    assert_eq!(whose, ["ours", "ca", "peer"]);
+    agent.wait_until("its three certificates are told", |agent| {
+        let told = agent.status()["destinations"][0]["certificates"].clone();
+        let whose: Vec<&str> =
+            told.as_array().expect("a list").iter().filter_map(|one| one["whose"].as_str()).collect();
+        whose == ["ours", "ca", "peer"]
+    });
 
     let (cert, key) = (&trust.paths.client_cert, &trust.paths.client_key);
     let old = (fs::read_to_string(cert).expect("there"), fs::read_to_string(key).expect("there"));

@@ -41,7 +41,7 @@ fn an_api_that_fails_in_every_way_in_turns_costs_time_and_no_threat() {
             if lists_fail { window.is_some() } else { !seen.is_empty() }
         });
         // These lie in the very window that could not be listed, if it was a list that failed.
-        let at = window.filter(|_| lists_fail).unwrap_or_else(Timestamp::now);
+        let at = window.filter(|_| lists_fail).unwrap_or_else(|| Timestamp::now() + SignedDuration::from_secs(2));
         api.put(generate(turn * 2 + 1, 10, at, at));
         api.clear();
         truth.note("acme", &api);

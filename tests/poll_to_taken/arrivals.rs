@@ -42,8 +42,9 @@ impl Arrivals {
         }
         let whole = self.rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         let after = self.rest.split_off(whole);
-        let lines = String::from_utf8(std::mem::replace(&mut self.rest, after)).expect("receivers write UTF-8");
-        lines.lines().for_each(|line| self.take(line));
+        let lines = std::mem::replace(&mut self.rest, after);
+        // A kill may have torn a line within a character; in a whole one, what is no UTF-8 is nothing that there ever was.
+        String::from_utf8_lossy(&lines).lines().for_each(|line| self.take(line));
         self.judge.events()
     }
 

@@ -53,10 +53,11 @@ fn receivers_that_stop_reading_and_are_killed_with_full_buffers_lose_nothing() {
     scene.rsyslog.restart();
     agent.wait_within(PATIENCE, "a fifth has arrived", |_| scene.at_rsyslog.look() >= part);
     scene.rsyslog.stop_reading();
+    // Of the first: after a minute of it the agent would rightly call it stalled.
+    let stopped = Instant::now();
     scene.syslog_ng.restart();
     agent.wait_within(PATIENCE, "a fifth has arrived", |_| scene.at_syslog_ng.look() >= part);
     scene.syslog_ng.stop_reading();
-    let stopped = Instant::now();
     let stop = Duration::from_secs(30);
     // The stop has its length by definition; what it must have done is looked for beside it.
     let had = [scene.at_rsyslog.look(), scene.at_syslog_ng.look()];

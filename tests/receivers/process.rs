@@ -161,10 +161,10 @@ impl Receiver {
     /// The same before any parsing: cheap to count.
     pub fn raw_lines(&self) -> Vec<String> {
         let written = fs::read(self.plan.dir.join("messages")).unwrap_or_default();
-        let text = String::from_utf8(written).expect("the receiver's templates write UTF-8");
-        // A last line without its end is still being written; one that a kill cut short stays so.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(str::to_owned).collect()
+        // A last line without its end is still being written, perhaps up to within a character; one that a kill cut short
+        // stays so.
+        let whole = written.iter().rposition(|byte| *byte == b'\n').unwrap_or_default();
+        String::from_utf8_lossy(&written[..whole]).lines().map(str::to_owned).collect()
     }
 
     /// The messages, as soon as there are `n` of them. Panics past `timeout`, telling how far it came.

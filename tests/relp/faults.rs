@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::cutter::Cutter;
-use super::scene::{Scene, destination};
+use super::scene::{IN_HAND, Scene, destination};
 use crate::receivers::Driver;
 
 /// Some 8,000 messages: many windows.
@@ -91,6 +91,8 @@ fn a_receiver_that_is_stopped_in_order_and_started_again_loses_nothing() {
 fn kills_of_the_agent_in_mid_stream_lose_nothing() {
     const KILLS: usize = 5;
     let mut scene = Scene::new(7, THREATS, Driver::Ossl);
+    // What of the batch in its hand was answered, it had not told yet.
+    scene.again += IN_HAND;
     scene.settings(&scene.destination(""));
     for kill in 1..=KILLS {
         let mut agent = scene.place.spawn();

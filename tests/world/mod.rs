@@ -86,7 +86,7 @@ pub fn threats(seed: u64, count: usize) -> Vec<Threat> {
 /// More of them, received just now: the polls to come will find them.
 pub fn new_threats(seed: u64, count: usize) -> Vec<Threat> {
     // A moment ahead: a poll that ends between this and their being put would have passed their second for good.
-    let soon = Timestamp::now() + SignedDuration::from_secs(1);
+    let soon = Timestamp::now() + SignedDuration::from_secs(2);
     generate(seed, count, soon, soon)
 }
 
