@@ -2,7 +2,7 @@
 //!
 //! One process fills a queue and is aborted, as a kill would end it; fresh processes open it, and the real agent
 //! runs on it. Takes some GB of the temporary folder (`TMPDIR`) and gives it back. `-- 1000000`: so many events instead;
-//! `-- 1000000 keyed`: events whose ids the book remembers.
+//! `-- 1000000 keyed`: events whose ids the book remembers, each by itself; `packed`: as the janitor packs them once a day.
 //!
 //! Promise: time and memory are read in the process that opens, from the kernel; nothing is judged here.
 
@@ -14,9 +14,10 @@ mod made;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent::Place;
+use conductor::event::Event;
 use conductor::queue::NewPage;
 use conductor::queue::disk::RealDisk;
 
@@ -27,7 +28,9 @@ fn main() {
     // Cargo adds `--bench`.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["fill", dir, events, keyed] => fill(Path::new(dir), events.parse().expect("a number"), keyed == "keyed"),
+        ["fill", dir, events, keyed] => {
+            fill(Path::new(dir), events.parse().expect("a number"), keyed != "plain", keyed == "packed");
+        }
         ["open", dir] => open(Path::new(dir)),
         ["cool", dir] => cool(Path::new(dir)),
         [] => measure("10000000", "plain"),
@@ -73,19 +76,29 @@ fn again(words: &[&str]) -> std::process::ExitStatus {
 }
 
 /// Keeps so many events of some 200 bytes and ends without closing anything.
-fn fill(dir: &Path, events: u64, keyed: bool) {
+fn fill(dir: &Path, events: u64, keyed: bool, packed: bool) {
     let queue = made::open(dir, Arc::new(RealDisk));
     queue.register("soc", true);
-    let begun = Instant::now();
+    let (begun, mut packing, mut old) = (Instant::now(), Duration::ZERO, 0);
     let page = if keyed { 100 } else { PAGE };
     for first in (0..events).step_by(page as usize) {
-        let events = (first..(first + page).min(events)).map(|n| made::imported(n, 2)).collect();
+        let events = (first..(first + page).min(events)).map(|n| strewn(made::imported(n, 2), n)).collect();
         let (integration, stream) = ("import".into(), "import".into());
         queue.append(NewPage { integration, stream, events, keyed, ..NewPage::default() }).expect("kept");
         // The janitor's work, every few seconds of a fill at this speed; the last pages wait for it in vain.
         if (first / page) % 250 == 249 {
             queue.tidy_book();
+            // As the janitor does where there are enough of them.
+            let begun = Instant::now();
+            if packed && first - old >= 20_000.max(old / 16) {
+                queue.pack_ids();
+                old = first;
+            }
+            packing += begun.elapsed();
         }
+    }
+    if packed {
+        println!("packed in {:.1} s of them", packing.as_secs_f64());
     }
     let facts = queue.facts();
     println!(
@@ -97,6 +110,12 @@ fn fill(dir: &Path, events: u64, keyed: bool) {
         facts.bytes / 1_000_000
     );
     std::process::abort();
+}
+
+/// As the vendor's ids are: what comes one after the other stands nowhere near each other.
+fn strewn(event: Event, n: u64) -> Event {
+    let x = n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    Event { id: format!("import/import/{:016x}{n:016x}/1", x ^ x >> 29).into(), ..event }
 }
 
 /// Opens it as the agent does, and reads the first batch.

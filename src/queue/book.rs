@@ -18,10 +18,13 @@ use super::disk::Disk;
 use super::dropping::Dropped;
 use super::frame::PageMeta;
 use super::journal::Position;
-use super::known::Known;
-use crate::event::{Seq, native_part};
+use crate::event::Seq;
+
+pub use ids::{Entry, Kept};
 
 mod folder;
+mod ids;
+mod packed;
 
 const CACHE_BYTES: u64 = 4 << 20;
 
@@ -30,20 +33,11 @@ const HELD: &str = "could not acquire lock";
 
 const CURSOR: &str = "c/";
 const STREAM: &str = "s/";
-const SEEN: &str = "d/";
 const LOST: &str = "l/";
 const DROPPED: &str = "x/";
 const POSITION: &str = "p";
 const HIGHEST: &str = "h";
 const BEGUN: &str = "b";
-
-/// What one frame adds to the books.
-#[derive(Default)]
-pub struct Entry<'e> {
-    /// Event ids to remember, with their seqs and their marks.
-    pub seen: Vec<(&'e str, Seq, Option<Vec<u8>>)>,
-    pub day: u32,
-}
 
 #[derive(Debug)]
 pub struct Book {
@@ -137,25 +131,6 @@ impl Book {
         result
     }
 
-    pub fn apply(&mut self, entry: &Entry<'_>) -> Outcome<()> {
-        if entry.seen.is_empty() {
-            return Ok(());
-        }
-        let mut batch = sled::Batch::default();
-        for (id, seq, marks) in &entry.seen {
-            let mut value = seq.0.to_le_bytes().to_vec();
-            value.extend_from_slice(&entry.day.to_le_bytes());
-            value.extend_from_slice(marks.as_deref().unwrap_or_default());
-            batch.insert(format!("{SEEN}{id}").as_bytes(), value);
-        }
-        // A start enters older frames again: what was known to be higher stays.
-        let known = self.highest()?.unwrap_or_default();
-        if let Some(last) = entry.seen.iter().map(|(_, seq, _)| *seq).max().filter(|last| *last > known) {
-            batch.insert(HIGHEST, &last.0.to_le_bytes());
-        }
-        self.write(batch)
-    }
-
     /// Where streams stand after everything up to `position`: replaying begins there. Now and then, not for each
     /// frame: the frames hold it too, and sled's file grows with every overwrite.
     pub fn put_streams(&mut self, streams: &[PageMeta], position: Position) -> Outcome<()> {
@@ -204,47 +179,10 @@ impl Book {
         Ok(found.and_then(|value| serde_json::from_slice(&value).ok()))
     }
 
-    /// The seq under which an event id was kept, within the horizon.
-    pub fn seen(&self, id: &str) -> Outcome<Option<Seq>> {
-        let found = sled_says(self.db()?.get(format!("{SEEN}{id}")))?;
-        Ok(found.and_then(|value| le64(&value)).map(Seq))
-    }
-
     /// The highest seq of any id kept: more than the journal holds means that its end is gone.
     pub fn highest(&self) -> Outcome<Option<Seq>> {
         let found = sled_says(self.db()?.get(HIGHEST))?;
         Ok(found.and_then(|value| le64(&value)).map(Seq))
-    }
-
-    /// Seqs of all versions of what has this native id, or one that continues it with `:`.
-    pub fn seen_native(&self, integration: &str, stream: &str, native: &str) -> Outcome<Vec<Seq>> {
-        let native = native_part(native);
-        let prefix = format!("{SEEN}{integration}/{stream}/{native}");
-        let mut found = Vec::new();
-        for end in ["/", ":"] {
-            for entry in self.db()?.scan_prefix(format!("{prefix}{end}")).take(64) {
-                let (_, value) = sled_says(entry)?;
-                found.extend(le64(&value).map(Seq));
-            }
-        }
-        Ok(found)
-    }
-
-    /// Ids that follow `after` in their order and begin with `prefix`, with what was written beside each: a few, so that
-    /// nobody who waits for the book waits long.
-    pub fn seen_after(&self, prefix: &str, after: &str, most: usize) -> Outcome<Vec<Known>> {
-        // The smallest text that is greater than `after`; a prefix that nothing of was read yet begins with itself.
-        let from = if after.is_empty() { format!("{SEEN}{prefix}") } else { format!("{SEEN}{after}\0") };
-        let mut found = Vec::new();
-        for entry in self.db()?.range(from.into_bytes()..).take(most) {
-            let (key, value) = sled_says(entry)?;
-            let Some(id) = std::str::from_utf8(&key).ok().and_then(|key| key.strip_prefix(SEEN)) else { break };
-            if !id.starts_with(prefix) {
-                break;
-            }
-            found.extend(Known::read(id, &value));
-        }
-        Ok(found)
     }
 
     /// Notes when this book was begun, once; `rebuilt`: there was one before it.
@@ -298,20 +236,6 @@ impl Book {
         let mut batch = sled::Batch::default();
         batch.remove(format!("{prefix}{name}").as_bytes());
         self.write(batch)
-    }
-
-    /// Forgets ids older than the horizon. Walks all of them: for the janitor, once a day.
-    pub fn forget_before(&mut self, day: u32) -> Outcome<usize> {
-        let old = self.each(SEEN, |id, value| {
-            let kept_on = u32::from_le_bytes(value.get(8..12)?.try_into().ok()?);
-            (kept_on < day).then(|| id.to_owned())
-        })?;
-        for some in old.chunks(1000) {
-            let mut batch = sled::Batch::default();
-            some.iter().for_each(|id| batch.remove(format!("{SEEN}{id}").as_bytes()));
-            self.write(batch)?;
-        }
-        Ok(old.len())
     }
 
     /// Hands what is written to the operating system: safe from a kill of this process.

@@ -2,11 +2,15 @@
 //!
 //! Promise: book-keeping never fails an append or an ack; what it could not write is told, and mended by the janitor.
 
-use super::book::Book;
+use super::book::{Book, Kept};
 use super::frame::PageMeta;
 use super::{Queue, day_of, known, lock};
 
 const DAY_MS: i64 = 86_400_000;
+/// Ids are packed when so many have a record of their own, and one for so many that are packed: then each record that is
+/// rewritten takes in several.
+const PACKED_FROM: usize = 20_000;
+const PACKED_SHARE: usize = 16;
 
 impl Queue {
     /// Makes cursors durable and mends the book after an error. For the janitor, every few seconds.
@@ -48,7 +52,32 @@ impl Queue {
             return;
         }
         let day = day_of((self.clock)()).saturating_sub(known::HORIZON_DAYS);
-        self.write_book(|book| book.forget_before(day).map(|_| ()));
+        let (mut new, mut packed) = (0, 0);
+        let count = |of: &mut usize, kept: Kept| {
+            *of += kept.ids;
+            kept.next
+        };
+        self.walk_ids(|book, from| book.forget_new(from, day).map(|kept| count(&mut new, kept)));
+        self.walk_ids(|book, from| book.forget_packed(from, day).map(|kept| count(&mut packed, kept)));
+        if new >= PACKED_FROM.max(packed / PACKED_SHARE) {
+            self.pack_ids();
+        }
+    }
+
+    /// Gives the ids that have a record of their own a place in a record of many. For the janitor, where there are enough.
+    pub fn pack_ids(&self) {
+        self.walk_ids(Book::pack);
+    }
+
+    /// Step by step through all ids: whoever waits for the book waits for one step.
+    fn walk_ids(&self, mut step: impl FnMut(&mut Book, &str) -> Result<Option<String>, String>) {
+        let mut from = Some(String::new());
+        while let Some(begin) = from.take() {
+            self.write_book(|book| {
+                from = step(book, &begin)?;
+                Ok(())
+            });
+        }
     }
 
     /// Can what is so many milliseconds old by the clock be believed to be?

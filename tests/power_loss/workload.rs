@@ -295,6 +295,7 @@ impl Workload {
         let cursors = self.cursors();
         let replays = self.queue().facts().replays;
         self.tried(Fact::Booked { cursors, replays }, |own| {
+            own.queue().pack_ids();
             own.queue().tidy_book();
             own.queue().facts().book_fault.is_none()
         });

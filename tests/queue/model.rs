@@ -298,7 +298,10 @@ impl Pair {
             Action::CancelReplay { destination } => self.cancel_replay(&name(destination)),
             Action::Quarantine(aside) => self.quarantine(aside),
             Action::Trim => self.queue().trim().expect("trimmed"),
-            Action::Tidy => self.queue().tidy_book(),
+            Action::Tidy => {
+                self.queue().pack_ids();
+                self.queue().tidy_book();
+            }
             Action::Close => {
                 self.queue().close();
                 self.open();
