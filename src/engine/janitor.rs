@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::stop::Stop;
 use super::{Facilities, fault_point, off_thread, own, sealing};
 use crate::event::Seq;
-use crate::queue::{Dropped, Facts, Queue, QueueError, Replaying};
+use crate::queue::{Dropped, Facts, IdWalk, Queue, QueueError, Replaying};
 use crate::status::history::Reading;
 use crate::status::{Board, Code, QueueState, ReplayRecord};
 use crate::values::Name;
@@ -21,6 +21,9 @@ const BOOKS_EVERY: Duration = Duration::from_secs(5);
 const PAST_EVERY: Duration = Duration::from_secs(60);
 const IDS_FIRST: Duration = Duration::from_secs(60);
 const IDS_EVERY: Duration = Duration::from_secs(86_400);
+/// How long one look goes on with the walk through all ids: of ten million it takes minutes, and whoever watches over the engine
+/// takes a janitor that does not come back for one that hangs.
+const IDS_AT_ONCE: Duration = Duration::from_millis(200);
 /// A connected destination that takes nothing for this long has stalled.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
 
@@ -36,22 +39,32 @@ struct Look {
 pub async fn run(facilities: Facilities, mut stop: Stop) {
     // The ids of a box that is restarted daily are gone through too: first a minute after the start.
     let (mut books, mut ids, mut ids_every) = (Instant::now(), Instant::now(), IDS_FIRST);
-    let mut past = Instant::now();
+    let (mut walk, mut walked, mut past) = (None, Instant::now(), Instant::now());
     let mut stalls = Stalls::default();
     let mut passed = facilities.queue.passed();
     loop {
         facilities.clock.look(&facilities.board, Instant::now());
         let with_books = books.elapsed() >= BOOKS_EVERY;
         // By a wrong clock all ids would be old.
-        let with_ids = ids.elapsed() >= ids_every && !facilities.board.stands(Code::ClockSkew, "");
+        if ids.elapsed() >= ids_every && !facilities.board.stands(Code::ClockSkew, "") {
+            walk = Some(facilities.queue.walk_ids());
+            (ids, ids_every) = (Instant::now(), IDS_EVERY);
+        }
         let queue = Arc::clone(&facilities.queue);
-        let look = off_thread(move || look(&queue, with_books, with_ids)).await;
+        // Not with each segment that a fast feed lets go: it has time.
+        let goes_on = walked.elapsed() >= EVERY;
+        if goes_on {
+            walked = Instant::now();
+        }
+        let (look, left) = off_thread(move || {
+            let look = look(&queue, with_books);
+            (look, if goes_on { walk.and_then(|walk| walk_on(&queue, walk)) } else { walk })
+        })
+        .await;
+        walk = left;
         facilities.rounds.send_modify(|rounds| *rounds += 1);
         if with_books {
             books = Instant::now();
-        }
-        if with_ids {
-            (ids, ids_every) = (Instant::now(), IDS_EVERY);
         }
         tell(&facilities.board, &look);
         stalls.tell(&facilities.board, &look.facts, Instant::now());
@@ -70,7 +83,18 @@ pub async fn run(facilities: Facilities, mut stop: Stop) {
     }
 }
 
-fn look(queue: &Queue, with_books: bool, with_ids: bool) -> Look {
+/// Goes on with it for a moment; `None`: it has come to its end.
+fn walk_on(queue: &Queue, mut walk: IdWalk) -> Option<IdWalk> {
+    let begun = Instant::now();
+    while queue.step_ids(&mut walk) {
+        if begun.elapsed() >= IDS_AT_ONCE {
+            return Some(walk);
+        }
+    }
+    None
+}
+
+fn look(queue: &Queue, with_books: bool) -> Look {
     fault_point::wedge();
     let mut trouble = None;
     // Before anything is let go: the damaged segment tells where its streams stood.
@@ -90,9 +114,6 @@ fn look(queue: &Queue, with_books: bool, with_ids: bool) -> Look {
     tell_drops(queue);
     if with_books {
         queue.tidy_book();
-    }
-    if with_ids {
-        queue.forget_old_ids();
     }
     Look { facts: queue.facts(), room: queue.has_room(), counted_out: queue.aside_counted_out(), trouble }
 }

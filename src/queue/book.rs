@@ -20,7 +20,7 @@ use super::frame::PageMeta;
 use super::journal::Position;
 use crate::event::Seq;
 
-pub use ids::{Entry, Kept};
+pub use ids::Entry;
 
 mod folder;
 mod ids;

@@ -2,7 +2,7 @@
 //!
 //! Promise: book-keeping never fails an append or an ack; what it could not write is told, and mended by the janitor.
 
-use super::book::{Book, Kept};
+use super::book::Book;
 use super::frame::PageMeta;
 use super::{Queue, day_of, known, lock};
 
@@ -11,6 +11,32 @@ const DAY_MS: i64 = 86_400_000;
 /// rewritten takes in several.
 const PACKED_FROM: usize = 20_000;
 const PACKED_SHARE: usize = 16;
+
+/// How far a walk through all remembered ids has come: those past the horizon are forgotten, and then, where there are enough
+/// new ones, those that have a record of their own get a place in a record of many.
+#[derive(Debug)]
+pub struct IdWalk {
+    /// What was kept before it is past the horizon: days since 1970.
+    day: u32,
+    task: IdTask,
+    from: String,
+    /// Ids that it has met: with a record of their own, and others.
+    new: usize,
+    packed: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum IdTask {
+    ForgetNew,
+    ForgetPacked,
+    Pack,
+}
+
+impl IdWalk {
+    fn at(task: IdTask, day: u32) -> IdWalk {
+        IdWalk { day, task, from: String::new(), new: 0, packed: 0 }
+    }
+}
 
 impl Queue {
     /// Makes cursors durable and mends the book after an error. For the janitor, every few seconds.
@@ -45,39 +71,55 @@ impl Queue {
         }
     }
 
-    /// Forgets ids past the horizon. For the janitor, once a day. By a clock that jumped within the last day all would
-    /// be past it.
-    pub fn forget_old_ids(&self) {
-        if !self.clock_is_steady(DAY_MS) {
-            return;
+    /// Begins a walk through all remembered ids. For the janitor, once a day. By a clock that jumped within the last day all
+    /// would be past the horizon: then none is forgotten.
+    pub fn walk_ids(&self) -> IdWalk {
+        let today = if self.clock_is_steady(DAY_MS) { day_of((self.clock)()) } else { 0 };
+        IdWalk::at(IdTask::ForgetNew, today.saturating_sub(known::HORIZON_DAYS))
+    }
+
+    /// A step of it: whoever waits for the book waits for no more. False: that was the last.
+    pub fn step_ids(&self, walk: &mut IdWalk) -> bool {
+        let mut next = None;
+        self.write_book(|book| {
+            next = match walk.task {
+                IdTask::ForgetNew => {
+                    let kept = book.forget_new(&walk.from, walk.day)?;
+                    walk.new += kept.ids;
+                    kept.next
+                }
+                IdTask::ForgetPacked => {
+                    let kept = book.forget_packed(&walk.from, walk.day)?;
+                    walk.packed += kept.ids;
+                    kept.next
+                }
+                IdTask::Pack => book.pack(&walk.from)?,
+            };
+            Ok(())
+        });
+        if let Some(next) = next {
+            walk.from = next;
+            return true;
         }
-        let day = day_of((self.clock)()).saturating_sub(known::HORIZON_DAYS);
-        let (mut new, mut packed) = (0, 0);
-        let count = |of: &mut usize, kept: Kept| {
-            *of += kept.ids;
-            kept.next
+        walk.from.clear();
+        walk.task = match walk.task {
+            IdTask::ForgetNew => IdTask::ForgetPacked,
+            IdTask::ForgetPacked if walk.new >= PACKED_FROM.max(walk.packed / PACKED_SHARE) => IdTask::Pack,
+            IdTask::ForgetPacked | IdTask::Pack => return false,
         };
-        self.walk_ids(|book, from| book.forget_new(from, day).map(|kept| count(&mut new, kept)));
-        self.walk_ids(|book, from| book.forget_packed(from, day).map(|kept| count(&mut packed, kept)));
-        if new >= PACKED_FROM.max(packed / PACKED_SHARE) {
-            self.pack_ids();
-        }
+        true
     }
 
-    /// Gives the ids that have a record of their own a place in a record of many. For the janitor, where there are enough.
+    /// The whole walk at once.
+    pub fn forget_old_ids(&self) {
+        let mut walk = self.walk_ids();
+        while self.step_ids(&mut walk) {}
+    }
+
+    /// Packs all ids, however few are new.
     pub fn pack_ids(&self) {
-        self.walk_ids(Book::pack);
-    }
-
-    /// Step by step through all ids: whoever waits for the book waits for one step.
-    fn walk_ids(&self, mut step: impl FnMut(&mut Book, &str) -> Result<Option<String>, String>) {
-        let mut from = Some(String::new());
-        while let Some(begin) = from.take() {
-            self.write_book(|book| {
-                from = step(book, &begin)?;
-                Ok(())
-            });
-        }
+        let mut walk = IdWalk::at(IdTask::Pack, 0);
+        while self.step_ids(&mut walk) {}
     }
 
     /// Can what is so many milliseconds old by the clock be believed to be?

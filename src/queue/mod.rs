@@ -65,6 +65,7 @@ use tokio::sync::watch;
 pub use again::{Replaying, Span, Wanted};
 pub use aside::Quarantined;
 pub use asked::{Act, AskedReplay, ShowReplay};
+pub use bookkeeping::IdWalk;
 pub use dropping::Dropped;
 pub use error::QueueError;
 pub use facts::{DamageNote, Facts, OpenReport};

@@ -198,10 +198,14 @@ impl Book {
         let is_of_home = |id: &str| above.as_ref().is_none_or(|above| format!("{PACKED}{id}").as_bytes() < &above[..]);
         let end = new.iter().find(|(id, _)| !is_of_home(id)).map_or_else(|| format!("{last}\0"), |(id, _)| id.clone());
         let mut all: BTreeMap<String, Vec<u8>> = items.into_iter().collect();
-        let mut batch = sled::Batch::default();
+        let (mut batch, mut moved) = (sled::Batch::default(), 0);
         for item in new.into_iter().filter(|item| item.0 < end && packed::fits(item)) {
             batch.remove(format!("{SEEN}{}", item.0).as_bytes());
             all.insert(item.0, item.1);
+            moved += 1;
+        }
+        if moved == 0 {
+            return Ok(Some(end));
         }
         let all: Vec<Item> = all.into_iter().collect();
         for (number, part) in packed::parted(&all).enumerate() {
