@@ -7,9 +7,11 @@ use std::iter;
 /// An id, and its value.
 pub type Item = (String, Vec<u8>);
 
-/// Ids of a record, at the most: sled copies sixteen records when one of them has changed often enough, and none of its
-/// pages must come near 128 KiB (docs/decisions/0001).
+/// Ids of a record, at the most.
 pub const MOST: usize = 32;
+/// Its bytes, at the most: sled writes sixteen records anew when one of them has changed often enough, and no page of its must
+/// come near 128 KiB (docs/decisions/0001).
+const BYTES: usize = 4 << 10;
 /// Bytes of an item that is packed, at the most; a longer one keeps its own record.
 const LONGEST: usize = 1024;
 
@@ -53,15 +55,27 @@ pub fn unpack(mut record: &[u8]) -> Option<Vec<Item>> {
     Some(items)
 }
 
-/// Cuts so many items into records, with room for those that come between them later.
+/// Cuts items into records: one, or as many as have room for those that come between them later.
 pub fn parted(items: &[Item]) -> impl Iterator<Item = &[Item]> {
-    let of_each = if items.len() <= MOST { MOST } else { items.len().div_ceil(items.len().div_ceil(MOST * 3 / 4)) };
+    let sizes = items.iter().map(size).sum::<usize>();
+    let (most, bytes) =
+        if items.len() <= MOST && sizes <= BYTES { (MOST, BYTES) } else { (MOST * 3 / 4, BYTES * 3 / 4) };
     let mut left = items;
     iter::from_fn(move || {
-        let (part, after) = left.split_at(of_each.min(left.len()));
+        let mut sum = 0;
+        let room = left.iter().take(most).take_while(|item| {
+            sum += size(item);
+            sum <= bytes
+        });
+        let (part, after) = left.split_at(room.count().max(1).min(left.len()));
         left = after;
         (!part.is_empty()).then_some(part)
     })
+}
+
+/// Bytes of an item in a record, at the most.
+fn size((id, value): &Item) -> usize {
+    6 + id.len() + value.len()
 }
 
 #[cfg(test)]
@@ -97,13 +111,15 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_grew_too_long_is_parted_evenly_with_room_in_each() {
-        for count in 0..300 {
-            let items = items(count);
+    fn a_record_that_grew_too_long_is_parted_with_room_in_each() {
+        for (count, weight) in (0..300).flat_map(|count| [(count, 12), (count, 90), (count, 300), (count, 1000)]) {
+            let items: Vec<Item> = (0..count).map(|n| (format!("acme/threats/{n:04}/v"), vec![7; weight])).collect();
             let parts: Vec<&[Item]> = parted(&items).collect();
             assert_eq!(parts.concat(), items);
-            let room = |part: &&[Item]| count <= MOST || part.len() <= MOST * 3 / 4;
-            assert!(parts.iter().all(room), "{count}");
+            let room = |part: &&[Item]| part.len() <= MOST * 3 / 4 && pack(part).len() <= BYTES * 3 / 4;
+            let one = parts.len() <= 1 && count <= MOST && pack(&items).len() <= BYTES;
+            assert!(one || parts.iter().all(room), "{count} of {weight}");
+            assert!(parts.iter().all(|part| !part.is_empty()));
         }
     }
 }
