@@ -183,26 +183,22 @@ impl Book {
     /// Packs the next few ids from `from` on that have a record of their own. Where the next step begins; `None`: there is no
     /// more.
     pub fn pack(&mut self, from: &str) -> Outcome<Option<String>> {
-        let mut new = Vec::new();
-        for entry in self.db()?.range(format!("{SEEN}{from}").into_bytes()..).take(STEP) {
-            let Some(item) = new_id(entry)? else { break };
-            new.push(item);
-        }
-        let Some((first, last)) = new.first().map(|(id, _)| id.clone()).zip(new.last().map(|(id, _)| id.clone()))
-        else {
-            return Ok(None);
-        };
-        let home = self.record_of(&first)?;
-        let (key, items) = home.unwrap_or_else(|| (format!("{PACKED}{first}").into_bytes().into(), Vec::new()));
+        let mut new = self.db()?.range(format!("{SEEN}{from}").into_bytes()..).map(new_id);
+        let Some(first) = new.next().transpose()?.flatten() else { return Ok(None) };
+        let home = self.record_of(&first.0)?;
+        let (key, items) = home.unwrap_or_else(|| (format!("{PACKED}{}", first.0).into_bytes().into(), Vec::new()));
         let above = self.records(Bound::Excluded(&key))?.next().transpose()?.map(|(key, _)| key);
         let is_of_home = |id: &str| above.as_ref().is_none_or(|above| format!("{PACKED}{id}").as_bytes() < &above[..]);
-        let end = new.iter().find(|(id, _)| !is_of_home(id)).map_or_else(|| format!("{last}\0"), |(id, _)| id.clone());
         let mut all: BTreeMap<String, Vec<u8>> = items.into_iter().collect();
-        let (mut batch, mut moved) = (sled::Batch::default(), 0);
-        for item in new.into_iter().filter(|item| item.0 < end && packed::fits(item)) {
-            batch.remove(format!("{SEEN}{}", item.0).as_bytes());
-            all.insert(item.0, item.1);
-            moved += 1;
+        let (mut batch, mut moved, mut end) = (sled::Batch::default(), 0, String::new());
+        for item in std::iter::once(Ok(Some(first))).chain(new).take(STEP) {
+            let Some(item) = item?.filter(|(id, _)| is_of_home(id)) else { break };
+            end = format!("{}\0", item.0);
+            if packed::fits(&item) {
+                batch.remove(format!("{SEEN}{}", item.0).as_bytes());
+                all.insert(item.0, item.1);
+                moved += 1;
+            }
         }
         if moved == 0 {
             return Ok(Some(end));
