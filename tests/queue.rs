@@ -11,6 +11,7 @@ mod queue {
     mod model;
     mod places;
     mod power;
+    mod prepared;
     mod quarantine;
     mod replays;
     mod room;

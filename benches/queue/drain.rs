@@ -1,6 +1,6 @@
-//! Draining: reading and acknowledging against reading the same frames back.
+//! Draining: reading and acknowledging against keeping the same frames in a raw file, and against reading them back.
 //!
-//! Promise: both contestants read every frame once in order and check its checksum; only the queue makes events of them.
+//! Promise: both contestants handle every frame once, in order; only the queue makes events of them.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -15,8 +15,8 @@ use criterion::Criterion;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 use super::disks::frames_of;
-use super::made;
 use super::ratio::Ratio;
+use super::{enqueue, made};
 
 const EVENTS: u64 = 200;
 const FRAMES: usize = 512;
@@ -56,8 +56,13 @@ impl Raw {
     }
 }
 
-/// Reads and acknowledges everything once; after each batch the raw file's same frames are read. The ratio.
-fn race(queue: &Queue, raw: &mut Raw, destination: &str, total: &mut (Duration, Duration)) -> f64 {
+/// Reads and acknowledges everything once; after each batch `raw` has its turn with the same frames. The ratio.
+fn race(
+    queue: &Queue,
+    mut raw: impl FnMut(std::ops::Range<usize>) -> Duration,
+    destination: &str,
+    total: &mut (Duration, Duration),
+) -> f64 {
     let mut at = queue.register(destination, true);
     let (mut ours, mut plain) = (Duration::ZERO, Duration::ZERO);
     let mut done = 0;
@@ -69,7 +74,7 @@ fn race(queue: &Queue, raw: &mut Raw, destination: &str, total: &mut (Duration, 
         let upto = done + batch.events.len() / EVENTS as usize;
         at = batch.upto;
         drop(batch);
-        plain += raw.read(done..upto);
+        plain += raw(done..upto);
         done = upto;
     }
     assert_eq!((done, at), (FRAMES, Seq(FRAMES as u64 * EVENTS)), "everything was read");
@@ -105,24 +110,34 @@ pub fn run(c: &mut Criterion<Ratio>) {
     drop((filled, pages));
     // Opened again: nothing is read from memory.
     let queue = made::open(&home, Arc::new(RealDisk));
-    let contests = [
-        ("from the page cache", frames.clone(), false),
-        ("from the disk", frames, true),
-        ("from the disk, raw uncompressed", plain.clone(), true),
-        ("from the page cache, raw uncompressed", plain, false),
-    ];
-    for (name, frames, cold) in contests {
-        let mut raw = Raw::new(&dir.path().join("raw"), &frames);
-        let (mut total, mut turns) = ((Duration::ZERO, Duration::ZERO), 0u64);
+    let mut turns = 0;
+    let mut play = |c: &mut Criterion<Ratio>,
+                    name: &str,
+                    cold: Option<&File>,
+                    raw: &mut dyn FnMut(std::ops::Range<usize>) -> Duration| {
+        let (mut total, before) = ((Duration::ZERO, Duration::ZERO), turns);
         super::contest(c, "drain of raw", name, || {
-            if cold {
+            if let Some(file) = cold {
                 cool_all(&home.join("journal"));
-                cool(&raw.file);
+                cool(file);
             }
             turns += 1;
-            race(&queue, &mut raw, &format!("soc-{turns}"), &mut total)
+            race(&queue, &mut *raw, &format!("soc-{turns}"), &mut total)
         });
-        let speed = |took: Duration| (turns * FRAMES as u64 * EVENTS) as f64 / took.as_secs_f64().max(1e-9);
+        let speed = |took: Duration| ((turns - before) * FRAMES as u64 * EVENTS) as f64 / took.as_secs_f64().max(1e-9);
         println!("{name}: the queue {:.0} events/s, raw {:.0} events/s", speed(total.0), speed(total.1));
+    };
+    let mut kept = enqueue::Raw::new(dir.path().join("kept"));
+    play(c, "from the page cache, raw keeps them", None, &mut |turn| kept.keep(&frames[turn]));
+    let contests = [
+        ("from the page cache", &frames, false),
+        ("from the disk", &frames, true),
+        ("from the disk, raw uncompressed", &plain, true),
+        ("from the page cache, raw uncompressed", &plain, false),
+    ];
+    for (name, frames, cold) in contests {
+        let mut raw = Raw::new(&dir.path().join("raw"), frames);
+        let file = raw.file.try_clone().expect("a descriptor");
+        play(c, name, cold.then_some(&file), &mut |turn| raw.read(turn));
     }
 }

@@ -20,23 +20,25 @@ use super::ratio::Ratio;
 const EVENTS: u64 = 200;
 /// Pages of a chunk; what one contestant does before it is the other's turn.
 const CHUNK: usize = 64;
+/// Frames that an import makes ready ahead.
+const AHEAD: usize = 2;
 /// The raw file begins anew after so many bytes, as a segment does.
 const SEGMENT: u64 = 64 << 20;
 
 /// One append and one fdatasync for each frame.
-struct Raw {
+pub struct Raw {
     path: PathBuf,
     file: File,
     at: u64,
 }
 
 impl Raw {
-    fn new(path: PathBuf) -> Raw {
+    pub fn new(path: PathBuf) -> Raw {
         let file = File::create(&path).expect("a file");
         Raw { path, file, at: 0 }
     }
 
-    fn keep(&mut self, frames: &[Vec<u8>]) -> Duration {
+    pub fn keep(&mut self, frames: &[Vec<u8>]) -> Duration {
         if self.at >= SEGMENT {
             *self = Raw::new(std::mem::take(&mut self.path));
         }
@@ -77,6 +79,27 @@ fn keep(queue: &Queue, pages: &[NewPage], appenders: usize) -> Duration {
     .elapsed()
 }
 
+/// One importer keeps them as `queue import` does: one thread makes frames, the other keeps what is ready by one barrier.
+fn import(queue: &Queue, pages: &[NewPage]) -> Duration {
+    let pages: Vec<NewPage> = pages.iter().map(made::again).collect();
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let (sender, prepared) = std::sync::mpsc::sync_channel(AHEAD);
+        scope.spawn(move || {
+            for page in pages {
+                let ready = queue.prepare(&page.integration, &page.stream, page.events).expect("made ready");
+                sender.send(ready).expect("it is kept");
+            }
+        });
+        for first in &prepared {
+            let mut ready = std::iter::once(first).chain(prepared.try_iter().take(AHEAD)).collect();
+            let kept = queue.append_prepared(&mut ready);
+            assert!(kept.fault.is_none(), "{:?}", kept.fault);
+        }
+    });
+    begun.elapsed()
+}
+
 /// Everything taken and gone: the disk does not fill with what a bench keeps.
 fn drain(queue: &Queue) {
     queue.ack("soc", queue.head_now());
@@ -88,7 +111,7 @@ pub fn run(c: &mut Criterion<Ratio>) {
     let frames = frames_of(&pages);
     let bytes: usize = frames.iter().map(Vec::len).sum();
     println!("frames of {EVENTS} events: {} bytes on disk each", bytes / frames.len());
-    for (name, appenders) in [("1 appender", 1), ("2 appenders", 2), ("8 appenders", 8)] {
+    for (name, appenders) in [("1 appender", 1), ("1 import", 0), ("2 appenders", 2), ("8 appenders", 8)] {
         let dir = tempfile::tempdir().expect("a folder");
         let queue = made::open(&dir.path().join("queue"), Arc::new(conductor::queue::disk::RealDisk));
         queue.register("soc", true);
@@ -96,7 +119,7 @@ pub fn run(c: &mut Criterion<Ratio>) {
         let (mut ours, mut floor, mut chunks) = (Duration::ZERO, Duration::ZERO, 0u64);
         super::contest(c, "enqueue of raw", name, || {
             let plain = raw.keep(&frames);
-            let kept = keep(&queue, &pages, appenders);
+            let kept = if appenders == 0 { import(&queue, &pages) } else { keep(&queue, &pages, appenders) };
             drain(&queue);
             (ours, floor, chunks) = (ours + kept, floor + plain, chunks + 1);
             plain.as_secs_f64() / kept.as_secs_f64()

@@ -46,6 +46,9 @@ pub trait Keeper<P> {
     fn now_ms(&self) -> i64;
 }
 
+/// How far a barrier must reach to cover what was written: see [`Journal::write`].
+pub struct Mark(u64);
+
 struct Pending<P> {
     upto: u64,
     placed: Placed,
@@ -120,7 +123,7 @@ impl<P> Journal<P> {
         }
     }
 
-    /// Writes a frame and makes it durable. Rolls to a new segment first when the active one would pass `limit`.
+    /// Writes a frame and makes it durable.
     pub fn append(
         &self,
         mut draft: Draft,
@@ -128,33 +131,59 @@ impl<P> Journal<P> {
         limit: u64,
         keeper: &dyn Keeper<P>,
     ) -> Result<Placed, QueueError> {
-        let (mine, placed) = {
-            let mut writer = lock(&self.writer);
-            if writer.active.is_none() || (writer.offset > 0 && writer.offset + draft.len() > limit) {
-                self.roll_locked(&mut writer, keeper)?;
-            }
-            let Some((segment, file)) = writer.active.clone() else {
-                return Err(QueueError::Book("no segment is open".into()));
-            };
-            let (first, written_ms) = (writer.next, keeper.now_ms());
-            let count = u64::from(draft.count());
-            let offset = writer.offset;
-            if let Err(e) = file.file.write_all_at(draft.seal(first, written_ms), offset) {
-                // Half a frame behind the durable end is cut at once; if that fails too, recovery cuts it.
-                let _ = file.file.truncate(offset);
-                return Err(QueueError::disk("write to", &segment::path(&self.dir, segment), e));
-            }
-            writer.offset += draft.len();
-            writer.written += draft.len();
-            writer.next = Seq(first.0 + count);
-            let end = Position { segment: segment.0, offset: writer.offset };
-            let placed = Placed { first, last: writer.next.before(), end, written_ms };
-            let upto = writer.written;
-            writer.pending.push_back(Pending { upto, placed, payload });
-            (upto, placed)
-        };
+        let (mine, placed) = self.place(&mut draft, &mut Some(payload), limit, keeper)?;
         drop(draft);
         self.wait_durable(mine, keeper).map(|()| placed)
+    }
+
+    /// Writes a frame, which takes effect by a barrier that is waited for later. What could not be written stays where
+    /// it is.
+    pub fn write(
+        &self,
+        draft: &mut Draft,
+        payload: &mut Option<P>,
+        limit: u64,
+        keeper: &dyn Keeper<P>,
+    ) -> Result<(Mark, Placed), QueueError> {
+        self.place(draft, payload, limit, keeper).map(|(upto, placed)| (Mark(upto), placed))
+    }
+
+    /// Makes a written frame durable, and all before it.
+    pub fn wait(&self, mark: Mark, keeper: &dyn Keeper<P>) -> Result<(), QueueError> {
+        self.wait_durable(mark.0, keeper)
+    }
+
+    /// Rolls to a new segment first when the active one would pass `limit`.
+    fn place(
+        &self,
+        draft: &mut Draft,
+        payload: &mut Option<P>,
+        limit: u64,
+        keeper: &dyn Keeper<P>,
+    ) -> Result<(u64, Placed), QueueError> {
+        let mut writer = lock(&self.writer);
+        if writer.active.is_none() || (writer.offset > 0 && writer.offset + draft.len() > limit) {
+            self.roll_locked(&mut writer, keeper)?;
+        }
+        let Some((segment, file)) = writer.active.clone() else {
+            return Err(QueueError::Book("no segment is open".into()));
+        };
+        let (first, written_ms) = (writer.next, keeper.now_ms());
+        let count = u64::from(draft.count());
+        let offset = writer.offset;
+        if let Err(e) = file.file.write_all_at(draft.seal(first, written_ms), offset) {
+            // Half a frame behind the durable end is cut at once; if that fails too, recovery cuts it.
+            let _ = file.file.truncate(offset);
+            return Err(QueueError::disk("write to", &segment::path(&self.dir, segment), e));
+        }
+        writer.offset += draft.len();
+        writer.written += draft.len();
+        writer.next = Seq(first.0 + count);
+        let end = Position { segment: segment.0, offset: writer.offset };
+        let placed = Placed { first, last: writer.next.before(), end, written_ms };
+        let upto = writer.written;
+        writer.pending.extend(payload.take().map(|payload| Pending { upto, placed, payload }));
+        Ok((upto, placed))
     }
 
     /// Leader or follower: one fdatasync serves everyone who wrote before it began.

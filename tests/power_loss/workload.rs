@@ -99,7 +99,8 @@ impl Workload {
         }
         match self.rng.u8(0..40) {
             0..=10 => self.append(),
-            11..=13 => self.append_together(),
+            11 | 12 => self.append_together(),
+            13 => self.append_prepared(),
             14..=18 => self.ack(),
             19..=21 => self.trim(),
             22 | 23 => self.tidy(),
@@ -261,6 +262,30 @@ impl Workload {
         for (page, first) in wanted.into_iter().zip(firsts) {
             self.answered(page, first);
         }
+    }
+
+    /// As an import keeps lines: several frames, one barrier; no checkpoint follows them, and no id is remembered.
+    fn append_prepared(&mut self) {
+        let begun = self.recorder.len();
+        let mut wanted = Vec::new();
+        for _ in 0..self.rng.u8(1..4) {
+            let page = self.new_page(0, 3);
+            wanted.push(Page { stream: "lines".into(), checkpoint: None, keyed: false, begun, ..page });
+        }
+        wanted.retain(|page| !page.numbers.is_empty());
+        let prepared = |page: &Page| {
+            let events = page.numbers.iter().map(|n| event(&page.stream, *n)).collect();
+            self.queue().prepare("acme", &page.stream, events).expect("made ready")
+        };
+        let mut pages = wanted.iter().map(prepared).collect();
+        let kept = self.queue().append_prepared(&mut pages);
+        assert!(pages.is_empty() || self.recorder.has_failed(), "room: {:?}", kept.fault);
+        let mut lasts = kept.last.into_iter();
+        for page in wanted {
+            let first = lasts.next().map(|last| last.0 + 1 - page.numbers.len() as u64);
+            self.answered(page, first);
+        }
+        self.let_go(begun);
     }
 
     pub fn cursors(&self) -> BTreeMap<String, u64> {

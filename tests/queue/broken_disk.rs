@@ -13,6 +13,9 @@ pub struct Faults {
     pub full: AtomicBool,
     /// fdatasync fails as on a dying disk.
     pub unsyncable: AtomicBool,
+    /// fdatasync goes well so often, if it is limited, and fails from then on.
+    pub syncs_left: AtomicU64,
+    pub limited: AtomicBool,
     /// Free bytes to claim; 0: the real ones.
     pub claimed_free: AtomicU64,
     pub syncs: AtomicU64,
@@ -74,6 +77,8 @@ impl DiskFile for BrokenFile {
     }
     fn sync(&self) -> io::Result<()> {
         self.1.syncs.fetch_add(1, Ordering::SeqCst);
-        if self.1.unsyncable.load(Ordering::SeqCst) { Err(io::Error::other("EIO")) } else { self.0.sync() }
+        let spent = self.1.limited.load(Ordering::SeqCst)
+            && self.1.syncs_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err();
+        if spent || self.1.unsyncable.load(Ordering::SeqCst) { Err(io::Error::other("EIO")) } else { self.0.sync() }
     }
 }

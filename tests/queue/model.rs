@@ -42,6 +42,12 @@ enum Action {
         heavy: bool,
         keyed: bool,
     },
+    /// As an import keeps lines: pages made ready first, then kept together.
+    AppendPrepared {
+        pages: u64,
+        count: u64,
+        heavy: bool,
+    },
     /// A page that was asked for before the stream was sent back.
     AppendStale {
         stream: u8,
@@ -95,6 +101,7 @@ fn action() -> impl Strategy<Value = Action> {
     let destination = 0..DESTINATIONS;
     prop_oneof![
         24 => append.prop_map(|(stream, from, count, heavy, keyed)| Action::Append { stream, from, count, heavy, keyed }),
+        4 => (1u64..4, 1u64..6, prop::bool::weighted(0.5)).prop_map(|(pages, count, heavy)| Action::AppendPrepared { pages, count, heavy }),
         1 => (0u8..3).prop_map(|stream| Action::AppendStale { stream }),
         2 => (0u8..3).prop_map(|stream| Action::BeginAnew { stream }),
         12 => (destination.clone(), 1usize..12).prop_map(|(destination, max)| Action::Read { destination, max }),
@@ -204,6 +211,25 @@ impl Pair {
         model.checkpoints.insert(stream, Some(checkpoint));
     }
 
+    fn append_prepared(&mut self, pages: u64, count: u64, heavy: bool) {
+        let size = if heavy { 2000 } else { 20 };
+        let numbers = |page: u64| (0..count).map(move |n| page * count + n);
+        let page = |page| {
+            let events = numbers(page).map(|n| event("lines", n, size)).collect();
+            self.queue().prepare("acme", "lines", events).expect("made ready")
+        };
+        let kept = self.queue().append_prepared(&mut (0..pages).map(page).collect());
+        assert!(kept.fault.is_none() && kept.last.len() as u64 == pages, "{kept:?}");
+        for (page, last) in (0..pages).zip(kept.last) {
+            let first = last.0 + 1 - count;
+            assert!(first > self.model.head, "{first} was given out before");
+            self.model.head = last.0;
+            let ids = numbers(page).map(|n| event("lines", n, 1).id.to_string());
+            self.model.kept.extend((first..).zip(ids));
+            self.model.when.extend((first..=last.0).map(|seq| (seq, now_ms())));
+        }
+    }
+
     fn append_stale(&mut self, stream: u8) {
         let stream = format!("s{stream}");
         let old = self.model.generations.get(&stream).copied().unwrap_or(0).wrapping_sub(1);
@@ -281,6 +307,7 @@ impl Pair {
         CLOCK.set(CLOCK.get() + 1000);
         match *action {
             Action::Append { stream, from, count, heavy, keyed } => self.append(stream, from, count, heavy, keyed),
+            Action::AppendPrepared { pages, count, heavy } => self.append_prepared(pages, count, heavy),
             Action::AppendStale { stream } => self.append_stale(stream),
             Action::BeginAnew { stream } => self.begin_anew(stream),
             Action::Read { destination, max } => self.read(destination, max),
