@@ -77,6 +77,11 @@ impl Peer {
         }
     }
 
+    /// Has it answered KeyUpdates, and not stalled since?
+    pub(super) fn answers_key_updates(&self) -> bool {
+        self.skill == Skill::KeyUpdates
+    }
+
     /// A KeyUpdate was answered; `promptly`: so was the first of its connection.
     pub(super) fn answered_key_update(&mut self, promptly: bool) {
         self.skill = Skill::KeyUpdates;

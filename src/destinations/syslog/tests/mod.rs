@@ -246,6 +246,18 @@ async fn a_close_that_crosses_ours_is_no_answer_to_it() {
     assert!(closed.taken.is_none() && fault.context.contains("before it had taken everything"), "{fault}");
 }
 
+#[tokio::test]
+async fn a_receiver_that_answers_key_updates_and_closes_over_what_it_threw_away_has_confirmed_none_of_it() {
+    // One event is more than a byte: what follows the first confirmation is thrown away.
+    let (_pki, receiver, mut syslog) = start(Manner::ThrowsAwayAfter(1));
+    assert_eq!(hand_over(&mut syslog, 1, 3).await, Some(3));
+    assert!(syslog.deliver(&events(4, 9)).await.fault.is_none());
+    let closed = syslog.close().await;
+    let fault = closed.fault.expect("nobody has read them");
+    assert!(closed.taken.is_none() && fault.context.contains("before it had taken everything"), "{fault}");
+    assert_eq!(receiver.seqs(), [1, 2, 3]);
+}
+
 /// The fault of a first delivery.
 async fn refusal(mut syslog: SyslogStream) -> Fault {
     let delivered = syslog.deliver(&events(1, 1)).await;

@@ -32,6 +32,9 @@ pub(super) enum Manner {
     LeavesAfter(usize),
     /// Answers two KeyUpdates, then closes the connection by itself.
     AnswersTwoAndLeaves,
+    /// Answers each KeyUpdate, but what follows so many bytes of events it throws away unseen, as a process does that is
+    /// about to end; closes in order.
+    ThrowsAwayAfter(usize),
     /// Sends a KeyUpdate request of its own before anything else.
     UpdatesUnasked,
 }
@@ -213,7 +216,10 @@ fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, manner: Manner, recei
             if plain.is_empty() && !state.peer_has_closed() {
                 updates += 1;
                 let answers = match manner {
-                    Manner::AnswersEach | Manner::ResetsAfter(_) | Manner::AnswersTwoAndLeaves => true,
+                    Manner::AnswersEach
+                    | Manner::ResetsAfter(_)
+                    | Manner::ThrowsAwayAfter(_)
+                    | Manner::AnswersTwoAndLeaves => true,
                     Manner::AnswersLate => updates > 1,
                     Manner::Plain
                     | Manner::NeverCloses
@@ -233,6 +239,12 @@ fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, manner: Manner, recei
             match manner {
                 Manner::ResetsAfter(most) if count >= most => {
                     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("a socket");
+                    return;
+                }
+                Manner::ThrowsAwayAfter(most) if count >= most && updates > 0 => {
+                    std::io::copy(&mut stream, &mut std::io::sink()).expect("all of it");
+                    tls.send_close_notify();
+                    flush(&mut tls, &mut stream);
                     return;
                 }
                 Manner::AnswersTwoAndLeaves if updates >= 2 => {
