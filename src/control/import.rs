@@ -19,8 +19,8 @@ use crate::queue::{Prepared, Queue, QueueError};
 /// How long a full queue is left alone before it is tried again.
 const FULL_WAIT: Duration = Duration::from_millis(250);
 
-/// Frames that are made ready while a barrier takes its time, at the most: the next one covers them all. With a barrier
-/// of 5 ms an import is twice as fast as without (docs/benchmarks.md).
+/// Frames that are made ready while a barrier takes its time, at the most: the next one covers them all. Where a
+/// barrier takes 5 ms, an import is 1.7 times as fast (docs/benchmarks.md).
 const FRAMES_AHEAD: usize = 2;
 
 /// A group on its way to disk; no page where it has no event.
