@@ -8,6 +8,7 @@ mod groups;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::iter;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ use crate::queue::{Prepared, Queue, QueueError};
 /// How long a full queue is left alone before it is tried again.
 const FULL_WAIT: Duration = Duration::from_millis(250);
 
-/// Frames that are made ready while a barrier takes its time, at the most: the next one covers them all. Where a
-/// barrier takes 5 ms, an import is 1.7 times as fast (docs/benchmarks.md).
+/// Frames that wait, made ready, while a barrier takes its time: the next one covers them and the one behind them. Where
+/// a barrier takes 5 ms, an import is 1.7 times as fast as without (docs/benchmarks.md).
 const FRAMES_AHEAD: usize = 2;
 
 /// A group on its way to disk; no page where it has no event.
@@ -39,11 +40,15 @@ pub fn run(
 ) -> io::Result<()> {
     let (checked, to_prepare) = sync_channel(0);
     let (prepared, to_keep) = sync_channel(FRAMES_AHEAD);
+    let over = AtomicBool::new(false);
+    let ended = || stopped() || over.load(Ordering::SeqCst);
     std::thread::scope(|scope| {
-        let reading = scope.spawn(move || read_groups(input, &checked, stopped, Instant::now));
+        let reading = scope.spawn(|| read_groups(input, checked, &ended, Instant::now));
         let preparing = scope.spawn(move || prepare_groups(queue, to_prepare, &prepared));
         let kept = keep_groups(queue, &to_keep, output, stopped);
-        drop(to_keep); // the others must not wait for a place that nobody will free
+        // The others must not wait for a place that nobody will free, nor for a sender that has nothing to say.
+        drop(to_keep);
+        over.store(true, Ordering::SeqCst);
         let read = reading.join().unwrap_or_else(|_| Err(io::Error::other("the import's reader failed")));
         if let (Ok(()), Err(error)) = (&kept, &read)
             && error.kind() == io::ErrorKind::InvalidData
@@ -87,7 +92,7 @@ fn keep_groups(
     Ok(())
 }
 
-/// Keeps all of these pages, whatever it takes, and tells each as soon as it is durable.
+/// Keeps all of these pages and tells each as soon as it is durable; waits while they have no room.
 fn keep(
     queue: &Queue,
     mut pages: VecDeque<Prepared>,

@@ -46,8 +46,12 @@ pub trait Keeper<P> {
     fn now_ms(&self) -> i64;
 }
 
-/// How far a barrier must reach to cover what was written: see [`Journal::write`].
-pub struct Mark(u64);
+/// What was written, for the barrier that has to cover it: see [`Journal::write`].
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    upto: u64,
+    abandoned: u64,
+}
 
 struct Pending<P> {
     upto: u64,
@@ -68,6 +72,8 @@ struct Writer<P> {
     next: Seq,
     /// Bytes ever written in this process: what barriers are counted by.
     written: u64,
+    /// How often a failed barrier has thrown away what was written.
+    abandoned: u64,
     pending: VecDeque<Pending<P>>,
 }
 
@@ -115,6 +121,7 @@ impl<P> Journal<P> {
                 durable: offset,
                 next,
                 written: 0,
+                abandoned: 0,
                 pending: VecDeque::new(),
             }),
             barrier: Mutex::new(Barrier::default()),
@@ -131,39 +138,29 @@ impl<P> Journal<P> {
         limit: u64,
         keeper: &dyn Keeper<P>,
     ) -> Result<Placed, QueueError> {
-        let (mine, placed) = self.place(&mut draft, &mut Some(payload), limit, keeper)?;
+        let (mark, placed) = self.write(&mut draft, &mut Some(payload), None, limit, keeper)?;
         drop(draft);
-        self.wait_durable(mine, keeper).map(|()| placed)
+        self.wait(mark, keeper).map(|()| placed)
     }
 
-    /// Writes a frame, which takes effect by a barrier that is waited for later. What could not be written stays where
-    /// it is.
+    /// Writes a frame, which takes effect by a barrier that is waited for later; rolls to a new segment first when the
+    /// active one would pass `limit`. `behind`: only behind that one, not where it was thrown away. What could not be
+    /// written stays where it is.
     pub fn write(
         &self,
         draft: &mut Draft,
         payload: &mut Option<P>,
+        behind: Option<Mark>,
         limit: u64,
         keeper: &dyn Keeper<P>,
     ) -> Result<(Mark, Placed), QueueError> {
-        self.place(draft, payload, limit, keeper).map(|(upto, placed)| (Mark(upto), placed))
-    }
-
-    /// Makes a written frame durable, and all before it.
-    pub fn wait(&self, mark: Mark, keeper: &dyn Keeper<P>) -> Result<(), QueueError> {
-        self.wait_durable(mark.0, keeper)
-    }
-
-    /// Rolls to a new segment first when the active one would pass `limit`.
-    fn place(
-        &self,
-        draft: &mut Draft,
-        payload: &mut Option<P>,
-        limit: u64,
-        keeper: &dyn Keeper<P>,
-    ) -> Result<(u64, Placed), QueueError> {
         let mut writer = lock(&self.writer);
         if writer.active.is_none() || (writer.offset > 0 && writer.offset + draft.len() > limit) {
             self.roll_locked(&mut writer, keeper)?;
+        }
+        // Behind the roll, which may be what has thrown it away.
+        if behind.is_some_and(|mark| mark.abandoned != writer.abandoned) {
+            return Err(QueueError::Book("a barrier failed: what stands before this page may be gone".into()));
         }
         let Some((segment, file)) = writer.active.clone() else {
             return Err(QueueError::Book("no segment is open".into()));
@@ -183,11 +180,18 @@ impl<P> Journal<P> {
         let placed = Placed { first, last: writer.next.before(), end, written_ms };
         let upto = writer.written;
         writer.pending.extend(payload.take().map(|payload| Pending { upto, placed, payload }));
-        Ok((upto, placed))
+        Ok((Mark { upto, abandoned: writer.abandoned }, placed))
     }
 
-    /// Leader or follower: one fdatasync serves everyone who wrote before it began.
-    fn wait_durable(&self, mine: u64, keeper: &dyn Keeper<P>) -> Result<(), QueueError> {
+    /// Bytes that are written and not durable yet.
+    pub fn in_flight(&self) -> u64 {
+        let writer = lock(&self.writer);
+        if writer.active.is_some() { writer.offset - writer.durable } else { 0 }
+    }
+
+    /// Makes a written frame durable. Leader or follower: one fdatasync serves everyone who wrote before it began.
+    pub fn wait(&self, mark: Mark, keeper: &dyn Keeper<P>) -> Result<(), QueueError> {
+        let mine = mark.upto;
         let mut barrier = lock(&self.barrier);
         loop {
             if barrier.failed.iter().any(|(from, to)| *from < mine && mine <= *to) {
@@ -277,6 +281,7 @@ impl<P> Journal<P> {
         let from = durable_upto.map_or(in_this, |p| p.upto.max(in_this));
         self.settle(writer, from, keeper);
         writer.pending.clear();
+        writer.abandoned += 1;
         let _ = file.file.truncate(writer.durable).and_then(|()| file.file.sync());
         (from, writer.written)
     }
@@ -363,46 +368,4 @@ impl<P> Journal<P> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::queue::codec::Codec;
-    use crate::queue::disk::RealDisk;
-    use crate::queue::frame::{PageMeta, SnapshotMeta};
-
-    struct Panics(std::sync::atomic::AtomicBool);
-
-    impl Keeper<()> for Panics {
-        fn committed(&self, _: Placed, (): ()) {
-            assert!(!self.0.swap(false, std::sync::atomic::Ordering::SeqCst), "this panic is part of the test");
-        }
-
-        fn snapshot(&self, _before: Seq) -> std::io::Result<Draft> {
-            Draft::snapshot(&SnapshotMeta::default(), &mut Codec::new(crate::queue::formats::newest())?)
-        }
-
-        fn now_ms(&self) -> i64 {
-            0
-        }
-    }
-
-    #[test]
-    fn a_keeper_that_panics_behind_the_barrier_does_not_make_every_later_append_wait_for_ever() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let journal =
-            Arc::new(Journal::resume(Arc::new(RealDisk), dir.path().to_owned(), BTreeMap::new(), Seq(1), false));
-        let keeper = Arc::new(Panics(true.into()));
-        let append = || {
-            let (journal, keeper) = (Arc::clone(&journal), Arc::clone(&keeper));
-            let (told, done) = std::sync::mpsc::channel();
-            std::thread::spawn(move || {
-                let mut codec = Codec::new(crate::queue::formats::newest()).expect("zstd");
-                let draft = Draft::page(&PageMeta::default(), &[], false, &mut codec).expect("a page");
-                told.send(journal.append(draft, (), 1 << 20, &*keeper).is_ok())
-            });
-            done
-        };
-        append().recv().expect_err("it panicked");
-        let patience = std::time::Duration::from_secs(20);
-        assert!(append().recv_timeout(patience).expect("it returns"));
-    }
-}
+mod tests;

@@ -44,19 +44,22 @@ impl Queue {
             return kept;
         }
         let _before_any_rewind = self.rewinding.read().unwrap_or_else(PoisonError::into_inner);
-        // Room is reckoned by what is durable: what this call has written comes on top.
-        let (mut written, mut ahead) = (Vec::new(), 0);
+        let (mut written, mut behind) = (Vec::new(), None);
+        // Of the room, and of the disk itself.
+        let (mut refused, mut failed, mut tried) = (None, None, false);
         while let Some(Prepared { draft, payload }) = pages.front_mut() {
-            let placed = self
-                .make_room(ahead + draft.len())
-                .and_then(|()| self.journal.write(draft, payload, self.segment_limit(), self));
-            match placed {
+            if let Err(error) = self.make_room(draft.len()) {
+                refused = Some(error);
+                break;
+            }
+            tried = true;
+            match self.journal.write(draft, payload, behind, self.segment_limit(), self) {
                 Ok((mark, placed)) => {
-                    ahead += draft.len();
+                    behind = Some(mark);
                     written.push((mark, placed.last, u64::from(draft.count())));
                 }
                 Err(error) => {
-                    kept.fault = Some(error);
+                    failed = Some(error);
                     break;
                 }
             }
@@ -65,15 +68,21 @@ impl Queue {
         let mut events = 0;
         for (mark, last, count) in written {
             if let Err(error) = self.journal.wait(mark, self) {
-                kept.fault = Some(error);
+                // A roll that met the same fault has said more.
+                if failed.as_ref().is_none_or(QueueError::is_full) {
+                    failed = Some(error);
+                }
                 break;
             }
             kept.last.push(last);
             events += count;
         }
         let mut state = lock(&self.state);
-        state.write_fault = kept.fault.as_ref().filter(|e| !e.is_full()).map(ToString::to_string);
+        if tried {
+            state.write_fault = failed.as_ref().filter(|e| !e.is_full()).map(ToString::to_string);
+        }
         state.appended += events;
+        kept.fault = failed.or(refused);
         kept
     }
 }

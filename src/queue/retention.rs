@@ -64,7 +64,7 @@ impl Queue {
     fn check_room(&self, len: u64) -> Result<(), QueueError> {
         let max = lock(&self.options).max_bytes;
         // What taking events can free. The book comes on top: it can't be drained, and must not stop collecting.
-        let used = self.journal_bytes();
+        let used = self.journal_bytes() + self.journal.in_flight();
         if used + len > max {
             return Err(QueueError::Quota { used: ByteSize(used), max: ByteSize(max) });
         }

@@ -13,6 +13,8 @@ pub struct Faults {
     pub full: AtomicBool,
     /// fdatasync fails as on a dying disk.
     pub unsyncable: AtomicBool,
+    /// fdatasync fails as on a full disk that has promised room.
+    pub full_at_sync: AtomicBool,
     /// fdatasync goes well so often, if it is limited, and fails from then on.
     pub syncs_left: AtomicU64,
     pub limited: AtomicBool,
@@ -77,6 +79,9 @@ impl DiskFile for BrokenFile {
     }
     fn sync(&self) -> io::Result<()> {
         self.1.syncs.fetch_add(1, Ordering::SeqCst);
+        if self.1.full_at_sync.load(Ordering::SeqCst) {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
         let spent = self.1.limited.load(Ordering::SeqCst)
             && self.1.syncs_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err();
         if spent || self.1.unsyncable.load(Ordering::SeqCst) { Err(io::Error::other("EIO")) } else { self.0.sync() }

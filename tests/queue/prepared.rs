@@ -1,8 +1,9 @@
 //! Pages made ready ahead of their turn, as an import makes them.
 
 use std::collections::VecDeque;
+use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use conductor::control::{self, Request};
 use conductor::event::Seq;
@@ -111,4 +112,71 @@ fn of_pages_on_both_sides_of_a_segments_end_those_before_it_are_told_as_kept_whe
     assert_eq!(kept.last, [Seq(11)]);
     assert!(kept.fault.is_some() && pages.is_empty());
     assert_eq!(ids(&read_all(&queue, Seq(0))), wanted(0..11));
+}
+
+/// One line, and then nothing for as long as anybody reads: a sender that thinks.
+struct Thinks(&'static [u8]);
+
+impl Read for Thinks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            std::thread::yield_now();
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.0.read(buffer)
+    }
+}
+
+#[test]
+fn an_import_whose_frame_was_thrown_away_by_a_full_disk_is_told_so_though_its_sender_says_no_more() {
+    let (dir, disk) = (tempfile::tempdir().expect("a folder"), BrokenDisk::default());
+    let queue = open_on(dir.path(), ROOMY, Arc::new(disk.clone())).expect("it opens");
+    keep(&queue, &mut VecDeque::from([prepared(&queue, 0..3, 50)]));
+    // Written, and then there is no room for it after all: it can't be tried again, it is gone.
+    disk.0.full_at_sync.store(true, Ordering::SeqCst);
+    let mut said = Vec::new();
+    control::answer(&queue, Request::Import, Thinks(b"{\"a\":1}\n"), &mut said, &|| false).expect_err("it failed");
+    let said = String::from_utf8(said).expect("UTF-8");
+    assert!(said.contains("\"failed\"") && !said.contains("confirmed") && !said.contains("done"), "{said}");
+}
+
+#[test]
+fn an_import_that_the_agents_stop_ends_is_not_told_that_it_is_done() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let queue = open(dir.path());
+    let stops = AtomicBool::new(false);
+    /// Stops the agent as soon as it has told something.
+    struct Stops<'s>(&'s AtomicBool, Vec<u8>);
+    impl io::Write for Stops<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.store(true, Ordering::SeqCst);
+            self.1.write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut output = Stops(&stops, Vec::new());
+    let stopped = || stops.load(Ordering::SeqCst);
+    control::answer(&queue, Request::Import, Thinks(b"{\"a\":1}\n"), &mut output, &stopped).expect_err("it was ended");
+    assert_eq!(String::from_utf8(output.1).expect("UTF-8"), "{\"confirmed\":1,\"bytes\":8}\n");
+}
+
+#[test]
+fn pages_that_are_kept_together_drop_no_more_than_they_need() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let options = Options { max_bytes: 2 << 20, drop_oldest: true, ..ROOMY };
+    let queue = open_on(dir.path(), options, Arc::new(BrokenDisk::default())).expect("it opens");
+    queue.register("soc", true);
+    let page = |n: u64| prepared(&queue, n * 10..n * 10 + 10, 80_000);
+    let mut pages = 0;
+    while queue.facts().dropped.is_empty() {
+        keep(&queue, &mut VecDeque::from([page(pages)]));
+        pages += 1;
+    }
+    assert!(pages > 5, "{pages} of them fill it");
+    keep(&queue, &mut VecDeque::from([page(pages), page(pages + 1)]));
+    let dropped = queue.facts().dropped["soc"].events;
+    assert_eq!(dropped, 30, "a page for each that came");
+    assert_eq!(ids(&read_all(&queue, Seq(0))), wanted(30..(pages + 2) * 10));
 }

@@ -39,6 +39,8 @@ struct Window {
     confirmed_bytes: u64,
     confirmed_lines: u64,
     skipped: u64,
+    /// The source has ended, and all of it went out on this connection.
+    all_sent: bool,
     /// The agent has confirmed the whole import.
     done: bool,
     /// This connection is over.
@@ -139,12 +141,16 @@ pub fn run(state_dir: &Path, file: &Path) -> Result<u8, Failure> {
 
 /// Feeds over one connection until all is confirmed or the agent goes away. Errors are of the source alone.
 fn feed(mut stream: UnixStream, source: &mut Source, shared: &Shared) -> Result<(), Failure> {
-    shared.lock().closed = false;
+    {
+        let mut window = shared.lock();
+        (window.closed, window.all_sent) = (false, false);
+    }
     let (answers, size) = (stream.try_clone()?, source.size());
     std::thread::scope(|scope| {
         let listening = scope.spawn(|| listen(answers, shared, size));
         let asked = ask(&mut stream, &Request::Import).map_err(|_| Stopped::Away);
         let sent = asked.and_then(|()| source.send(&mut stream, shared));
+        shared.lock().all_sent = sent.is_ok();
         // Whole: the agent confirms the rest and says so. Cut: nothing more is to be expected.
         let _ = stream.shutdown(if sent.is_ok() { Shutdown::Write } else { Shutdown::Both });
         let _ = listening.join();
@@ -180,7 +186,8 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
             Some(Reply::Refused { refused }) => shared.lock().refused = Some(refused),
             Some(Reply::Done { .. }) => {
                 let mut window = shared.lock();
-                window.done = window.bytes == 0;
+                // An agent that stops has nothing more to confirm either.
+                window.done = window.all_sent && window.bytes == 0;
             }
             Some(
                 Reply::Show { .. }
@@ -207,6 +214,19 @@ fn listen(stream: UnixStream, shared: &Shared, size: Option<u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agent_that_says_done_before_all_was_sent_has_not_got_all() {
+        for all_sent in [false, true] {
+            let shared = Shared::default();
+            shared.lock().all_sent = all_sent;
+            let (ours, mut theirs) = UnixStream::pair().expect("sockets");
+            std::io::Write::write_all(&mut theirs, b"{\"done\":true}\n").expect("sent");
+            drop(theirs);
+            listen(ours, &shared, None);
+            assert_eq!(shared.lock().done, all_sent);
+        }
+    }
 
     #[test]
     fn what_is_confirmed_is_forgotten_to_the_byte_and_the_rest_stays_to_be_sent_again() {

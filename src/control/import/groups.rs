@@ -22,6 +22,7 @@ const FRAME_BYTES: usize = 384 << 10;
 const READ_BYTES: usize = 64 << 10;
 /// Lines that come one by one wait for others so long: from twenty a second on, a frame holds ten of them.
 const LINGER: Duration = Duration::from_millis(500);
+
 /// Lines that become one frame.
 pub(super) struct Group {
     pub(super) events: Vec<Event>,
@@ -40,7 +41,7 @@ pub(super) struct Told {
 /// times out is a look at the clock), so that a trickle is kept soon, and not each line of it alone.
 pub(super) fn read_groups(
     mut input: impl Read,
-    groups: &SyncSender<Group>,
+    groups: SyncSender<Group>,
     stopped: &dyn Fn() -> bool,
     now: impl Fn() -> Instant,
 ) -> io::Result<()> {
@@ -64,7 +65,7 @@ pub(super) fn read_groups(
         lines += memchr::memchr_iter(b'\n', &buffer[had..]).count();
         if ended && buffer.last().is_some_and(|last| *last != b'\n') {
             // The last line of a file may lack its end; its bytes are counted without it.
-            return send(groups, group_of(buffer, &mut line_number));
+            return send(&groups, group_of(buffer, &mut line_number));
         }
         let lingered = lines > 0 && now().saturating_duration_since(*since.get_or_insert_with(&now)) >= LINGER;
         let whole = lines > 0 && (buffer.len() >= FRAME_BYTES || lines >= FRAME_LINES || ended || lingered);
@@ -72,14 +73,15 @@ pub(super) fn read_groups(
             let mut next = Vec::with_capacity(FRAME_BYTES + READ_BYTES);
             next.extend_from_slice(&buffer[end + 1..]);
             buffer.truncate(end + 1);
-            send(groups, group_of(std::mem::replace(&mut buffer, next), &mut line_number))?;
+            send(&groups, group_of(std::mem::replace(&mut buffer, next), &mut line_number))?;
             (lines, since) = (0, None);
         }
         if ended {
             return Ok(());
         }
     }
-    Ok(())
+    // Not the sender's end: it must not hear that all is done.
+    Err(io::Error::other("the import was ended"))
 }
 
 fn send(groups: &SyncSender<Group>, group: Group) -> io::Result<()> {
@@ -164,8 +166,7 @@ mod tests {
         let text = text.trim_end();
         let pieces = text.as_bytes().chunks(77_777).map(<[u8]>::to_vec).collect();
         let (sender, receiver) = sync_channel(10_000);
-        read_groups(Drip(pieces, true), &sender, &|| false, Instant::now).expect("read");
-        drop(sender);
+        read_groups(Drip(pieces, true), sender, &|| false, Instant::now).expect("read");
         let groups: Vec<Group> = receiver.into_iter().collect();
         assert_eq!(groups.iter().map(|g| g.told.bytes).sum::<u64>(), text.len() as u64);
         assert_eq!(groups.iter().map(|g| g.told.lines).sum::<u64>(), 3000);
@@ -184,8 +185,7 @@ mod tests {
             begun + Duration::from_millis(20) * reads.get()
         };
         let (sender, receiver) = sync_channel(200);
-        read_groups(Drip(pieces, false), &sender, &|| false, clock).expect("read");
-        drop(sender);
+        read_groups(Drip(pieces, false), sender, &|| false, clock).expect("read");
         let sizes: Vec<u64> = receiver.into_iter().map(|group| group.told.lines).collect();
         assert_eq!(sizes.iter().sum::<u64>(), 100);
         assert!(sizes.iter().rev().skip(1).all(|lines| (20..30).contains(lines)), "{sizes:?}");
@@ -195,11 +195,11 @@ mod tests {
     fn a_line_longer_than_a_frame_is_kept_whole_and_an_endless_one_ends_the_import() {
         let long = format!("{{\"pad\":\"{}\"}}\n", "x".repeat(3 << 20));
         let (sender, receiver) = sync_channel(10);
-        read_groups(Drip(vec![long.clone().into_bytes()], false), &sender, &|| false, Instant::now).expect("read");
+        read_groups(Drip(vec![long.clone().into_bytes()], false), sender, &|| false, Instant::now).expect("read");
         assert_eq!(receiver.recv().expect("a group").events[0].raw.len() + 1, long.len());
         let endless = vec![b'x'; 40 << 20];
         let (sender, _receiver) = sync_channel(10);
-        let error = read_groups(Drip(vec![endless], false), &sender, &|| false, Instant::now).expect_err("too long");
+        let error = read_groups(Drip(vec![endless], false), sender, &|| false, Instant::now).expect_err("too long");
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "the kind that is told to the sender");
     }
 }

@@ -273,18 +273,16 @@ impl Session {
             return Err(faults::ended(self.wire.address()));
         }
         let in_vain = self.ledger.requests() >= 2 && self.ledger.answers() == 0;
-        let asked = self.barrier == Barrier::KeyUpdate
-            && !in_vain
-            && self.ledger.unconfirmed() > 0
-            && self.ledger.may_request(2);
-        if asked {
+        // One that is known to answer is not believed on its close alone: it may have ended its own side before ours
+        // came, and throw away what it still reads.
+        let answers_count =
+            self.barrier == Barrier::KeyUpdate && self.ledger.is_trusted() && peer.answers_key_updates();
+        let worth_asking = self.barrier == Barrier::KeyUpdate && (!in_vain || answers_count);
+        if worth_asking && self.ledger.unconfirmed() > 0 && self.ledger.may_request(2) {
             // A peer that answers these but never closes has confirmed everything all the same.
             self.request()?;
             self.request()?;
         }
-        // One that is known to answer is not believed on its close alone: it may have ended its own side before ours
-        // came, and throw away what it still reads.
-        let answers_count = asked && peer.answers_key_updates();
         self.wire.close_notify();
         self.late_answers = Some(0);
         let mut finished = false;
@@ -299,7 +297,12 @@ impl Session {
             let drained = self.wire.is_drained()?;
             if self.wire.ended() {
                 // A close that crossed ours on the way is no answer to it.
-                if !drained || answers_count && self.ledger.unconfirmed() > 0 {
+                let unanswered = answers_count && self.ledger.unconfirmed() > 0;
+                if unanswered && self.ledger.answers() == 0 {
+                    // Another process at the same address, perhaps: it shows on its next connection what it can do.
+                    peer.forget();
+                }
+                if !drained || unanswered {
                     return Err(faults::ended_early(self.wire.address()));
                 }
                 self.ledger.closed();

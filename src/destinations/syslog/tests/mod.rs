@@ -252,10 +252,25 @@ async fn a_receiver_that_answers_key_updates_and_closes_over_what_it_threw_away_
     let (_pki, receiver, mut syslog) = start(Manner::ThrowsAwayAfter(1));
     assert_eq!(hand_over(&mut syslog, 1, 3).await, Some(3));
     assert!(syslog.deliver(&events(4, 9)).await.fault.is_none());
+    syslog.limits.farewell = Duration::from_secs(60);
     let closed = syslog.close().await;
     let fault = closed.fault.expect("nobody has read them");
     assert!(closed.taken.is_none() && fault.context.contains("before it had taken everything"), "{fault}");
     assert_eq!(receiver.seqs(), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_receiver_that_answered_nothing_on_a_whole_connection_is_sent_it_again_and_shows_anew_what_it_can() {
+    let (_pki, receiver, mut syslog) = start(Manner::ThrowsAwayTheSecond);
+    syslog.limits.farewell = Duration::from_secs(60);
+    assert_eq!(hand_over(&mut syslog, 1, 3).await, Some(3));
+    assert!(syslog.close().await.fault.is_none() && syslog.peer.answers_key_updates());
+    assert!(syslog.deliver(&events(4, 9)).await.fault.is_none());
+    let closed = syslog.close().await;
+    assert!(closed.taken.is_none() && closed.fault.is_some(), "it is known to answer, and did not");
+    assert!(!syslog.peer.answers_key_updates(), "another process may be there now");
+    assert_eq!(hand_over(&mut syslog, 4, 9).await, Some(9));
+    assert_eq!((receiver.connections(), receiver.seqs()), (3, numbers(1, 9)));
 }
 
 /// The fault of a first delivery.

@@ -35,6 +35,8 @@ pub(super) enum Manner {
     /// Answers each KeyUpdate, but what follows so many bytes of events it throws away unseen, as a process does that is
     /// about to end; closes in order.
     ThrowsAwayAfter(usize),
+    /// Answers each KeyUpdate, but all of its second connection it throws away unseen; closes in order.
+    ThrowsAwayTheSecond,
     /// Sends a KeyUpdate request of its own before anything else.
     UpdatesUnasked,
 }
@@ -208,6 +210,10 @@ fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, manner: Manner, recei
                 if !tls.is_handshaking() {
                     at = Some(begin(&mut tls, &mut stream, manner, received));
                 }
+                if manner == Manner::ThrowsAwayTheSecond && at == Some(1) {
+                    throw_away(&mut tls, &mut stream);
+                    return;
+                }
                 continue;
             };
             let Ok(state) = processed else { return };
@@ -219,6 +225,7 @@ fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, manner: Manner, recei
                     Manner::AnswersEach
                     | Manner::ResetsAfter(_)
                     | Manner::ThrowsAwayAfter(_)
+                    | Manner::ThrowsAwayTheSecond
                     | Manner::AnswersTwoAndLeaves => true,
                     Manner::AnswersLate => updates > 1,
                     Manner::Plain
@@ -242,9 +249,7 @@ fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, manner: Manner, recei
                     return;
                 }
                 Manner::ThrowsAwayAfter(most) if count >= most && updates > 0 => {
-                    std::io::copy(&mut stream, &mut std::io::sink()).expect("all of it");
-                    tls.send_close_notify();
-                    flush(&mut tls, &mut stream);
+                    throw_away(&mut tls, &mut stream);
                     return;
                 }
                 Manner::AnswersTwoAndLeaves if updates >= 2 => {
@@ -277,6 +282,13 @@ fn begin(tls: &mut ServerConnection, stream: &mut TcpStream, manner: Manner, rec
         wait_for_the_end_of_the_test();
     }
     at
+}
+
+/// Takes all that comes off the socket and looks at none of it; then closes in order.
+fn throw_away(tls: &mut ServerConnection, stream: &mut TcpStream) {
+    std::io::copy(stream, &mut std::io::sink()).expect("all of it");
+    tls.send_close_notify();
+    flush(tls, stream);
 }
 
 fn flush(tls: &mut ServerConnection, stream: &mut TcpStream) {
