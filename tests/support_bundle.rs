@@ -51,8 +51,9 @@ fn with_and_without_the_agent_it_holds_what_its_manifest_says_and_no_secret_and_
     let world = World::new();
     world.place.write_settings(&settings(&world));
     assert!(world.place.verb_in(&["secret", "set", "extra"], &[], SEALED).status.success());
-    let mut agent = world.place.start();
+    // Before it starts: threats of the last hours that come amid its first poll would be behind its window.
     world.put(5, 12);
+    let mut agent = world.place.start();
     world.everything_arrives(&mut agent);
     let with = bundle(&world, "with");
     assert!(agent.stop().0.success());
