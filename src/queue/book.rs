@@ -18,6 +18,7 @@ use super::disk::Disk;
 use super::dropping::Dropped;
 use super::frame::PageMeta;
 use super::journal::Position;
+use super::slate::Tenure;
 use crate::event::Seq;
 
 pub use ids::Entry;
@@ -154,9 +155,12 @@ impl Book {
         self.each(DROPPED, |name, value| Some((name.to_owned(), Dropped::decode(value)?)))
     }
 
-    pub fn put_cursor(&mut self, destination: &str, seq: Seq) -> Outcome<()> {
+    /// The tenure stands behind the seq, and a build before it writes the seq alone: then what the slate says of that
+    /// tenure counts no more.
+    pub fn put_cursor(&mut self, destination: &str, seq: Seq, tenure: Tenure) -> Outcome<()> {
         let mut batch = sled::Batch::default();
-        batch.insert(format!("{CURSOR}{destination}").as_bytes(), &seq.0.to_le_bytes());
+        let value = [seq.0.to_le_bytes(), tenure.0.to_le_bytes()].concat();
+        batch.insert(format!("{CURSOR}{destination}").as_bytes(), value);
         self.write(batch)
     }
 
@@ -166,8 +170,10 @@ impl Book {
         self.write(batch)
     }
 
-    pub fn cursors(&self) -> Outcome<Vec<(String, Seq)>> {
-        self.each(CURSOR, |name, value| Some((name.to_owned(), Seq(le64(value)?))))
+    /// Of a build before tenures there is none.
+    pub fn cursors(&self) -> Outcome<Vec<(String, Seq, Option<Tenure>)>> {
+        let tenure = |value: &[u8]| Some(Tenure(le64(value.get(8..)?)?));
+        self.each(CURSOR, |name, value| Some((name.to_owned(), Seq(le64(value)?), tenure(value))))
     }
 
     pub fn streams(&self) -> Outcome<Vec<PageMeta>> {
@@ -296,8 +302,19 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let disk: Arc<dyn Disk> = Arc::new(crate::queue::disk::RealDisk);
         let (mut book, _) = Book::open(&disk, &dir.path().join("book")).expect("it opens");
-        book.put_cursor("soc", Seq(1)).and_then(|()| book.barrier()).expect("written");
+        book.put_cursor("soc", Seq(1), Tenure(1)).and_then(|()| book.barrier()).expect("written");
         book.db = None;
         book.barrier().expect_err("closed");
+    }
+
+    #[test]
+    fn a_cursor_of_a_build_before_tenures_has_none() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let disk: Arc<dyn Disk> = Arc::new(crate::queue::disk::RealDisk);
+        let (mut book, _) = Book::open(&disk, &dir.path().join("book")).expect("it opens");
+        book.put_cursor("new", Seq(3), Tenure(8)).expect("written");
+        book.db().and_then(|db| sled_says(db.insert("c/old", &4_u64.to_le_bytes()))).expect("written");
+        let cursors = book.cursors().expect("read");
+        assert_eq!(cursors, [("new".to_owned(), Seq(3), Some(Tenure(8))), ("old".to_owned(), Seq(4), None)]);
     }
 }

@@ -47,7 +47,7 @@ impl Queue {
         lock(&self.state).book_bytes = bytes;
     }
 
-    /// Enters where the streams stand, and makes the book durable.
+    /// Enters where destinations and streams stand, and makes the book durable.
     fn book_streams(&self) {
         let mut state = lock(&self.state);
         let (unbooked, position) = (std::mem::take(&mut state.unbooked), state.position.take());
@@ -62,8 +62,14 @@ impl Queue {
         };
         let streams: Vec<PageMeta> = unbooked.iter().filter_map(place).collect();
         drop(state);
-        let Some(position) = position else { return self.write_book(Book::barrier) };
-        self.write_book(|book| book.put_streams(&streams, position).and_then(|()| book.barrier()));
+        let Some(position) = position else {
+            return self.write_book(|book| self.enter_cursors(book).and_then(|()| book.barrier()));
+        };
+        self.write_book(|book| {
+            self.enter_cursors(book)?;
+            book.put_streams(&streams, position)?;
+            book.barrier()
+        });
         let mut state = lock(&self.state);
         if state.book_fault.is_some() {
             state.unbooked.extend(unbooked);

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Room on the file system that holds the queue, in bytes.
@@ -47,8 +47,10 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn DiskFile>> {
-        let file = fs::OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?;
-        Ok(Box::new(file))
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create(create).truncate(false);
+        // Root opens the queue too, for a verb: a link would have it write elsewhere.
+        Ok(Box::new(options.custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits()).open(path)?))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

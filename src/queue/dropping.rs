@@ -63,6 +63,7 @@ impl State {
         for (name, cursor) in self.cursors.iter_mut().filter(|(_, cursor)| **cursor < last) {
             let lost = Dropped::span(cursor.next().max(first), last);
             *cursor = last;
+            self.unbooked_cursors.insert(name.clone());
             self.untold.entry(name.clone()).or_default().push(Untold { lost, on_its_way: true });
             let all = self.dropped.get(name).map_or(lost, |before| before.and(lost));
             self.dropped.insert(name.clone(), all);
@@ -125,10 +126,8 @@ impl Queue {
         }
         let losers = lock(&self.state).lose(first, last);
         self.write_book(|book| {
-            losers.iter().try_for_each(|(name, all)| {
-                book.put_cursor(name, last)?;
-                book.put_dropped(name, *all)
-            })
+            self.enter_cursors(book)?;
+            losers.iter().try_for_each(|(name, all)| book.put_dropped(name, *all))
         });
         self.barrier_before_removal();
         self.journal.remove_oldest()?;

@@ -4,6 +4,7 @@
 //! STATE/queue/lock                  held by the one agent that owns this folder
 //! STATE/queue/journal/N.cdj         segments, named by their first seq; each begins with a snapshot
 //! STATE/queue/book/                 sled: cursors, ids already kept, quarantine; can be rebuilt
+//! STATE/queue/cursors               where each destination stands, until the book has it (slate.rs)
 //! STATE/queue/format                which format the frames have (formats.rs); none: the first
 //! STATE/queue/reserve               given up when the disk is full, so that cursors can still be written, and it opens
 //! STATE/queue/damaged/              what did not check out, set aside
@@ -54,6 +55,7 @@ mod replay;
 mod reserve;
 mod retention;
 mod segment;
+mod slate;
 mod steady;
 mod verify;
 
@@ -86,6 +88,7 @@ use disk::Disk;
 use frame::{Draft, PageMeta, SnapshotMeta};
 use fresh::Fresh;
 use journal::{Journal, Keeper, Placed, Position};
+use slate::{Slate, Tenure};
 use steady::Steady;
 
 /// The checkpoint of a stream that was sent back to its beginning.
@@ -145,6 +148,10 @@ pub struct Place {
 struct State {
     streams: HashMap<(String, String), Place>,
     cursors: BTreeMap<String, Seq>,
+    /// Of each of them.
+    tenures: BTreeMap<String, Tenure>,
+    /// Whose cursor the book does not have yet.
+    unbooked_cursors: BTreeSet<String>,
     fresh: Fresh,
     hints: Vec<(Seq, Position)>,
     lost: Vec<(Seq, Seq)>,
@@ -187,6 +194,8 @@ pub struct Queue {
     journal: Journal<Payload>,
     state: Mutex<State>,
     book: Mutex<Book>,
+    /// Behind any other lock.
+    slate: Mutex<Slate>,
     codecs: Mutex<Vec<Codec>>,
     /// What frames are written in.
     format: u8,

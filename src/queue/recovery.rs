@@ -13,14 +13,16 @@ use nix::fcntl::{Flock, FlockArg, OFlag};
 use tokio::sync::watch;
 
 use super::book::Book;
+use super::cursors::{TakenUp, take_up};
 use super::disk::Disk;
 use super::facts::{DamageNote, OpenReport};
 use super::fresh::Fresh;
 use super::journal::{Journal, Position};
 use super::known::{Marker, unmarked};
 use super::places::{places_before, places_before_the_one_in_front, read_snapshot};
-use super::replay::{Replay, catch_up};
+use super::replay::{Replay, catch_up, told_cursors};
 use super::segment::{self, Segment};
+use super::slate::Slate;
 use super::steady::Steady;
 use super::{BEGINNING, NewPage, Options, Queue, QueueError, Standing, State, formats, lock, misplaced, reserve};
 use crate::event::{Checkpoint, Deferred, Seq};
@@ -69,9 +71,12 @@ impl Queue {
         let written_before = segments.values().next_back().and_then(|newest| modified_ms(&newest.path));
         let mut report = OpenReport { book_rebuilt, torn_bytes, ..OpenReport::default() };
 
+        let mut slate = Slate::open(disk.as_ref(), dir);
+        let known = book.cursors().map_err(QueueError::Book)?;
+        let TakenUp { cursors, tenures, unbooked } = take_up(known, told_cursors(&segments), &mut slate, clock());
         let mut replay = Replay::begin(book, &segments, marker)?;
         replay.run(&mut segments, &mut report)?;
-        let Replay { book, streams, cursors, mut next, damage, holed, beyond, .. } = replay;
+        let Replay { book, streams, mut next, damage, holed, beyond, .. } = replay;
 
         let journal_end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });
         let after_newest = segments.iter().next_back().map_or(1, |(first, s)| s.last.next().0.max(*first));
@@ -127,6 +132,8 @@ impl Queue {
                 position,
                 streams,
                 cursors,
+                tenures,
+                unbooked_cursors: unbooked,
                 fresh: Fresh::default(),
                 lost,
                 damage: owed.collect(),
@@ -136,6 +143,7 @@ impl Queue {
                 ..State::default()
             }),
             book: Mutex::new(book),
+            slate: Mutex::new(slate),
             codecs: Mutex::new(Vec::new()),
             head: watch::Sender::new(head),
             passed: watch::Sender::new(0),
@@ -243,11 +251,14 @@ impl Queue {
             let state = lock(&self.state);
             (state.cursors.clone(), state.dropped.clone())
         };
+        let (known, forgotten): (Vec<_>, Vec<_>) =
+            book.cursors()?.into_iter().partition(|(name, ..)| cursors.contains_key(name));
         // Forgotten while nothing could be written.
-        for (gone, _) in book.cursors()?.iter().filter(|(name, _)| !cursors.contains_key(name)) {
-            book.remove_cursor(gone)?;
-        }
-        cursors.iter().try_for_each(|(name, seq)| book.put_cursor(name, *seq))?;
+        forgotten.iter().try_for_each(|(name, ..)| book.remove_cursor(name))?;
+        // What the slate says of another tenure counts for nothing until this book has it.
+        lock(&self.slate).keep_only(&known.iter().filter_map(|(_, _, tenure)| *tenure).collect::<Vec<_>>());
+        lock(&self.state).unbooked_cursors = cursors.into_keys().collect();
+        self.enter_cursors(book)?;
         dropped.iter().try_for_each(|(name, all)| book.put_dropped(name, *all))?;
         self.enter_replays(book)?;
         let segments = self.journal.with_segments(Clone::clone);

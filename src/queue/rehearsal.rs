@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use super::disk::{Disk, DiskFile, RealDisk, Space};
 use super::verify::Verified;
-use super::{Options, Queue, QueueError, lock, recovery};
+use super::{Options, Queue, QueueError, lock, recovery, slate};
 
 /// The folder of the copy, inside the queue's.
 const SCRATCH: &str = "rehearsal";
@@ -55,6 +55,10 @@ impl Scratch {
             }
         } else {
             fs::remove_dir(scratch.0.join("book"))?;
+        }
+        let slate = dir.join(slate::FILE);
+        if fs::symlink_metadata(&slate).is_ok_and(|meta| meta.is_file()) {
+            fs::copy(slate, scratch.0.join(slate::FILE))?;
         }
         // Opening touches nothing of the quarantine: it is looked at where it is.
         let quarantine = dir.join("quarantine");

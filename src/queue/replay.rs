@@ -23,7 +23,6 @@ pub(super) type Hole = (Segment, Position, u64, Seq, Seq);
 pub(super) struct Replay {
     pub(super) book: Book,
     pub(super) streams: HashMap<(String, String), Place>,
-    pub(super) cursors: BTreeMap<String, Seq>,
     from: Position,
     marker: Marker,
     pub(super) next: Seq,
@@ -36,12 +35,7 @@ pub(super) struct Replay {
 
 impl Replay {
     /// From where the book stands; without a usable book, from the oldest segment's snapshot.
-    pub(super) fn begin(
-        mut book: Book,
-        segments: &BTreeMap<u64, Segment>,
-        marker: Marker,
-    ) -> Result<Replay, QueueError> {
-        let mut cursors: BTreeMap<String, Seq> = book.cursors().map_err(QueueError::Book)?.into_iter().collect();
+    pub(super) fn begin(book: Book, segments: &BTreeMap<u64, Segment>, marker: Marker) -> Result<Replay, QueueError> {
         let position = book.position().map_err(QueueError::Book)?;
         let mut streams = HashMap::new();
         let mut put = |meta: PageMeta| {
@@ -50,14 +44,6 @@ impl Replay {
         };
         book.streams().map_err(QueueError::Book)?.into_iter().for_each(&mut put);
         let oldest = Position { segment: segments.keys().next().copied().unwrap_or(0), offset: 0 };
-        // A book that lost all of them, or some: the newest snapshot knows who there was and how far each had come.
-        let snapshot = segments.values().rev().find_map(newest_snapshot).unwrap_or_default();
-        for (name, seq) in snapshot.cursors {
-            if cursors.get(&name).is_none_or(|known| *known < seq) {
-                book.put_cursor(&name, seq).map_err(QueueError::Book)?;
-                cursors.insert(name, seq);
-            }
-        }
         let newest = segments.keys().next_back().copied();
         let beyond = position.filter(|p| match segments.get(&p.segment) {
             Some(segment) => p.offset > segment.len,
@@ -68,7 +54,7 @@ impl Replay {
         let known = known.map(|p| if beyond.is_some() { Position { offset: 0, ..p } } else { p });
         let from = known.unwrap_or(oldest);
         let (damage, holed) = (Vec::new(), BTreeSet::new());
-        Ok(Replay { book, streams, cursors, from, marker, next: Seq(0), damage, holed, beyond })
+        Ok(Replay { book, streams, from, marker, next: Seq(0), damage, holed, beyond })
     }
 
     pub(super) fn run(
@@ -214,6 +200,11 @@ fn before(segment: &Segment, upto: u64) -> Before {
         }
     }
     before
+}
+
+/// Who there was and how far each had come, as the newest snapshot tells it.
+pub(super) fn told_cursors(segments: &BTreeMap<u64, Segment>) -> Vec<(String, Seq)> {
+    segments.values().rev().find_map(newest_snapshot).unwrap_or_default().cursors
 }
 
 /// The last snapshot of a segment that can be read: one stands at its head, others where destinations came or went.

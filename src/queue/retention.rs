@@ -154,7 +154,7 @@ impl Queue {
     /// too, for a start without the book. Where the disk has room for neither, the reserve makes some; without that they
     /// go all the same, because nothing else would make room.
     pub(super) fn barrier_before_removal(&self) {
-        self.write_book(|book| book.barrier());
+        self.write_book(|book| self.enter_cursors(book).and_then(|()| book.barrier()));
         let booked = lock(&self.state).book_fault.is_none();
         if !self.journal_cursors() && !booked && self.halve_reserve() {
             self.journal_cursors();

@@ -94,6 +94,8 @@ enum Action {
     /// The process is killed.
     Crash,
     LoseBook,
+    /// The process is killed, and of the slate an older one is there than it had, or none.
+    CrashWithoutSlate,
 }
 
 fn action() -> impl Strategy<Value = Action> {
@@ -119,6 +121,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Close),
         2 => Just(Action::Crash),
         1 => Just(Action::LoseBook),
+        1 => Just(Action::CrashWithoutSlate),
     ]
 }
 
@@ -152,6 +155,8 @@ struct Pair {
     queue: Option<Queue>,
     model: Model,
     step: u64,
+    /// The slate as the kill before found it.
+    slate: Option<Vec<u8>>,
 }
 
 impl Pair {
@@ -334,6 +339,7 @@ impl Pair {
                 self.open();
             }
             Action::Crash => self.crash(),
+            Action::CrashWithoutSlate => self.crash_without_slate(),
             Action::LoseBook => self.lose_book(),
         }
         self.check();
@@ -342,7 +348,7 @@ impl Pair {
 
 fn run(disk: Arc<dyn Disk>, dir: &Path, actions: &[Action]) {
     CLOCK.set(BEGINNING_MS);
-    let mut pair = Pair { dir: dir.join("agent"), disk, queue: None, model: Model::default(), step: 0 };
+    let mut pair = Pair { dir: dir.join("agent"), disk, queue: None, model: Model::default(), step: 0, slate: None };
     pair.open();
     pair.register(0, true);
     pair.register(1, true);

@@ -8,12 +8,36 @@ use crate::queue::support::copy;
 impl Pair {
     /// What a process that is killed leaves behind: the files as the system has them, and nothing of its memory.
     pub fn crash(&mut self) {
+        self.killed();
+        self.open();
+    }
+
+    /// A copy, and in it the slate of the kill before: what a power cut may leave of a file that is never made durable.
+    pub fn crash_without_slate(&mut self) {
+        let older = self.slate.take();
+        self.killed();
+        let path = self.dir.join("queue/cursors");
+        match &older {
+            Some(bytes) => std::fs::write(path, bytes).expect("written"),
+            None => std::fs::remove_file(path).expect("removed"),
+        }
+        self.slate = older;
+        self.open();
+        let known = self.queue.as_ref().expect("it is open").facts().cursors;
+        for (name, cursor) in &mut self.model.cursors {
+            let found = known.get(name).expect("known to the book").0;
+            assert!(found <= *cursor, "it may repeat, never skip: {name} at {found} instead of {cursor}");
+            *cursor = found;
+        }
+    }
+
+    fn killed(&mut self) {
         let next = self.dir.with_extension(self.step.to_string());
         copy(&self.dir.join("queue"), &next.join("queue"));
         self.queue = None;
         std::fs::remove_dir_all(&self.dir).expect("removed");
         self.dir = next;
-        self.open();
+        self.slate = Some(std::fs::read(self.dir.join("queue/cursors")).expect("the slate"));
     }
 
     fn has_journal(&self) -> bool {
