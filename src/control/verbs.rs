@@ -33,14 +33,13 @@ pub fn answer(
         Request::Forget { destination } => {
             let facts = queue.facts();
             let result = match facts.cursors.get(&destination) {
-                Some(_) if queue.is_in_use(&destination) => Err(format!(
+                Some(cursor) if queue.forget(&destination) => {
+                    Ok(Reply::Forgotten { forgotten: destination, events: facts.head.0 - cursor.0 })
+                }
+                Some(_) => Err(format!(
                     "the agent still hands events to {destination}: take it out of the settings, reload (systemctl reload \
                      conductor), then say it again"
                 )),
-                Some(cursor) => {
-                    queue.forget(&destination);
-                    Ok(Reply::Forgotten { forgotten: destination, events: facts.head.0 - cursor.0 })
-                }
                 None => Err(format!("the queue knows no destination {destination:?}")),
             };
             finish(output, result)

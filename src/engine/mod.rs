@@ -219,8 +219,11 @@ impl Engine {
         self.facilities.queue.set_options(queue_options(&settings.queue));
         sealing::tell(&self.facilities.board, &self.facilities.secrets).await;
         let mut tasks = self.tasks.lock().await;
+        // Before one of them is registered, and until the last one that goes has ended: none is forgotten meanwhile.
+        let named = || settings.destinations.keys();
+        self.facilities.queue.set_in_use(named().chain(tasks.forwarders.keys()).map(Name::to_string).collect());
         self.reconcile_destinations(&mut tasks.forwarders, &settings).await;
-        self.facilities.queue.set_in_use(settings.destinations.keys().map(Name::to_string).collect());
+        self.facilities.queue.set_in_use(named().map(Name::to_string).collect());
         self.reconcile_integrations(&mut tasks.collectors, &settings).await;
         self.reloads.send_modify(|count| *count += 1);
         // What was switched off had no task to end; it goes from the board all the same.

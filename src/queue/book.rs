@@ -155,12 +155,21 @@ impl Book {
         self.each(DROPPED, |name, value| Some((name.to_owned(), Dropped::decode(value)?)))
     }
 
+    /// Cursors that passed what was dropped, and what their destinations have lost by then: both or neither.
+    pub fn put_passed<'n>(&mut self, all: impl Iterator<Item = (&'n String, Seq, Tenure, Dropped)>) -> Outcome<()> {
+        let mut batch = sled::Batch::default();
+        for (destination, seq, tenure, dropped) in all {
+            batch.insert(format!("{CURSOR}{destination}").as_bytes(), standing(seq, tenure));
+            batch.insert(format!("{DROPPED}{destination}").as_bytes(), &dropped.encode());
+        }
+        self.write(batch)
+    }
+
     /// The tenure stands behind the seq, and a build before it writes the seq alone: then what the slate says of that
     /// tenure counts no more.
     pub fn put_cursor(&mut self, destination: &str, seq: Seq, tenure: Tenure) -> Outcome<()> {
         let mut batch = sled::Batch::default();
-        let value = [seq.0.to_le_bytes(), tenure.0.to_le_bytes()].concat();
-        batch.insert(format!("{CURSOR}{destination}").as_bytes(), value);
+        batch.insert(format!("{CURSOR}{destination}").as_bytes(), standing(seq, tenure));
         self.write(batch)
     }
 
@@ -287,6 +296,10 @@ impl Book {
         }
         Ok(found)
     }
+}
+
+fn standing(seq: Seq, tenure: Tenure) -> Vec<u8> {
+    [seq.0.to_le_bytes(), tenure.0.to_le_bytes()].concat()
 }
 
 fn le64(value: &[u8]) -> Option<u64> {

@@ -8,45 +8,64 @@ use tokio::sync::watch;
 
 use super::book::Book;
 use super::frame::{Draft, PageMeta, SnapshotMeta};
-use super::slate::{Slate, Tenure};
-use super::{Payload, Queue, QueueError, lock};
+use super::slate::{Slate, Stood, Tenure};
+use super::{Payload, Queue, QueueError, State, lock};
 use crate::event::Seq;
 
+/// A destination, how far it has come, and by which registration; a build before tenures knows none.
+pub(super) type Standing = (String, Seq, Option<Tenure>);
+
 /// Where destinations stand when the queue opens.
+#[derive(Default)]
 pub(super) struct TakenUp {
     pub cursors: BTreeMap<String, Seq>,
     pub tenures: BTreeMap<String, Tenure>,
     /// Of whom the book has something else, or nothing.
     pub unbooked: BTreeSet<String>,
+    /// By the slate, while the book could not be written: it is still to hear of it.
+    pub forgotten: Vec<String>,
 }
 
-/// Each stands where the furthest of three says: the book; the slate, of the tenure that the book has; and the journal's
-/// newest snapshot, for a book that lost all of them, or some.
-pub(super) fn take_up(
-    booked: Vec<(String, Seq, Option<Tenure>)>,
-    told: Vec<(String, Seq)>,
-    slate: &mut Slate,
-    now_ms: i64,
-) -> TakenUp {
-    let known: Vec<Tenure> = booked.iter().filter_map(|(_, _, tenure)| *tenure).collect();
-    slate.keep_only(&known);
-    let mut found = TakenUp { cursors: BTreeMap::new(), tenures: BTreeMap::new(), unbooked: BTreeSet::new() };
-    for (name, seq, tenure) in booked {
-        let stood = tenure.and_then(|tenure| slate.stood(tenure)).unwrap_or_default().max(seq);
-        if tenure.is_none() || stood > seq {
+/// Of the book and the journal's newest snapshot (for a book that lost all of them, or some) whichever knows the later
+/// registration, and of one that both know the further; and where the slate has it further still, there.
+pub(super) fn take_up(booked: Vec<Standing>, told: Vec<Standing>, slate: &mut Slate, now_ms: i64) -> TakenUp {
+    slate.has_seen(booked.iter().chain(&told).filter_map(|(_, _, tenure)| *tenure));
+    let mut all: BTreeMap<String, (Seq, Option<Tenure>)> =
+        booked.iter().map(|(name, seq, tenure)| (name.clone(), (*seq, *tenure))).collect();
+    for (name, seq, tenure) in told {
+        let known = all.entry(name).or_insert((seq, tenure));
+        *known = match (known.1, tenure) {
+            (Some(booked), Some(told)) if told > booked => (seq, tenure),
+            (Some(booked), Some(told)) if told < booked => *known,
+            _ => (seq.max(known.0), known.1.or(tenure)),
+        };
+    }
+    let mut found = TakenUp::default();
+    for (name, (seq, tenure)) in all {
+        let stood = match tenure.and_then(|tenure| slate.stood(tenure)) {
+            Some(Stood::Forgotten) => {
+                found.forgotten.push(name);
+                continue;
+            }
+            Some(Stood::At(stood)) => stood.max(seq),
+            None => seq,
+        };
+        let tenure = tenure.unwrap_or_else(|| slate.new_tenure(now_ms));
+        if !booked.contains(&(name.clone(), stood, Some(tenure))) {
             found.unbooked.insert(name.clone());
         }
-        found.tenures.insert(name.clone(), tenure.unwrap_or_else(|| slate.new_tenure(now_ms)));
+        found.tenures.insert(name.clone(), tenure);
         found.cursors.insert(name, stood);
     }
-    for (name, seq) in told {
-        if found.cursors.get(&name).is_none_or(|known| *known < seq) {
-            found.tenures.entry(name.clone()).or_insert_with(|| slate.new_tenure(now_ms));
-            found.unbooked.insert(name.clone());
-            found.cursors.insert(name, seq);
-        }
-    }
+    slate.keep_only(&booked.iter().filter_map(|(_, _, tenure)| *tenure).collect::<Vec<_>>());
     found
+}
+
+impl State {
+    /// In the order of the cursors.
+    pub(super) fn tenures_of_all(&self) -> Vec<Tenure> {
+        self.cursors.keys().filter_map(|name| self.tenures.get(name).copied()).collect()
+    }
 }
 
 impl Queue {
@@ -81,23 +100,38 @@ impl Queue {
         lock(&self.state).in_use.contains(destination)
     }
 
-    /// Forgets a destination; what it had not taken is no longer kept for it.
-    pub fn forget(&self, destination: &str) {
+    /// Forgets a destination; what it had not taken is no longer kept for it. False where the settings in force name it.
+    pub fn forget(&self, destination: &str) -> bool {
+        if self.is_in_use(destination) {
+            return false;
+        }
         // A replay that stays in the book for want of a write meets no such destination any more.
         if let Err(error) = self.cancel_replay(destination) {
             tracing::debug!(%error, "the replay of a destination that is forgotten");
         }
-        let tenure = {
-            let mut state = lock(&self.state);
-            state.cursors.remove(destination);
-            state.unbooked_cursors.remove(destination);
-            state.tenures.remove(destination)
-        };
-        if let Some(tenure) = tenure {
-            lock(&self.slate).dismiss(tenure);
+        self.mend_closed_book();
+        let mut gone = false;
+        // All behind the book's lock: a registration that comes meanwhile is not taken along.
+        self.write_book(|book| {
+            let tenure = {
+                let mut state = lock(&self.state);
+                if state.in_use.contains(destination) {
+                    return Ok(());
+                }
+                state.cursors.remove(destination);
+                state.unbooked_cursors.remove(destination);
+                state.tenures.remove(destination)
+            };
+            gone = true;
+            if let Some(tenure) = tenure {
+                lock(&self.slate).dismiss(tenure);
+            }
+            book.remove_cursor(destination).and_then(|()| book.barrier())
+        });
+        if gone {
+            self.journal_cursors();
         }
-        self.write_book(|book| book.remove_cursor(destination).and_then(|()| book.barrier()));
-        self.journal_cursors();
+        gone
     }
 
     /// Which destinations there are stands in the journal too: without the book, a new one would begin at the head
@@ -107,8 +141,11 @@ impl Queue {
         if self.journal.with_segments(BTreeMap::is_empty) {
             return true;
         }
-        let cursors = lock(&self.state).cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect();
-        let meta = SnapshotMeta { cursors, ..SnapshotMeta::default() };
+        let meta = {
+            let state = lock(&self.state);
+            let cursors = state.cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect();
+            SnapshotMeta { cursors, tenures: state.tenures_of_all(), ..SnapshotMeta::default() }
+        };
         let payload = Payload { meta: PageMeta::default(), events: Vec::new(), marks: Vec::new(), keyed: false };
         let kept = self
             .with_codec(|codec| Draft::snapshot(&meta, codec))

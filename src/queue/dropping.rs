@@ -63,7 +63,6 @@ impl State {
         for (name, cursor) in self.cursors.iter_mut().filter(|(_, cursor)| **cursor < last) {
             let lost = Dropped::span(cursor.next().max(first), last);
             *cursor = last;
-            self.unbooked_cursors.insert(name.clone());
             self.untold.entry(name.clone()).or_default().push(Untold { lost, on_its_way: true });
             let all = self.dropped.get(name).map_or(lost, |before| before.and(lost));
             self.dropped.insert(name.clone(), all);
@@ -124,10 +123,14 @@ impl Queue {
             // Checkpoints alone: nobody loses anything by it.
             return self.journal.remove_oldest().map(|()| true);
         }
-        let losers = lock(&self.state).lose(first, last);
+        // Both behind the book's lock: who enters cursors meanwhile must not enter one that passed a loss without its count.
         self.write_book(|book| {
-            self.enter_cursors(book)?;
-            losers.iter().try_for_each(|(name, all)| book.put_dropped(name, *all))
+            let (losers, tenures) = {
+                let mut state = lock(&self.state);
+                (state.lose(first, last), state.tenures.clone())
+            };
+            let passed = losers.iter().filter_map(|(name, all)| Some((name, last, *tenures.get(name)?, *all)));
+            book.put_passed(passed)
         });
         self.barrier_before_removal();
         self.journal.remove_oldest()?;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::Codec;
 use super::formats::newest;
+use super::slate::Tenure;
 use crate::event::{Checkpoint, Deferred, Event, Seq, Severity, Stored};
 
 /// Bytes of a header.
@@ -157,6 +158,9 @@ pub struct PageMeta {
 pub struct SnapshotMeta {
     pub streams: Vec<PageMeta>,
     pub cursors: Vec<(String, Seq)>,
+    /// Of each of them, in the same order. A build before tenures writes none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenures: Vec<Tenure>,
     /// The last seq that any event of an earlier segment has: what lies between it and this segment's first was never
     /// given to an event that was confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

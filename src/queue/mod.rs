@@ -369,6 +369,7 @@ impl Keeper<Payload> for Queue {
         let meta = SnapshotMeta {
             streams: streams.collect(),
             cursors: state.cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect(),
+            tenures: state.tenures_of_all(),
             before: Some(before),
             earlier: earlier.unwrap_or_default(),
         };

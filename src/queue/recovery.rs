@@ -73,7 +73,8 @@ impl Queue {
 
         let mut slate = Slate::open(disk.as_ref(), dir);
         let known = book.cursors().map_err(QueueError::Book)?;
-        let TakenUp { cursors, tenures, unbooked } = take_up(known, told_cursors(&segments), &mut slate, clock());
+        let TakenUp { cursors, tenures, unbooked, forgotten } =
+            take_up(known, told_cursors(&segments), &mut slate, clock());
         let mut replay = Replay::begin(book, &segments, marker)?;
         replay.run(&mut segments, &mut report)?;
         let Replay { book, streams, mut next, damage, holed, beyond, .. } = replay;
@@ -157,6 +158,9 @@ impl Queue {
         }
         for (place, first, last) in gone_in_front.into_iter().chain(gone) {
             queue.note_gone(place, first, last);
+        }
+        if !forgotten.is_empty() {
+            queue.write_book(|book| forgotten.iter().try_for_each(|name| book.remove_cursor(name)));
         }
         queue.keep_reserve();
         Ok((queue, report))
@@ -257,7 +261,8 @@ impl Queue {
         forgotten.iter().try_for_each(|(name, ..)| book.remove_cursor(name))?;
         // What the slate says of another tenure counts for nothing until this book has it.
         lock(&self.slate).keep_only(&known.iter().filter_map(|(_, _, tenure)| *tenure).collect::<Vec<_>>());
-        lock(&self.state).unbooked_cursors = cursors.into_keys().collect();
+        // One that was registered meanwhile waits for this book, and is not among these.
+        lock(&self.state).unbooked_cursors.extend(cursors.into_keys());
         self.enter_cursors(book)?;
         dropped.iter().try_for_each(|(name, all)| book.put_dropped(name, *all))?;
         self.enter_replays(book)?;

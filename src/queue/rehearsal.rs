@@ -58,7 +58,8 @@ impl Scratch {
         }
         let slate = dir.join(slate::FILE);
         if fs::symlink_metadata(&slate).is_ok_and(|meta| meta.is_file()) {
-            fs::copy(slate, scratch.0.join(slate::FILE))?;
+            // One that can't be read keeps no queue from opening.
+            let _ = fs::copy(slate, scratch.0.join(slate::FILE));
         }
         // Opening touches nothing of the quarantine: it is looked at where it is.
         let quarantine = dir.join("quarantine");

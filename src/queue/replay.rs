@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::book::{Book, Entry};
+use super::cursors::Standing;
 use super::facts::OpenReport;
 use super::frame::{self, Header, Kind, PageMeta, SnapshotMeta};
 use super::journal::Position;
@@ -203,8 +204,10 @@ fn before(segment: &Segment, upto: u64) -> Before {
 }
 
 /// Who there was and how far each had come, as the newest snapshot tells it.
-pub(super) fn told_cursors(segments: &BTreeMap<u64, Segment>) -> Vec<(String, Seq)> {
-    segments.values().rev().find_map(newest_snapshot).unwrap_or_default().cursors
+pub(super) fn told_cursors(segments: &BTreeMap<u64, Segment>) -> Vec<Standing> {
+    let newest = segments.values().rev().find_map(newest_snapshot).unwrap_or_default();
+    let tenures = newest.tenures.into_iter().map(Some).chain(std::iter::repeat(None));
+    newest.cursors.into_iter().zip(tenures).map(|((name, seq), tenure)| (name, seq, tenure)).collect()
 }
 
 /// The last snapshot of a segment that can be read: one stands at its head, others where destinations came or went.

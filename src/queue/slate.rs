@@ -9,8 +9,9 @@
 //! ```
 //!
 //! A **tenure** is one registration of a destination: a number that no other registration has. The book holds it beside the
-//! cursor, and what stands here counts for that tenure alone, where it is further than the book. So nothing here is ever removed or
-//! made durable: what a power cut leaves of it is older, and what a destination that was forgotten leaves is nobody's.
+//! cursor, and so do the journal's snapshots; what stands here counts for that tenure alone, where it is further. So nothing here
+//! has to be removed or made durable: what a power cut leaves of it is older, and what a destination that was forgotten leaves is
+//! nobody's. That it was forgotten stands here too (as the highest seq there is), for a book that could not be written.
 //!
 //! Promise: a cursor that is read from here was acknowledged by that very registration; what is lost or damaged costs repeats.
 
@@ -24,9 +25,20 @@ const MAGIC: &[u8; 4] = b"slt1";
 const PLACE: usize = 32;
 const PLACES: usize = 128;
 
-/// One registration of a destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What the place of a forgotten destination says.
+const FORGOTTEN: Seq = Seq(u64::MAX);
+
+/// One registration of a destination. A later one has a higher number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Tenure(pub u64);
+
+/// What the slate knows of a tenure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stood {
+    At(Seq),
+    Forgotten,
+}
 
 #[derive(Debug)]
 pub struct Slate {
@@ -44,8 +56,6 @@ impl Slate {
         let (file, block) = match read(disk, &path) {
             Ok((file, block)) => (Some(file), block),
             Err(error) => {
-                // What can't be read now could be read later, when the book has begun to count anew.
-                let _ = disk.remove(&path);
                 tracing::debug!(%error, "no slate: each acknowledgement goes to the book");
                 (None, [0; PLACE * PLACES])
             }
@@ -57,8 +67,9 @@ impl Slate {
     }
 
     /// How far this tenure had come, where it stands here.
-    pub fn stood(&self, tenure: Tenure) -> Option<Seq> {
-        self.places.iter().flatten().filter(|(of, _)| *of == tenure).map(|(_, seq)| *seq).max()
+    pub fn stood(&self, tenure: Tenure) -> Option<Stood> {
+        let furthest = self.places.iter().flatten().filter(|(of, _)| *of == tenure).map(|(_, seq)| *seq).max()?;
+        Some(if furthest == FORGOTTEN { Stood::Forgotten } else { Stood::At(furthest) })
     }
 
     /// A number for a registration. The clock keeps it apart from those of a slate that is lost, and of a book that is.
@@ -68,9 +79,13 @@ impl Slate {
         self.highest
     }
 
-    /// These are all that the book knows: no other will be given out again, and the places of others are free.
+    /// These have been given out.
+    pub fn has_seen(&mut self, tenures: impl Iterator<Item = Tenure>) {
+        self.highest = tenures.fold(self.highest, Ord::max);
+    }
+
+    /// These are all that the book knows: the places of others are free.
     pub fn keep_only(&mut self, known: &[Tenure]) {
-        self.highest = known.iter().copied().fold(self.highest, Ord::max);
         for place in &mut self.places {
             *place = place.filter(|(tenure, _)| known.contains(tenure));
         }
@@ -86,16 +101,17 @@ impl Slate {
         }
     }
 
-    /// The destination is forgotten.
+    /// The destination is forgotten. Its place stays its own until the next start.
     pub fn dismiss(&mut self, tenure: Tenure) {
-        if let Some(at) = self.place_of(tenure) {
-            self.places[at] = None;
-        }
+        self.chalk(tenure, FORGOTTEN);
     }
 
-    /// Notes how far it has come. False where it could not: the book must have it.
+    /// Notes how far it has come, or further than that. False where it could not: the book must have it.
     pub fn chalk(&mut self, tenure: Tenure, seq: Seq) -> bool {
         let (Some(at), Some(file)) = (self.place_of(tenure), &self.file) else { return false };
+        if self.places[at].is_some_and(|(_, further)| further >= seq) {
+            return true; // an ack that was overtaken by a later one
+        }
         let written = file.write_all_at(&encode(tenure, seq), (at * PLACE) as u64);
         if written.is_ok() {
             self.places[at] = Some((tenure, seq));
@@ -154,15 +170,29 @@ mod tests {
         assert!(!slate.chalk(soc, Seq(3)), "the book does not have it yet");
         slate.keep_only(&[soc, other]);
         assert!(slate.chalk(soc, Seq(7)) && slate.chalk(soc, Seq(9)) && slate.chalk(other, Seq(4)));
+        assert!(slate.chalk(soc, Seq(8)), "an ack that was overtaken takes nothing back");
         let mut after = opened(dir.path());
-        assert_eq!((after.stood(soc), after.stood(other)), (Some(Seq(9)), Some(Seq(4))));
+        assert_eq!((after.stood(soc), after.stood(other)), (Some(Stood::At(Seq(9))), Some(Stood::At(Seq(4)))));
         after.keep_only(&[other]);
         let new = after.new_tenure(0);
         assert!(new > other, "never one that was given out");
         after.admit(new);
-        assert_eq!((after.stood(soc), after.stood(new)), (None, Some(Seq(0))));
+        assert_eq!((after.stood(soc), after.stood(new)), (None, Some(Stood::At(Seq(0)))));
         assert!(after.chalk(new, Seq(1)));
-        assert_eq!((opened(dir.path()).stood(soc), opened(dir.path()).stood(new)), (None, Some(Seq(1))));
+        let last = opened(dir.path());
+        assert_eq!((last.stood(soc), last.stood(new)), (None, Some(Stood::At(Seq(1)))));
+    }
+
+    #[test]
+    fn who_was_forgotten_stays_so_whatever_comes_late() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let mut slate = opened(dir.path());
+        let soc = slate.new_tenure(0);
+        slate.keep_only(&[soc]);
+        slate.dismiss(soc);
+        slate.admit(soc);
+        assert!(slate.chalk(soc, Seq(7)), "an ack that was under way");
+        assert_eq!(opened(dir.path()).stood(soc), Some(Stood::Forgotten));
     }
 
     #[test]
@@ -178,15 +208,15 @@ mod tests {
     }
 
     #[test]
-    fn more_destinations_than_places_go_to_the_book_and_a_place_that_is_left_is_given_on() {
+    fn more_destinations_than_places_go_to_the_book_and_a_place_that_is_left_is_given_on_at_the_next_start() {
         let dir = tempfile::tempdir().expect("a folder");
         let mut slate = opened(dir.path());
         let all: Vec<Tenure> = (0..=PLACES).map(|_| slate.new_tenure(0)).collect();
         slate.keep_only(&all);
         assert!(slate.chalk(all[PLACES - 1], Seq(1)) && !slate.chalk(all[PLACES], Seq(1)));
-        slate.dismiss(all[3]);
-        slate.admit(all[PLACES]);
-        assert!(slate.chalk(all[PLACES], Seq(1)) && !slate.chalk(all[3], Seq(1)));
+        let mut after = opened(dir.path());
+        after.keep_only(&all[4..]);
+        assert!(after.chalk(all[PLACES], Seq(1)) && !after.chalk(all[3], Seq(1)));
     }
 
     #[test]
@@ -203,6 +233,8 @@ mod tests {
     fn tenures_follow_the_clock_and_never_go_back_with_it() {
         let dir = tempfile::tempdir().expect("a folder");
         let mut slate = opened(dir.path());
+        slate.has_seen([Tenure(900)].into_iter());
+        assert_eq!(slate.new_tenure(0), Tenure(901));
         assert_eq!(
             (slate.new_tenure(1_000), slate.new_tenure(5), slate.new_tenure(-5)),
             (Tenure(1_000), Tenure(1_001), Tenure(1_002))

@@ -125,12 +125,8 @@ impl Ledger {
     pub async fn forfeit(&self, destination: String) -> Result<Option<u64>, Trouble> {
         self.read(move |queue| {
             let facts = queue.facts();
-            let cursor = facts.cursors.get(&destination).filter(|_| !queue.is_in_use(&destination));
-            let given_up = cursor.map(|cursor| facts.head.0.saturating_sub(cursor.0));
-            if given_up.is_some() {
-                queue.forget(&destination);
-            }
-            Ok(given_up)
+            let cursor = facts.cursors.get(&destination).filter(|_| queue.forget(&destination));
+            Ok(cursor.map(|cursor| facts.head.0.saturating_sub(cursor.0)))
         })
         .await
     }

@@ -83,6 +83,7 @@ fn a_build_before_the_slate_may_have_moved_it_back_and_is_believed() {
     let room = tempfile::tempdir().expect("a folder");
     let mut slate = Slate::open(&RealDisk, room.path());
     slate.keep_only(&[Tenure(7)]);
+    slate.has_seen([Tenure(7)].into_iter());
     assert!(slate.chalk(Tenure(7), Seq(9)));
     // It writes the seq alone.
     let found = take_up(vec![("soc".into(), Seq(0), None)], Vec::new(), &mut slate, 5);
@@ -109,4 +110,75 @@ fn after_a_book_that_was_begun_anew_while_the_agent_runs_acks_are_as_safe_as_bef
         killed(&dir, &after);
         assert_eq!(cursor(&open(&after)), Seq(seq));
     }
+}
+
+#[test]
+fn the_later_registration_counts_whoever_knows_it_and_of_one_the_further_place() {
+    let room = tempfile::tempdir().expect("a folder");
+    let soc = |seq, tenure: Option<u64>| vec![("soc".to_owned(), Seq(seq), tenure.map(Tenure))];
+    let table = [
+        // The book has a registration that the journal had no room for, and the other way round.
+        (soc(0, Some(8)), soc(9, Some(7)), 0),
+        (soc(9, Some(7)), soc(0, Some(8)), 0),
+        (soc(3, Some(7)), soc(9, Some(7)), 9),
+        (soc(9, Some(7)), soc(3, Some(7)), 9),
+        // Of builds before tenures.
+        (soc(3, None), soc(9, None), 9),
+        (soc(3, Some(7)), soc(9, None), 9),
+        (Vec::new(), soc(9, Some(7)), 9),
+    ];
+    for (booked, told, stands) in table {
+        let mut slate = Slate::open(&RealDisk, room.path());
+        let case = format!("{booked:?} and {told:?}");
+        let found = take_up(booked.clone(), told, &mut slate, 5);
+        assert_eq!(found.cursors["soc"], Seq(stands), "{case}");
+        let as_booked = booked.contains(&("soc".to_owned(), Seq(stands), Some(found.tenures["soc"])));
+        assert_eq!(found.unbooked.contains("soc"), !as_booked, "{case}");
+        assert!(slate.new_tenure(0) > found.tenures["soc"], "{case}");
+    }
+}
+
+#[test]
+fn a_slate_of_a_registration_that_the_journal_alone_knows_counts() {
+    let room = tempfile::tempdir().expect("a folder");
+    let dir = room.path().join("queue");
+    let queue = open(&dir);
+    keep(&queue, 9);
+    queue.register("soc", true);
+    queue.ack("soc", Seq(5));
+    killed(&dir, &room.path().join("after"));
+    std::fs::remove_dir_all(room.path().join("after/book")).expect("lost");
+    assert_eq!(cursor(&open(&room.path().join("after"))), Seq(5), "a lost book costs no repeats");
+}
+
+#[test]
+fn who_was_forgotten_while_the_book_could_not_be_written_does_not_come_back_with_the_next_start() {
+    let room = tempfile::tempdir().expect("a folder");
+    let dir = room.path().join("queue");
+    let queue = open(&dir);
+    keep(&queue, 9);
+    queue.register("soc", true);
+    queue.ack("soc", Seq(5));
+    queue.close();
+    killed(&dir.join("book"), &room.path().join("book"));
+    assert!(queue.forget("soc"));
+    killed(&dir, &room.path().join("after"));
+    std::fs::remove_dir_all(room.path().join("after/book")).expect("removed");
+    std::fs::rename(room.path().join("book"), room.path().join("after/book")).expect("as if it had not been written");
+    let after = open(&room.path().join("after"));
+    assert!(lock(&after.state).cursors.is_empty());
+    after.register("soc", true);
+    after.close();
+    drop(after);
+    assert_eq!(cursor(&open(&room.path().join("after"))), Seq(0), "and begins anew as it was told to");
+}
+
+#[test]
+fn nobody_is_forgotten_whom_the_settings_name() {
+    let room = tempfile::tempdir().expect("a folder");
+    let queue = open(&room.path().join("queue"));
+    queue.register("soc", true);
+    queue.set_in_use(BTreeSet::from(["soc".to_owned()]));
+    assert!(!queue.forget("soc"));
+    assert_eq!(cursor(&queue), Seq(0));
 }
