@@ -43,13 +43,19 @@ pub struct Files {
     looked: usize,
     /// Rounds in which items were held against the checkpoint.
     pub held: u64,
+    /// Once an agent has come that far, the queue is there.
+    made: bool,
 }
 
 impl Files {
     /// After a kill: `socs` with the names of their destinations, the one that is never cut first.
     pub fn judge(&mut self, place: &Place, truth: &Truth, socs: &mut [(&str, &mut AtSoc)]) {
-        let copy = tempfile::tempdir().expect("a folder");
-        copy_folder(&place.state().join("queue"), &copy.path().join("queue"));
+        let (dir, copy) = (place.state().join("queue"), tempfile::tempdir().expect("a folder"));
+        // The first kills may come before an agent has made it.
+        if self.made || dir.exists() {
+            self.made = true;
+            copy_folder(&dir, &copy.path().join("queue"));
+        }
         let options = Options { max_bytes: 1 << 30, drop_oldest: false, keep_ms: i64::MAX, keep_bytes: 1 << 30 };
         let now = || jiff::Timestamp::now().as_millisecond();
         let opened = Queue::open(&copy.path().join("queue"), options, Arc::new(RealDisk), now);
