@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::book::Book;
 use super::frame::{Draft, PageMeta, SnapshotMeta};
-use super::slate::{Slate, Stood, Tenure};
+use super::slate::{Slate, Tenure};
 use super::{Payload, Queue, QueueError, State, lock};
 use crate::event::Seq;
 
@@ -22,12 +22,11 @@ pub(super) struct TakenUp {
     pub tenures: BTreeMap<String, Tenure>,
     /// Of whom the book has something else, or nothing.
     pub unbooked: BTreeSet<String>,
-    /// By the slate, while the book could not be written: it is still to hear of it.
-    pub forgotten: Vec<String>,
 }
 
 /// Of the book and the journal's newest snapshot (for a book that lost all of them, or some) whichever knows the later
-/// registration, and of one that both know the further; and where the slate has it further still, there.
+/// registration, and of one that both know the further; and where the slate has it further still, there. A book without a
+/// tenure was written last by a build before tenures: it is believed, whatever a registration before that had reached.
 pub(super) fn take_up(booked: Vec<Standing>, told: Vec<Standing>, slate: &mut Slate, now_ms: i64) -> TakenUp {
     slate.has_seen(booked.iter().chain(&told).filter_map(|(_, _, tenure)| *tenure));
     let mut all: BTreeMap<String, (Seq, Option<Tenure>)> =
@@ -37,19 +36,13 @@ pub(super) fn take_up(booked: Vec<Standing>, told: Vec<Standing>, slate: &mut Sl
         *known = match (known.1, tenure) {
             (Some(booked), Some(told)) if told > booked => (seq, tenure),
             (Some(booked), Some(told)) if told < booked => *known,
+            (None, Some(_)) => *known,
             _ => (seq.max(known.0), known.1.or(tenure)),
         };
     }
     let mut found = TakenUp::default();
     for (name, (seq, tenure)) in all {
-        let stood = match tenure.and_then(|tenure| slate.stood(tenure)) {
-            Some(Stood::Forgotten) => {
-                found.forgotten.push(name);
-                continue;
-            }
-            Some(Stood::At(stood)) => stood.max(seq),
-            None => seq,
-        };
+        let stood = tenure.and_then(|tenure| slate.stood(tenure)).map_or(seq, |stood| stood.max(seq));
         let tenure = tenure.unwrap_or_else(|| slate.new_tenure(now_ms));
         if !booked.contains(&(name.clone(), stood, Some(tenure))) {
             found.unbooked.insert(name.clone());
@@ -84,7 +77,7 @@ impl Queue {
         self.write_book(|book| {
             self.enter_cursors(book)?;
             book.barrier()?;
-            lock(&self.slate).admit(tenure);
+            self.admit(destination, tenure);
             Ok(())
         });
         self.journal_cursors();
@@ -101,6 +94,7 @@ impl Queue {
     }
 
     /// Forgets a destination; what it had not taken is no longer kept for it. False where the settings in force name it.
+    /// A book that can't be written hears of it when it can be; an agent that ends before that knows the destination again.
     pub fn forget(&self, destination: &str) -> bool {
         if self.is_in_use(destination) {
             return false;
@@ -110,28 +104,23 @@ impl Queue {
             tracing::debug!(%error, "the replay of a destination that is forgotten");
         }
         self.mend_closed_book();
-        let mut gone = false;
-        // All behind the book's lock: a registration that comes meanwhile is not taken along.
-        self.write_book(|book| {
-            let tenure = {
-                let mut state = lock(&self.state);
-                if state.in_use.contains(destination) {
-                    return Ok(());
-                }
-                state.cursors.remove(destination);
-                state.unbooked_cursors.remove(destination);
-                state.tenures.remove(destination)
-            };
-            gone = true;
-            if let Some(tenure) = tenure {
-                lock(&self.slate).dismiss(tenure);
+        let tenure = {
+            let mut state = lock(&self.state);
+            if state.in_use.contains(destination) {
+                return false;
             }
-            book.remove_cursor(destination).and_then(|()| book.barrier())
+            state.cursors.remove(destination);
+            state.unbooked_cursors.insert(destination.to_owned());
+            state.tenures.remove(destination)
+        };
+        self.write_book(|book| {
+            self.enter_cursors(book)?;
+            book.barrier()?;
+            tenure.into_iter().for_each(|tenure| lock(&self.slate).dismiss(tenure));
+            Ok(())
         });
-        if gone {
-            self.journal_cursors();
-        }
-        gone
+        self.journal_cursors();
+        true
     }
 
     /// Which destinations there are stands in the journal too: without the book, a new one would begin at the head
@@ -141,6 +130,8 @@ impl Queue {
         if self.journal.with_segments(BTreeMap::is_empty) {
             return true;
         }
+        // Two that came at once must not stand in the journal in the wrong order: the last one counts.
+        let _alone = lock(&self.telling);
         let meta = {
             let state = lock(&self.state);
             let cursors = state.cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect();
@@ -157,8 +148,8 @@ impl Queue {
         kept.is_ok()
     }
 
-    /// The destination has taken everything up to here. Safe from a kill of this process when it returns;
-    /// a power cut may take it back a few seconds: repeats, never loss.
+    /// The destination has taken everything up to here. Safe from a kill of this process when it returns, but where it has no
+    /// place on the slate and the book can't be written; a power cut may take it back a few seconds: repeats, never loss.
     pub fn ack(&self, destination: &str, seq: Seq) {
         let mut state = lock(&self.state);
         let before = match state.cursors.get_mut(destination) {
@@ -185,7 +176,7 @@ impl Queue {
             self.write_book(|book| {
                 self.enter_cursors(book)?;
                 book.hand_over()?;
-                tenure.into_iter().for_each(|tenure| lock(&self.slate).admit(tenure));
+                tenure.into_iter().for_each(|tenure| self.admit(destination, tenure));
                 Ok(())
             });
         }
@@ -201,17 +192,28 @@ impl Queue {
         self.passed.subscribe()
     }
 
-    /// Enters into the book what it does not have yet of the cursors; they are safe with its next flush.
+    /// The book has this tenure; it may stand on the slate, if it is still the destination's.
+    fn admit(&self, destination: &str, tenure: Tenure) {
+        if lock(&self.state).tenures.get(destination) == Some(&tenure) {
+            lock(&self.slate).admit(tenure);
+        }
+    }
+
+    /// Enters into the book what it does not have yet of the cursors, and removes those of whom there are none any more; it is
+    /// safe with its next flush.
     pub(super) fn enter_cursors(&self, book: &mut Book) -> Result<(), String> {
-        let unbooked: Vec<(String, Seq, Tenure)> = {
+        let unbooked: Vec<(Option<(Seq, Tenure)>, String)> = {
             let mut state = lock(&self.state);
             let names = std::mem::take(&mut state.unbooked_cursors);
-            let place = |name: String| Some((*state.cursors.get(&name)?, *state.tenures.get(&name)?, name));
-            names.into_iter().filter_map(place).map(|(seq, tenure, name)| (name, seq, tenure)).collect()
+            let standing = |name: &String| Some((*state.cursors.get(name)?, *state.tenures.get(name)?));
+            names.into_iter().map(|name| (standing(&name), name)).collect()
         };
-        let entered = unbooked.iter().try_for_each(|(name, seq, tenure)| book.put_cursor(name, *seq, *tenure));
+        let entered = unbooked.iter().try_for_each(|(standing, name)| match standing {
+            Some((seq, tenure)) => book.put_cursor(name, *seq, *tenure),
+            None => book.remove_cursor(name),
+        });
         if entered.is_err() {
-            lock(&self.state).unbooked_cursors.extend(unbooked.into_iter().map(|(name, ..)| name));
+            lock(&self.state).unbooked_cursors.extend(unbooked.into_iter().map(|(_, name)| name));
         }
         entered
     }

@@ -150,7 +150,7 @@ struct State {
     cursors: BTreeMap<String, Seq>,
     /// Of each of them.
     tenures: BTreeMap<String, Tenure>,
-    /// Whose cursor the book does not have yet.
+    /// Of whom the book has another cursor than there is, or one and there is none.
     unbooked_cursors: BTreeSet<String>,
     fresh: Fresh,
     hints: Vec<(Seq, Position)>,
@@ -209,6 +209,8 @@ pub struct Queue {
     rewinding: RwLock<()>,
     /// Held by whoever removes segments, from the look at the oldest to its end. Behind `rewinding`, before any other lock.
     letting_go: Mutex<()>,
+    /// Held by whoever tells the journal which destinations there are. Before the journal's own and the book's.
+    telling: Mutex<()>,
     _lock: recovery::Lock,
 }
 

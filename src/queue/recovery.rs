@@ -73,8 +73,7 @@ impl Queue {
 
         let mut slate = Slate::open(disk.as_ref(), dir);
         let known = book.cursors().map_err(QueueError::Book)?;
-        let TakenUp { cursors, tenures, unbooked, forgotten } =
-            take_up(known, told_cursors(&segments), &mut slate, clock());
+        let TakenUp { cursors, tenures, unbooked } = take_up(known, told_cursors(&segments), &mut slate, clock());
         let mut replay = Replay::begin(book, &segments, marker)?;
         replay.run(&mut segments, &mut report)?;
         let Replay { book, streams, mut next, damage, holed, beyond, .. } = replay;
@@ -151,6 +150,7 @@ impl Queue {
             replays: watch::Sender::new(0),
             rewinding: RwLock::new(()),
             letting_go: Mutex::new(()),
+            telling: Mutex::new(()),
             _lock: held,
         };
         for (segment, at, len, first, last) in damage {
@@ -158,9 +158,6 @@ impl Queue {
         }
         for (place, first, last) in gone_in_front.into_iter().chain(gone) {
             queue.note_gone(place, first, last);
-        }
-        if !forgotten.is_empty() {
-            queue.write_book(|book| forgotten.iter().try_for_each(|name| book.remove_cursor(name)));
         }
         queue.keep_reserve();
         Ok((queue, report))

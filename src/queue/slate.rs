@@ -11,7 +11,7 @@
 //! A **tenure** is one registration of a destination: a number that no other registration has. The book holds it beside the
 //! cursor, and so do the journal's snapshots; what stands here counts for that tenure alone, where it is further. So nothing here
 //! has to be removed or made durable: what a power cut leaves of it is older, and what a destination that was forgotten leaves is
-//! nobody's. That it was forgotten stands here too (as the highest seq there is), for a book that could not be written.
+//! nobody's.
 //!
 //! Promise: a cursor that is read from here was acknowledged by that very registration; what is lost or damaged costs repeats.
 
@@ -24,21 +24,13 @@ pub const FILE: &str = "cursors";
 const MAGIC: &[u8; 4] = b"slt1";
 const PLACE: usize = 32;
 const PLACES: usize = 128;
-
-/// What the place of a forgotten destination says.
-const FORGOTTEN: Seq = Seq(u64::MAX);
+/// No seq of a frame and no time of ours is higher: a number that is was not written by us.
+const HIGHEST: u64 = u64::MAX >> 1;
 
 /// One registration of a destination. A later one has a higher number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Tenure(pub u64);
-
-/// What the slate knows of a tenure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stood {
-    At(Seq),
-    Forgotten,
-}
 
 #[derive(Debug)]
 pub struct Slate {
@@ -56,7 +48,8 @@ impl Slate {
         let (file, block) = match read(disk, &path) {
             Ok((file, block)) => (Some(file), block),
             Err(error) => {
-                tracing::debug!(%error, "no slate: each acknowledgement goes to the book");
+                let file = path.display();
+                tracing::warn!(%error, "{file} can't be used: each acknowledgement waits for the disk");
                 (None, [0; PLACE * PLACES])
             }
         };
@@ -67,9 +60,8 @@ impl Slate {
     }
 
     /// How far this tenure had come, where it stands here.
-    pub fn stood(&self, tenure: Tenure) -> Option<Stood> {
-        let furthest = self.places.iter().flatten().filter(|(of, _)| *of == tenure).map(|(_, seq)| *seq).max()?;
-        Some(if furthest == FORGOTTEN { Stood::Forgotten } else { Stood::At(furthest) })
+    pub fn stood(&self, tenure: Tenure) -> Option<Seq> {
+        self.places.iter().flatten().filter(|(of, _)| *of == tenure).map(|(_, seq)| *seq).max()
     }
 
     /// A number for a registration. The clock keeps it apart from those of a slate that is lost, and of a book that is.
@@ -101,9 +93,9 @@ impl Slate {
         }
     }
 
-    /// The destination is forgotten. Its place stays its own until the next start.
+    /// The book does not have it any more: its place is free. An ack that was under way finds none.
     pub fn dismiss(&mut self, tenure: Tenure) {
-        self.chalk(tenure, FORGOTTEN);
+        self.places.iter_mut().for_each(|place| *place = place.filter(|(of, _)| *of != tenure));
     }
 
     /// Notes how far it has come, or further than that. False where it could not: the book must have it.
@@ -131,8 +123,8 @@ fn read(disk: &dyn Disk, path: &Path) -> std::io::Result<(Box<dyn DiskFile>, [u8
     let len = usize::try_from(file.size()?).unwrap_or(usize::MAX).min(block.len());
     file.read_exact_at(&mut block[..len], 0)?;
     if len < block.len() {
-        // All of it now, so that an ack on a full disk needs no room.
-        file.write_all_at(&block, 0)?;
+        // All of it now, so that an ack on a full disk needs no room. Where there is none now, there may be later.
+        let _ = file.write_all_at(&block, 0);
     }
     Ok((file, block))
 }
@@ -149,8 +141,9 @@ fn encode(tenure: Tenure, seq: Seq) -> [u8; PLACE] {
 
 fn decode(place: &[u8; PLACE]) -> Option<(Tenure, Seq)> {
     let number = |at: usize| Some(u64::from_le_bytes(place.get(at..at + 8)?.try_into().ok()?));
-    let read = (Tenure(number(8)?), Seq(number(16)?));
-    (*place == encode(read.0, read.1)).then_some(read)
+    let (tenure, seq) = (number(8)?, number(16)?);
+    let read = (Tenure(tenure), Seq(seq));
+    (*place == encode(read.0, read.1) && tenure.max(seq) <= HIGHEST).then_some(read)
 }
 
 #[cfg(test)]
@@ -172,27 +165,29 @@ mod tests {
         assert!(slate.chalk(soc, Seq(7)) && slate.chalk(soc, Seq(9)) && slate.chalk(other, Seq(4)));
         assert!(slate.chalk(soc, Seq(8)), "an ack that was overtaken takes nothing back");
         let mut after = opened(dir.path());
-        assert_eq!((after.stood(soc), after.stood(other)), (Some(Stood::At(Seq(9))), Some(Stood::At(Seq(4)))));
+        assert_eq!((after.stood(soc), after.stood(other)), (Some(Seq(9)), Some(Seq(4))));
         after.keep_only(&[other]);
         let new = after.new_tenure(0);
         assert!(new > other, "never one that was given out");
         after.admit(new);
-        assert_eq!((after.stood(soc), after.stood(new)), (None, Some(Stood::At(Seq(0)))));
+        assert_eq!((after.stood(soc), after.stood(new)), (None, Some(Seq(0))));
         assert!(after.chalk(new, Seq(1)));
         let last = opened(dir.path());
-        assert_eq!((last.stood(soc), last.stood(new)), (None, Some(Stood::At(Seq(1)))));
+        assert_eq!((last.stood(soc), last.stood(new)), (None, Some(Seq(1))));
     }
 
     #[test]
-    fn who_was_forgotten_stays_so_whatever_comes_late() {
+    fn who_was_forgotten_leaves_its_place_and_an_ack_that_comes_late_finds_none() {
         let dir = tempfile::tempdir().expect("a folder");
         let mut slate = opened(dir.path());
-        let soc = slate.new_tenure(0);
-        slate.keep_only(&[soc]);
-        slate.dismiss(soc);
-        slate.admit(soc);
-        assert!(slate.chalk(soc, Seq(7)), "an ack that was under way");
-        assert_eq!(opened(dir.path()).stood(soc), Some(Stood::Forgotten));
+        let all: Vec<Tenure> = (0..PLACES).map(|_| slate.new_tenure(0)).collect();
+        slate.keep_only(&all);
+        slate.dismiss(all[3]);
+        assert!(!slate.chalk(all[3], Seq(7)));
+        let new = slate.new_tenure(0);
+        slate.admit(new);
+        assert!(slate.chalk(new, Seq(1)));
+        assert_eq!((opened(dir.path()).stood(all[3]), opened(dir.path()).stood(new)), (None, Some(Seq(1))));
     }
 
     #[test]
@@ -205,6 +200,9 @@ mod tests {
             assert_eq!(decode(&bad), None, "byte {at}");
         }
         assert_eq!(decode(&[0; PLACE]), None);
+        // Whole, and no number that we ever write: with it, no seq would be left for what comes.
+        assert_eq!(decode(&encode(Tenure(7), Seq(u64::MAX))), None);
+        assert_eq!(decode(&encode(Tenure(u64::MAX), Seq(7))), None);
     }
 
     #[test]
