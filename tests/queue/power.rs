@@ -21,6 +21,9 @@ fn only_segment(dir: &Path) -> PathBuf {
 }
 
 fn in_the_book(dir: &Path, work: impl FnOnce(&sled::Db)) {
+    // Threads of the database that was dropped a moment ago may hold its file still.
+    let file = std::fs::File::options().write(true).open(dir.join("queue/book/db")).expect("sled's file");
+    drop(nix::fcntl::Flock::lock(file, nix::fcntl::FlockArg::LockExclusive).expect("its lock"));
     let db = sled::open(dir.join("queue/book")).expect("the book");
     work(&db);
     db.flush().expect("written");
