@@ -21,7 +21,7 @@ use crate::secrets::store::{self, StoreError};
 use crate::secrets::{Access, Readers, SecretSources};
 use crate::values::{Name, Secret};
 
-/// Target what stood there before is kept, below the state folder.
+/// Where what stood there before is kept, below the state folder.
 const BEFORE: (&str, &str) = ("backup", "before-restore.json");
 
 /// How much is put back.
@@ -74,7 +74,7 @@ enum Holds {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restored {
     pub steps: Vec<Step>,
-    /// Target the settings that stood there are kept; `None`: they could not be read.
+    /// Where the settings that stood there are kept; `None`: they could not be read.
     pub before: Option<PathBuf>,
     /// Files with a secret that all could read, or that were not there, and that root alone may read now: who the agent's
     /// user is can't be told before the agent has run.
