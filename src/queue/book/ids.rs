@@ -1,7 +1,7 @@
 //! The ids of events that were kept: new ones a record each, older ones many in a record.
 //!
 //! sled holds a table of its pages in memory, and lets no page have more than sixteen records: an id with a record of its own
-//! costs some 32 bytes of memory for as long as it is remembered. So the janitor packs them, once there are enough of them
+//! costs some 47 bytes of memory for as long as it is remembered. So the janitor packs them, once there are enough of them
 //! that each record which is rewritten takes in several.
 //!
 //! Promise: each step is one write of sled's, whole or not at all, so an id is known before it, after it, and after a power cut

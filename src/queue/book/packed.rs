@@ -8,7 +8,7 @@ use std::iter;
 pub type Item = (String, Vec<u8>);
 
 /// Ids of a record, at the most.
-pub const MOST: usize = 32;
+pub const MOST: usize = 64;
 /// Its bytes, at the most: sled writes sixteen records anew when one of them has changed often enough, and no page of its must
 /// come near 128 KiB (docs/decisions/0001).
 const BYTES: usize = 4 << 10;
