@@ -43,6 +43,7 @@ impl Queue {
     pub fn tidy_book(&self) {
         self.mend_closed_book();
         self.book_streams();
+        self.journal_owed_cursors();
         let bytes = lock(&self.book).disk_bytes();
         lock(&self.state).book_bytes = bytes;
     }
@@ -142,5 +143,6 @@ impl Queue {
     /// Ends in order: everything durable.
     pub fn close(&self) {
         self.book_streams();
+        self.journal_owed_cursors();
     }
 }

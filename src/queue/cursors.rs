@@ -26,7 +26,8 @@ pub(super) struct TakenUp {
 
 /// Of the book and the journal's newest snapshot (for a book that lost all of them, or some) whichever knows the later
 /// registration, and of one that both know the further; and where the slate has it further still, there. A book without a
-/// tenure was written last by a build before tenures: it is believed, whatever a registration before that had reached.
+/// tenure was written last by a build before tenures: it is believed, whatever a registration before that had reached. (Where it
+/// is older than the snapshot after all, because no later build could write it, that costs repeats.)
 pub(super) fn take_up(booked: Vec<Standing>, told: Vec<Standing>, slate: &mut Slate, now_ms: i64) -> TakenUp {
     slate.has_seen(booked.iter().chain(&told).filter_map(|(_, _, tenure)| *tenure));
     let mut all: BTreeMap<String, (Seq, Option<Tenure>)> =
@@ -94,7 +95,7 @@ impl Queue {
     }
 
     /// Forgets a destination; what it had not taken is no longer kept for it. False where the settings in force name it.
-    /// A book that can't be written hears of it when it can be; an agent that ends before that knows the destination again.
+    /// A book or a journal that can't be written hears of it when it can be; after a kill before that it is known again.
     pub fn forget(&self, destination: &str) -> bool {
         if self.is_in_use(destination) {
             return false;
@@ -125,13 +126,13 @@ impl Queue {
 
     /// Which destinations there are stands in the journal too: without the book, a new one would begin at the head
     /// again and never get what waits for it, and what was let go would look like a loss. Best effort, as the book is written already; an empty journal's first
-    /// snapshot will hold it. Returns whether it is durable.
+    /// snapshot will hold it. Returns whether it is durable; if not, the janitor tries again.
     pub(super) fn journal_cursors(&self) -> bool {
         if self.journal.with_segments(BTreeMap::is_empty) {
             return true;
         }
         // Two that came at once must not stand in the journal in the wrong order: the last one counts.
-        let _alone = lock(&self.telling);
+        let mut owed = lock(&self.owes_telling);
         let meta = {
             let state = lock(&self.state);
             let cursors = state.cursors.iter().map(|(name, seq)| (name.clone(), *seq)).collect();
@@ -145,11 +146,20 @@ impl Queue {
         if let Err(error) = &kept {
             tracing::debug!(%error, "the destinations are known to the book alone");
         }
+        *owed = kept.is_err();
         kept.is_ok()
     }
 
-    /// The destination has taken everything up to here. Safe from a kill of this process when it returns, but where it has no
-    /// place on the slate and the book can't be written; a power cut may take it back a few seconds: repeats, never loss.
+    /// What could not be told when it changed.
+    pub(super) fn journal_owed_cursors(&self) {
+        let owed = *lock(&self.owes_telling);
+        if owed {
+            self.journal_cursors();
+        }
+    }
+
+    /// The destination has taken everything up to here. Safe from a kill of this process when it returns, but where
+    /// neither the slate nor the book can be written; a power cut may take it back a few seconds: repeats, never loss.
     pub fn ack(&self, destination: &str, seq: Seq) {
         let mut state = lock(&self.state);
         let before = match state.cursors.get_mut(destination) {

@@ -1,7 +1,7 @@
 //! The operator's rule `when-full = "drop-oldest"`: what went, counted against whoever had not taken it.
 //!
 //! Promise: each event that goes is counted once for each destination that had not taken it, and for no other; the
-//! counts survive a restart, where the book can be written before it, and each loss is there to be told until somebody has told it.
+//! counts survive a restart, where the book could be written or mended before the events went, and each loss is there to be told until somebody has told it.
 
 use std::sync::MutexGuard;
 
@@ -130,9 +130,10 @@ impl Queue {
                 (state.lose(first, last), state.tenures.clone())
             };
             let passed = losers.iter().filter_map(|(name, all)| Some((name, last, *tenures.get(name)?, *all)));
-            book.put_passed(passed)
+            book.put_passed(passed)?;
+            book.barrier()
         });
-        // A full disk has closed the book, perhaps: mended with what the reserve gives, it gets the count before the events go.
+        // By a full disk, perhaps: mended with what the reserve gives, the book has the count before the events go.
         if lock(&self.state).book_fault.is_some() {
             self.halve_reserve();
             self.mend_closed_book();

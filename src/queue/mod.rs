@@ -209,8 +209,9 @@ pub struct Queue {
     rewinding: RwLock<()>,
     /// Held by whoever removes segments, from the look at the oldest to its end. Behind `rewinding`, before any other lock.
     letting_go: Mutex<()>,
-    /// Held by whoever tells the journal which destinations there are. Before the journal's own and the book's.
-    telling: Mutex<()>,
+    /// Held by whoever tells the journal which destinations there are: could the last one not? Before the journal's own and
+    /// the book's.
+    owes_telling: Mutex<bool>,
     _lock: recovery::Lock,
 }
 

@@ -150,7 +150,7 @@ impl Queue {
             replays: watch::Sender::new(0),
             rewinding: RwLock::new(()),
             letting_go: Mutex::new(()),
-            telling: Mutex::new(()),
+            owes_telling: Mutex::new(false),
             _lock: held,
         };
         for (segment, at, len, first, last) in damage {
@@ -248,20 +248,23 @@ impl Queue {
         let (opened, rebuilt) = Book::open(&self.disk, &self.dir.join("book")).map_err(|e| e.to_string())?;
         *book = opened;
         book.begin((self.clock)(), rebuilt || self.head_now() > Seq(0))?;
-        let (cursors, dropped) = {
+        let (tenures, dropped) = {
             let state = lock(&self.state);
-            (state.cursors.clone(), state.dropped.clone())
+            (state.tenures.clone(), state.dropped.clone())
         };
         let (known, forgotten): (Vec<_>, Vec<_>) =
-            book.cursors()?.into_iter().partition(|(name, ..)| cursors.contains_key(name));
+            book.cursors()?.into_iter().partition(|(name, ..)| tenures.contains_key(name));
         // Forgotten while nothing could be written.
         forgotten.iter().try_for_each(|(name, ..)| book.remove_cursor(name))?;
         // What the slate says of another tenure counts for nothing until this book has it.
-        lock(&self.slate).keep_only(&known.iter().filter_map(|(_, _, tenure)| *tenure).collect::<Vec<_>>());
-        // One that was registered meanwhile waits for this book, and is not among these.
-        lock(&self.state).unbooked_cursors.extend(cursors.into_keys());
-        self.enter_cursors(book)?;
+        let still =
+            known.iter().filter_map(|(name, _, tenure)| tenures.get(name).filter(|now| tenure.as_ref() == Some(now)));
+        lock(&self.slate).keep_only(&still.copied().collect::<Vec<_>>());
+        // Before the cursors: none of them passes a loss without its count.
         dropped.iter().try_for_each(|(name, all)| book.put_dropped(name, *all))?;
+        // One that was registered meanwhile waits for this book, and is not among these.
+        lock(&self.state).unbooked_cursors.extend(tenures.into_keys());
+        self.enter_cursors(book)?;
         self.enter_replays(book)?;
         let segments = self.journal.with_segments(Clone::clone);
         let end = segments.iter().next_back().map(|(first, s)| Position { segment: *first, offset: s.len });

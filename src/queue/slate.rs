@@ -24,7 +24,7 @@ pub const FILE: &str = "cursors";
 const MAGIC: &[u8; 4] = b"slt1";
 const PLACE: usize = 32;
 const PLACES: usize = 128;
-/// No seq of a frame and no time of ours is higher: a number that is was not written by us.
+/// No seq of a frame and no time of ours is higher: where one is, it is no place of ours.
 const HIGHEST: u64 = u64::MAX >> 1;
 
 /// One registration of a destination. A later one has a higher number.

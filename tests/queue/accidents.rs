@@ -361,3 +361,19 @@ fn drop_oldest_goes_on_past_a_segment_that_holds_checkpoints_alone() {
     assert_eq!((facts.dropped["laggard"].events, facts.cursors["laggard"]), (50, Seq(50)));
     assert_eq!(read_all(&queue, Seq(50)).len(), 400);
 }
+
+#[test]
+fn who_was_forgotten_on_a_full_disk_does_not_come_back_after_there_was_room_again() {
+    let room = tempfile::tempdir().expect("a folder");
+    let disk = BrokenDisk::default();
+    let queue = open_on(&room.path().join("box"), ROOMY, Arc::new(disk.clone())).expect("open");
+    queue.append(page("threats", 0..5, "one")).expect("kept");
+    queue.register("soc", true);
+    queue.register("other", true);
+    disk.0.full.store(true, Ordering::SeqCst);
+    assert!(queue.forget("soc"));
+    disk.0.full.store(false, Ordering::SeqCst);
+    queue.tidy_book();
+    super::support::copy(&room.path().join("box"), &room.path().join("after"));
+    assert_eq!(open(&room.path().join("after")).facts().cursors.keys().collect::<Vec<_>>(), ["other"]);
+}

@@ -193,3 +193,23 @@ fn nobody_is_forgotten_whom_the_settings_name() {
     assert!(!queue.forget("soc"));
     assert_eq!(cursor(&queue), Seq(0));
 }
+
+#[test]
+fn what_drop_oldest_took_is_counted_after_a_kill_though_the_book_had_closed_before() {
+    let room = tempfile::tempdir().expect("a folder");
+    let (dir, options) = (room.path().join("queue"), Options { max_bytes: 64 << 10, drop_oldest: true, ..ROOMY });
+    let queue = Queue::open(&dir, options, Arc::new(RealDisk), || 1_790_000_000_000).expect("it opens").0;
+    queue.register("soc", true);
+    let mut rng = fastrand::Rng::with_seed(1);
+    lock(&queue.book).shut();
+    while queue.facts().dropped.is_empty() {
+        let raw: String = (0..4096).map(|_| rng.alphanumeric()).collect();
+        let events = vec![crate::event::Event { raw: format!("\"{raw}\"").into(), ..event(1) }];
+        let page = NewPage { integration: "acme".into(), stream: "threats".into(), events, ..NewPage::default() };
+        queue.append(page).expect("the oldest go");
+    }
+    let lost = queue.facts().dropped["soc"];
+    killed(&dir, &room.path().join("after"));
+    let after = open(&room.path().join("after"));
+    assert_eq!((after.facts().dropped.get("soc"), cursor(&after)), (Some(&lost), lost.last));
+}
