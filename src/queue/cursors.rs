@@ -27,7 +27,7 @@ pub(super) struct TakenUp {
 /// Of the book and the journal's newest snapshot (for a book that lost all of them, or some) whichever knows the later
 /// registration, and of one that both know the further; and where the slate has it further still, there. A book without a
 /// tenure was written last by a build before tenures: it is believed, whatever a registration before that had reached. (Where it
-/// is older than the snapshot after all, because no later build could write it, that costs repeats.)
+/// is older than the snapshot after all, because no later build could write it, that costs repeats, and may tell a loss that is none.)
 pub(super) fn take_up(booked: Vec<Standing>, told: Vec<Standing>, slate: &mut Slate, now_ms: i64) -> TakenUp {
     slate.has_seen(booked.iter().chain(&told).filter_map(|(_, _, tenure)| *tenure));
     let mut all: BTreeMap<String, (Seq, Option<Tenure>)> =
@@ -124,9 +124,9 @@ impl Queue {
         true
     }
 
-    /// Which destinations there are stands in the journal too: without the book, a new one would begin at the head
-    /// again and never get what waits for it, and what was let go would look like a loss. Best effort, as the book is written already; an empty journal's first
-    /// snapshot will hold it. Returns whether it is durable; if not, the janitor tries again.
+    /// Which destinations there are stands in the journal too: without the book, a new one would begin at the head again and
+    /// never get what waits for it, and what was let go would look like a loss. Best effort, as the book is written already; an
+    /// empty journal's first snapshot will hold it. Returns whether it is durable; if not, the janitor tries again.
     pub(super) fn journal_cursors(&self) -> bool {
         if self.journal.with_segments(BTreeMap::is_empty) {
             return true;

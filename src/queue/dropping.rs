@@ -1,7 +1,8 @@
 //! The operator's rule `when-full = "drop-oldest"`: what went, counted against whoever had not taken it.
 //!
 //! Promise: each event that goes is counted once for each destination that had not taken it, and for no other; the
-//! counts survive a restart, where the book could be written or mended before the events went, and each loss is there to be told until somebody has told it.
+//! counts survive a restart, where the book could be written or mended before the events went, and each loss is there to be
+//! told until somebody has told it.
 
 use std::sync::MutexGuard;
 
